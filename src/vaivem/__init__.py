@@ -1,0 +1,3 @@
+"""Vaivém: a self-hosted integration hub for the tools around a sale."""
+
+__version__ = "0.1.0"
