@@ -83,7 +83,7 @@ class VaivemError(Exception):
         super().__init__(self.code, self.params, detail)
 
     def __str__(self) -> str:
-        listed = "; ".join(f"{p.path + ': ' if p.path else ''}{p.code} {dict(p.params)}" for p in self.problems)
+        listed = "; ".join(f"{p.path} {p.code} {dict(p.params)}".strip() for p in self.problems)
         return f"{listed} {self.detail}".strip()
 
     @property
@@ -98,7 +98,9 @@ class RetryError(VaivemError):
     recovery = Recovery.RETRY
     default_code = "vendor_unavailable"
 
-    def __init__(self, code: str | None = None, *, retry_after: float | None = None, limit: bool = False, **rest: Any):
+    def __init__(
+        self, code: str | None = None, *, retry_after: float | None = None, limit: bool = False, **rest: Any
+    ) -> None:
         super().__init__(code, **rest)
         self.retry_after = retry_after
         self.limit = limit  # a limit delays; it never counts as a failure
@@ -138,7 +140,9 @@ class DecisionError(VaivemError):
     recovery = Recovery.DECIDE
     default_code = "decision_needed"
 
-    def __init__(self, code: str | None = None, *, question: Mapping[str, Any] | None = None, **rest: Any) -> None:
+    def __init__(
+        self, code: str | None = None, *, question: Mapping[str, Any] | None = None, **rest: Any
+    ) -> None:
         super().__init__(code, **rest)
         self.question: Mapping[str, Any] = dict(question or {})
 

@@ -1,0 +1,1 @@
+"""Connectors: one folder per vendor, and the SDK that their authors import."""

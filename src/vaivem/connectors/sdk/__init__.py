@@ -1,0 +1,19 @@
+"""All that a connector's author imports."""
+
+from vaivem.connectors.sdk.actions import Action, ActionContext, Claim, Reader, Writer
+from vaivem.connectors.sdk.calls import Answer, Authorisation, Call, LimitState
+from vaivem.connectors.sdk.connection import Connection
+from vaivem.connectors.sdk.connector import Account, CheckResult, Connector
+from vaivem.connectors.sdk.errors import ErrorTable, Row, VendorMessage
+from vaivem.connectors.sdk.events import Delivery, Event, Outcome, RecordRef
+from vaivem.connectors.sdk.manifest import Manifest, load_manifest
+from vaivem.connectors.sdk.repeat import Findable, Idempotent, Keyed, Repeat, Unsafe
+from vaivem.connectors.sdk.triggers import Trigger
+from vaivem.connectors.sdk.webhooks import Reply, Subscriptions, Webhooks
+
+__all__ = [
+    "Account", "Action", "ActionContext", "Answer", "Authorisation", "Call", "CheckResult", "Claim",
+    "Connection", "Connector", "Delivery", "ErrorTable", "Event", "Findable", "Idempotent", "Keyed",
+    "LimitState", "Manifest", "Outcome", "Reader", "RecordRef", "Repeat", "Reply", "Row", "Subscriptions",
+    "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "load_manifest",
+]  # fmt: skip

@@ -1,0 +1,155 @@
+"""Actions: what a rule can do at a vendor, and what the engine gives them to do it with.
+
+An action is plain code over `ActionContext`. After a crash the engine runs it again from the start with the
+journal's answers, so it must depend only on its arguments and on what `read` and `write` return: no clock,
+no randomness, no state of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from vaivem.connectors.sdk.calls import Answer, Call
+from vaivem.connectors.sdk.connection import Connection
+from vaivem.connectors.sdk.events import Outcome
+from vaivem.connectors.sdk.repeat import Repeat
+from vaivem.core.fields import Field
+from vaivem.core.mapping import Values
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """Something that can read at a vendor: a run, a connect form, a chore."""
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that calls go to."""
+        ...
+
+    async def read(self, call: Call) -> Answer:
+        """Send a call that changes nothing and return its 2xx answer.
+
+        Raises the error of the connector's table for anything else.
+        """
+        ...
+
+
+class Writer(Reader, Protocol):
+    """A reader that may also write, outside of runs: registering webhooks, making a custom field.
+
+    Its writes keep no journal; so the caller lists first and is safe to run again from the start.
+    """
+
+    async def send(self, call: Call) -> Answer:
+        """Send a call that changes something and return its 2xx answer."""
+        ...
+
+
+class Claim(Protocol):
+    """A claim held: nobody else finds or creates this record until it ends."""
+
+    @property
+    def known(self) -> str | None:
+        """The id of the record that we made or chose for one of these keys before, if any."""
+        ...
+
+
+class ActionContext(Reader, Protocol):
+    """What an action works with. One step of one run."""
+
+    @property
+    def values(self) -> Values:
+        """The mapped fields, converted, with their write policies."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The step's own choices (`options` in the rule), and ``key`` with how records are recognised."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The source record in words of ours: ``<connection id>:<object>:<record>``. Stable and unique."""
+        ...
+
+    @property
+    def reference(self) -> str:
+        """A short reference of this source record and rule, to put into a field of the target record."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """When the run was made (UTC): the same in every repeat of the run."""
+        ...
+
+    async def write(
+        self,
+        call: Call,
+        repeat: Repeat,
+        take: Callable[[Answer], T],
+        *,
+        remember: Mapping[str, Callable[[T], str]] | None = None,
+    ) -> T:
+        """Do a write once, whatever breaks, and return `take(answer)` (JSON-able).
+
+        The intent is durable before the call leaves, and the outcome before the next write leaves.
+        `remember` maps a match key that is claimed now to the id of the record: it is kept with the
+        outcome, and a later claim of the same key gives it back as `known`.
+        """
+        ...
+
+    def claim(self, object_key: str, *keys: str) -> AbstractAsyncContextManager[Claim]:
+        """Hold all of `keys` of an object at this connection while looking for and creating a record.
+
+        Take it before the find. All or nothing; waits in line when another run holds one of them.
+        A key is stated as ``kind:value`` (``email:ana@example.com``), normalised.
+        """
+        ...
+
+    def remember(self, object_key: str, key: str, record_id: str) -> None:
+        """Keep that `key` is this record, with the next outcome (adopted records, answered decisions)."""
+        ...
+
+    def forget(self, object_key: str, key: str) -> None:
+        """Drop a remembered key whose record is gone at the vendor."""
+        ...
+
+    async def choose(self, object_key: str, candidates: list[Mapping[str, Any]], **about: Any) -> str | None:
+        """Let a person choose between several matches; return the chosen record's id, None for "create new".
+
+        `candidates` hold ``id``, ``name``, ``url`` and what tells them apart. The run waits in Decisions;
+        when it goes on, this returns the answer. Choosing "skip" ends the step as skipped.
+        """
+        ...
+
+
+class Action:
+    """One entry of the "then" list.
+
+    Texts: ``actions.<key>.name`` and ``.help`` in the connector's locale files.
+    `reads_only` marks a lookup ("find"): its missing result is handled by the rule.
+    `keys` are the ways a record is recognised that this action offers (``source``, ``name``...).
+    """
+
+    key: ClassVar[str]
+    object: ClassVar[str]
+    reads_only: ClassVar[bool] = False
+    keys: ClassVar[tuple[str, ...]] = ()
+    groups: ClassVar[tuple[str, ...]] = ()  # groups of fields that may be repeated over a list
+    options: ClassVar[tuple[Field, ...]] = ()
+
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        """Return the fields a rule can fill, the account's own fields included."""
+        raise NotImplementedError
+
+    def available(self, connection: Connection) -> bool:
+        """Say whether this connection's method and plan can do it; the form says why not."""
+        return True
+
+    async def run(self, context: ActionContext) -> Outcome:
+        """Do it. A lookup that finds nothing returns an outcome without records."""
+        raise NotImplementedError

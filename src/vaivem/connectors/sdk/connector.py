@@ -1,0 +1,110 @@
+"""A connector: the table of contents of one vendor's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+from vaivem.connectors.sdk import texts
+from vaivem.connectors.sdk.actions import Action, Reader, Writer
+from vaivem.connectors.sdk.calls import Answer, Authorisation, LimitState
+from vaivem.connectors.sdk.connection import Connection
+from vaivem.connectors.sdk.errors import ErrorTable
+from vaivem.connectors.sdk.manifest import Manifest
+from vaivem.connectors.sdk.triggers import Trigger
+from vaivem.connectors.sdk.webhooks import Webhooks
+from vaivem.core.fields import Field, Option
+
+Entry = TypeVar("Entry", Trigger, Action)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who the credentials belong to. `id` is what a reconnect must match; "" when the vendor tells none."""
+
+    id: str
+    name: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of the connect page: text key ``checks.<key>.<state>`` with `params`."""
+
+    key: str
+    state: str  # ok | warn | bad
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Connector:
+    """Declares what a vendor can do; the engine does it."""
+
+    manifest: ClassVar[Manifest]
+    errors: ClassVar[ErrorTable]
+    triggers: ClassVar[tuple[Trigger, ...]] = ()
+    actions: ClassVar[tuple[Action, ...]] = ()
+    webhooks: ClassVar[Webhooks | None] = None
+    lists: ClassVar[tuple[str, ...]] = ()  # live lists that `live_list` can read without arguments
+    objects: ClassVar[tuple[str, ...]] = ()  # objects that have custom fields
+
+    @property
+    def key(self) -> str:
+        """The connector's stable name, as in its folder."""
+        return self.manifest.key
+
+    def trigger(self, key: str) -> Trigger:
+        """Return a trigger; raises KeyError."""
+        return next_by_key(self.triggers, key)
+
+    def action(self, key: str) -> Action:
+        """Return an action; raises KeyError."""
+        return next_by_key(self.actions, key)
+
+    def text(self, language: str, key: str, **params: Any) -> str | None:
+        """Return one of the connector's own texts, or None."""
+        return texts.text(type(self).__module__.rsplit(".", 1)[0], language, key, **params)
+
+    def authorise(self, connection: Connection) -> Authorisation:
+        """Return the headers and query parameters that prove who we are. Pure."""
+        raise NotImplementedError
+
+    def limit_state(self, answer: Answer) -> LimitState | None:
+        """Read the vendor's own limit headers, if it sends any."""
+        return None
+
+    async def account(self, reader: Reader) -> Account:
+        """Test the credentials and say whose they are; raises ReconnectError and others."""
+        raise NotImplementedError
+
+    async def checks(self, reader: Reader) -> list[CheckResult]:
+        """Check what the vendor must have first: plan, permission, custom field, API user."""
+        return []
+
+    async def live_list(self, reader: Reader, source: str) -> list[Option]:
+        """Read a list for a form (``pipelines``, ``stages/<pipeline>``)."""
+        raise NotImplementedError
+
+    async def custom_fields(self, reader: Reader, object_key: str) -> list[Field]:
+        """Read the account's own fields of an object."""
+        return []
+
+    async def prepare(self, writer: Writer, choice: str, **values: Any) -> Mapping[str, Any]:
+        """Make something at the vendor that connecting offers (a reference field); return settings."""
+        raise NotImplementedError
+
+    def record_url(self, connection: Connection, object_key: str, record_id: str) -> str:
+        """Return the address of a record for people, or ""."""
+        return ""
+
+    def suggested_name(self, account: Account) -> str:
+        """Return the name proposed for a new connection."""
+        return account.name or self.manifest.name
+
+
+def next_by_key(items: Sequence[Entry], key: str) -> Entry:
+    """Return the item called `key`; raises KeyError."""
+    for item in items:
+        if item.key == key:
+            return item
+    raise KeyError(key)

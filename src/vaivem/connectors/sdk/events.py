@@ -1,0 +1,67 @@
+"""What arrives: a delivery, and the events in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request to a connection's hook, as received: nothing is decoded before `verify` has passed.
+
+    Header names are lower case. `path` is what follows the hook's own address. `body` are the raw bytes
+    that `verify` sees; `parse` sees them unpacked when the sender compressed them.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened at a vendor.
+
+    `kind` is the vendor's own word (``document_closed``). `object` and `record` name the source record: with
+    the rule they make the lane, so events of one record are worked in order. `same` are the parts that do not
+    change between two tries of the same delivery (guarantee 2); empty means that a digest of the whole
+    request has to do. `data` is what mappings read; `title` what people see; `terms` what history search
+    finds it by (e-mails, documents, phone numbers, names, record ids; as they are, the engine normalises).
+    """
+
+    kind: str
+    object: str
+    record: str
+    same: tuple[str, ...]
+    data: Mapping[str, Any]
+    title: str = ""
+    occurred: datetime | None = None
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRef:
+    """A record at a vendor, as history shows it: `did` is ``created``, ``updated``, ``found`` or ``kept``."""
+
+    object: str
+    id: str
+    did: str
+    name: str = ""
+    url: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {"object": self.object, "id": self.id, "did": self.did, "name": self.name, "url": self.url}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an action did. `output` is what later steps read as ``steps.<id>``; it must be JSON."""
+
+    records: tuple[RecordRef, ...]
+    output: Mapping[str, Any] = field(default_factory=dict)

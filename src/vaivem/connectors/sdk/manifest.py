@@ -1,0 +1,121 @@
+"""A vendor's facts as data: `manifest.toml`, read into typed values."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """At most `calls` in any `seconds`; `share` is the part of it that we use (other apps may share it)."""
+
+    calls: int
+    seconds: float
+    share: float = 1.0
+
+
+class OAuth(msgspec.Struct, frozen=True, kw_only=True):
+    """An OAuth 2 authorization-code flow. Durations in seconds, idle life in days; 0 means unknown."""
+
+    authorize_url: str
+    token_url: str
+    scopes: tuple[str, ...] = ()
+    pkce: bool = False
+    client_auth: str = "body"  # or "basic"
+    access_seconds: int = 0
+    refresh_idle_days: int = 0
+    rotates: bool = False
+    app_url: str = ""  # where a person makes the app
+
+
+class AuthField(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to paste when connecting; text keys ``auth.<method>.<key>`` and ``.help``."""
+
+    key: str
+    secret: bool = True
+    required: bool = True
+
+
+class AuthMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to connect: pasted fields, or OAuth. `steps` is how many numbered steps the page shows."""
+
+    key: str
+    fields: tuple[AuthField, ...] = ()
+    oauth: OAuth | None = None
+    steps: int = 0
+    recommended: bool = False
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a person may choose per connection. `folded` hides it with what is unsure.
+
+    `type` is a field type; text keys ``settings.<key>`` and ``.help``; choices ``settings.<key>.<choice>``.
+    """
+
+    key: str
+    type: str = "text"
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    folded: bool = True
+    methods: tuple[str, ...] = ()  # shown for these ways to connect only
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the program knows about a vendor without asking it.
+
+    `mark` are the two letters on screens. `addresses` are the bases of calls, by environment:
+    ``{"production": {"api": "https://..."}}``; a setting ``environment`` chooses, a setting
+    ``address_<base>`` overrides. `article` is the Portuguese article of the name.
+    """
+
+    key: str
+    name: str
+    mark: str
+    article: str = "o"
+    category: str = ""
+    site: str = ""
+    docs: tuple[str, ...] = ()
+    auth: tuple[AuthMethod, ...] = ()
+    addresses: Mapping[str, Mapping[str, str]] = {}
+    limits: Mapping[str, tuple[Limit, ...]] = {}  # by environment; "" for any
+    settings: tuple[Setting, ...] = ()
+    polling: bool = True
+    generic: bool = False  # any address a person gives: guarded more strictly
+
+    def method(self, key: str) -> AuthMethod:
+        """Return the way to connect called `key`; raises KeyError."""
+        for method in self.auth:
+            if method.key == key:
+                return method
+        raise KeyError(key)
+
+    def defaults(self) -> dict[str, Any]:
+        """Return the settings with their default values."""
+        return {setting.key: setting.default for setting in self.settings}
+
+    def address(self, base: str, settings: Mapping[str, Any]) -> str:
+        """Return the base address for calls under these settings, without a slash at the end."""
+        override = settings.get(f"address_{base}")
+        if override:
+            return str(override).rstrip("/")
+        environment = str(settings.get("environment") or next(iter(self.addresses), ""))
+        return self.addresses.get(environment, {}).get(base, "").rstrip("/")
+
+    def limit(self, settings: Mapping[str, Any]) -> tuple[Limit, ...]:
+        """Return the limits in force, a person's own figure over the manifest's."""
+        environment = str(settings.get("environment") or next(iter(self.addresses), ""))
+        limits = self.limits.get(environment, self.limits.get("", ()))
+        calls, seconds = settings.get("limit_calls"), settings.get("limit_seconds")
+        if calls and seconds:
+            return (Limit(calls=int(calls), seconds=float(seconds)),)
+        return limits
+
+
+def load_manifest(package: str) -> Manifest:
+    """Read the `manifest.toml` of a connector's package; raises msgspec.ValidationError when it is wrong."""
+    text = files(package).joinpath("manifest.toml").read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text), Manifest)

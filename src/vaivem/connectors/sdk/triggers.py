@@ -1,0 +1,47 @@
+"""Triggers: the kinds of happening that a rule can start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from vaivem.connectors.sdk.actions import Reader
+from vaivem.connectors.sdk.connection import Connection
+from vaivem.connectors.sdk.events import Event
+from vaivem.core.fields import Field
+
+
+class Trigger:
+    """One entry of the "when" list. Stateless: one instance serves all rules.
+
+    `kinds` are the vendor's event kinds it listens to. `options` are asked for in the rule's form.
+    `sample` is a built-in example of `scope`'s result, used until the first real event.
+    Texts: ``triggers.<key>.name`` and ``.help`` in the connector's locale files.
+    """
+
+    key: ClassVar[str]
+    object: ClassVar[str]
+    kinds: ClassVar[frozenset[str]]
+    options: ClassVar[tuple[Field, ...]] = ()
+    sample: ClassVar[Mapping[str, Any]]
+
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        """Return what a rule can map from, by path (``signer.email``)."""
+        raise NotImplementedError
+
+    def accepts(self, event: Event, options: Mapping[str, Any]) -> bool:
+        """Say whether the rule's options let this event through."""
+        return True
+
+    def record(self, event: Event, options: Mapping[str, Any]) -> str:
+        """Return the source record, which names the lane and the default key of "create or update"."""
+        return event.record
+
+    async def scope(
+        self, reader: Reader, event: Event, options: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Return what mappings read, or None when there is nothing to do (yet).
+
+        Most return `event.data`; a thin event is read again at the vendor here.
+        """
+        return event.data

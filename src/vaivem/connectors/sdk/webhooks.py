@@ -1,0 +1,80 @@
+"""Webhooks: who may deliver, what a delivery says, and how the vendor is told where to deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from vaivem.connectors.sdk.actions import Reader, Writer
+from vaivem.connectors.sdk.connection import Connection
+from vaivem.connectors.sdk.events import Delivery, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a delivery is answered with."""
+
+    status: int = 200
+    content: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriptions:
+    """What stands at the vendor after `ensure`.
+
+    `ids` of the subscriptions that deliver to us; `secrets` are sealed with the connection's credentials
+    under ``webhook`` and given back to `verify`; `mended` says what had to be put back (for the people).
+    """
+
+    ids: tuple[str, ...]
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    mended: tuple[str, ...] = ()
+
+
+class Webhooks:
+    """A vendor's deliveries. Stateless; `connection.credentials["webhook"]` holds the secrets.
+
+    `managed` is False where a person must enter the address at the vendor; the connect page then shows how.
+    `unreadable` is the answer to an authentic delivery that cannot be read: 200 where the vendor bans a hook
+    after failures, 400 where its sender can mend it.
+    """
+
+    managed: ClassVar[bool] = True
+    max_bytes: ClassVar[int] = 5 * 1024 * 1024
+    unreadable: ClassVar[Reply] = Reply(200)
+
+    def verify(self, delivery: Delivery, connection: Connection) -> None:
+        """Check the raw bytes; raise SignatureError when the sender is not proved. Never parses."""
+        raise NotImplementedError
+
+    def is_probe(self, delivery: Delivery, connection: Connection) -> bool:
+        """Say whether this is the vendor trying a new address: answered 2xx, and no event."""
+        return False
+
+    def parse(self, delivery: Delivery, connection: Connection) -> list[Event]:
+        """Return the events of a delivery (often one). Raise UnreadableError when it cannot be read."""
+        raise NotImplementedError
+
+    def accepted(self, delivery: Delivery, connection: Connection) -> Reply:
+        """Return the answer to a delivery that is kept."""
+        return Reply(200)
+
+    async def ensure(self, writer: Writer, address: str, kinds: Sequence[str]) -> Subscriptions:
+        """Make the vendor deliver `kinds` to `address`: adopt what is there, mend it, or make it.
+
+        Lists first, so that running it again never makes a second subscription.
+        """
+        raise NotImplementedError
+
+    async def remove(self, writer: Writer, address: str) -> None:
+        """Remove every subscription at the vendor that delivers to `address`. Nothing there is fine."""
+        raise NotImplementedError
+
+    async def missed(self, reader: Reader, since: Any, until: Any) -> list[Delivery]:
+        """After we were away: return bounded, made-up deliveries for what changed meanwhile.
+
+        The default knows no way to look back.
+        """
+        return []
