@@ -1,0 +1,1 @@
+"""What every simulator needs beside its vendor's rules: clock, faults, limits, webhooks, pages, control."""
