@@ -83,6 +83,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     addresses: Mapping[str, Mapping[str, str]] = {}
     limits: Mapping[str, tuple[Limit, ...]] = {}  # by environment; "" for any
     settings: tuple[Setting, ...] = ()
+    settle: float = 25.0  # seconds before a write in doubt is looked for; over every call's time-out
     polling: bool = True
     generic: bool = False  # any address a person gives: guarded more strictly
 

@@ -35,13 +35,13 @@ class Keyed:
 class Findable:
     """`find` looks for the record by a natural key and returns it in the shape that `take` gives, or None.
 
-    `settle` (seconds) is how long the vendor's search may lag behind its writes; it must exceed the call's
-    time-out, so that a request still under way cannot land after the look.
+    `settle` (seconds) is how long the vendor's search may lag behind its writes; None takes the manifest's.
+    It exceeds the call's time-out, so that a request still under way cannot land after the look.
     `sure` is False when finding nothing does not prove that nothing was done: then a person decides.
     """
 
     find: Callable[[], Awaitable[Any | None]]
-    settle: float = 25.0
+    settle: float | None = None
     sure: bool = True
 
 
