@@ -1,0 +1,29 @@
+"""The embedded PostgreSQL: its programs, its life, its addresses. Nothing here knows Vaivém's tables."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from pathlib import Path
+
+from vaivem.postgres.errors import DatabaseError
+from vaivem.postgres.server import EmbeddedServer, Say
+
+__all__ = ["DatabaseError", "EmbeddedServer", "join"]
+
+_joined: dict[tuple[int, Path], EmbeddedServer] = {}
+
+
+def join(data_dir: Path, user: str | None = None, *, say: Say | None = None) -> str:
+    """Join or start the folder's server for as long as this process lives, and return its address.
+
+    The process must end in a way that runs `atexit` (the command line turns SIGTERM into that); if it is
+    killed, the server goes on and the next user of the folder takes it over.
+    """
+    key = (os.getpid(), data_dir.absolute())
+    if key not in _joined:
+        server = EmbeddedServer(data_dir, user=user, say=say)
+        server.start()
+        _joined[key] = server
+        atexit.register(server.leave)
+    return _joined[key].dsn

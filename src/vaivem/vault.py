@@ -1,0 +1,141 @@
+"""Seals what is secret (credentials, tokens) before it reaches the database; the key stays outside of it.
+
+The key file holds one Fernet key a line. The first seals; all open. To rotate: put a new key on the first
+line, run `Vault.rotate` over what is stored, then remove the old line.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_FILE = "secret.key"
+KEY_VARIABLE = "VAIVEM_SECRET_KEY"
+
+
+class VaultError(Exception):
+    """The key is missing or wrong; the text is a sentence for the operator and holds no secret."""
+
+
+class Vault:
+    """Seals and opens small JSON objects with the installation's key."""
+
+    def __init__(self, keys: tuple[bytes, ...]) -> None:
+        if not keys:
+            raise VaultError("There is no key to seal credentials with.")
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError as error:
+            raise VaultError(
+                "A key is not readable: each must be 32 random bytes in URL-safe base64 (44 characters)."
+            ) from error
+        self._keys = keys
+
+    @classmethod
+    def from_folder(cls, data_dir: Path, environ: Mapping[str, str] | None = None) -> Vault:
+        """Return the vault of this installation.
+
+        VAIVEM_SECRET_KEY (keys separated by commas) comes first, for servers that keep secrets elsewhere;
+        else the file `secret.key` in the data folder, made on first use, readable by its owner only.
+        """
+        given = (os.environ if environ is None else environ).get(KEY_VARIABLE, "")
+        if given.strip():
+            return cls(tuple(part.strip().encode() for part in given.split(",") if part.strip()))
+        return cls(read_or_make_keys(data_dir / KEY_FILE))
+
+    def seal(self, value: Mapping[str, Any]) -> bytes:
+        """Return `value` as bytes that only this installation can open."""
+        return self._fernet.encrypt(json.dumps(value, ensure_ascii=False).encode())
+
+    def open(self, sealed: bytes) -> dict[str, Any]:
+        """Return what was sealed; raise `VaultError` when it was sealed with another key or was damaged."""
+        try:
+            value = json.loads(self._fernet.decrypt(bytes(sealed)))
+        except InvalidToken as error:
+            raise VaultError(
+                "A stored secret does not open with this key: the key is another one, or the data is damaged."
+            ) from error
+        if not isinstance(value, dict):
+            raise VaultError("A stored secret is not of the form that Vaivém seals.")
+        return value
+
+    def rotate(self, sealed: bytes) -> bytes:
+        """Return the same secret sealed with the first key."""
+        try:
+            return self._fernet.rotate(bytes(sealed))
+        except InvalidToken as error:
+            raise VaultError("A stored secret does not open with any of the keys.") from error
+
+    def django_secret(self) -> str:
+        """Return the key for Django's signatures. Derived from the first key: both rotate together."""
+        return self._derived(b"django", self._keys[0])
+
+    def django_secret_fallbacks(self) -> list[str]:
+        """Return the keys that signatures made before a rotation may still use."""
+        return [self._derived(b"django", key) for key in self._keys[1:]]
+
+    @staticmethod
+    def _derived(purpose: bytes, key: bytes) -> str:
+        material = base64.urlsafe_b64decode(key)
+        derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"vaivem:" + purpose).derive(
+            material
+        )
+        return base64.urlsafe_b64encode(derived).rstrip(b"=").decode()
+
+
+def read_or_make_keys(path: Path) -> tuple[bytes, ...]:
+    """Return the keys in the file, in order; a missing file is made with one new key."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        _make(path)
+        text = path.read_bytes()
+    except OSError as error:
+        raise VaultError(f"The key file {path} cannot be read: {error.strerror}.") from error
+    keys = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith(b"#"))
+    if not keys:
+        raise VaultError(f"The key file {path} is empty: put the key back from a backup.")
+    return keys
+
+
+def write_keys(path: Path, keys: tuple[bytes, ...]) -> None:
+    """Replace the key file in one step, so that a crash leaves the old or the new one, never half."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _write_private(draft, keys)
+        draft.replace(path)
+    except OSError as error:
+        raise VaultError(f"The key file {path} cannot be written: {error.strerror}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _make(path: Path) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_private(draft, (Fernet.generate_key(),))
+        # A hard link fails if the file exists: two processes that start at once then use the same key.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise VaultError(f"The key file {path} cannot be made: {error.strerror}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_private(path: Path, keys: tuple[bytes, ...]) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(b"\n".join(keys) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

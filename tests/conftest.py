@@ -1,0 +1,99 @@
+"""What all tests share: one embedded PostgreSQL for the whole run, and a fresh database for each test.
+
+`database` is cloned from a migrated template (tens of milliseconds); `database_empty` has no tables. With
+pytest-xdist all its processes share one server in one folder, and the last to end removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from vaivem.postgres import EmbeddedServer
+from vaivem.postgres.address import MAINTENANCE_DATABASE, with_database
+
+TEMPLATE = "vaivem_template"
+FOLDER_PREFIX = "vaivem-test-"
+ABANDONED_SECONDS = 600.0
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Return the address of the run's server (its maintenance database)."""
+    _sweep()
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(8)
+    folder = Path(tempfile.gettempdir(), FOLDER_PREFIX + run)
+    server = EmbeddedServer(folder)
+    try:
+        yield with_database(server.start(), MAINTENANCE_DATABASE)
+    finally:
+        if server.leave():
+            shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def database_template(postgres_server: str) -> str:
+    """Return the name of the migrated database that `database` clones."""
+    from vaivem.cli.migration import migrate_apart
+
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        # Of several test processes one makes it, and the others wait for it here.
+        connection.execute("select pg_advisory_lock(8213)")
+        found = connection.execute("select 1 from pg_database where datname = %s", (TEMPLATE,)).fetchone()
+        if not found:
+            draft = f"draft_{secrets.token_hex(6)}"
+            connection.execute(f"create database {draft}")
+            migrate_apart(with_database(postgres_server, draft))
+            connection.execute(f"alter database {draft} rename to {TEMPLATE}")
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(postgres_server: str, database_template: str) -> Iterator[str]:
+    """Return the address of a fresh database with all tables."""
+    yield from _fresh(postgres_server, database_template)
+
+
+@pytest.fixture
+def database_empty(postgres_server: str) -> Iterator[str]:
+    """Return the address of a fresh database without tables."""
+    yield from _fresh(postgres_server, "template1")
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Return an empty data folder that the database's user can reach, also when the tests run as root.
+
+    (pytest's own temporary folders are closed to other users.)
+    """
+    with tempfile.TemporaryDirectory(prefix="vaivem-data-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def _fresh(server: str, template: str) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(8)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}")
+    try:
+        yield with_database(server, name)
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def _sweep() -> None:
+    """Remove what runs that were killed left behind."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS and folder.stat().st_uid == os.geteuid():
+            server = EmbeddedServer(folder)
+            if server.stop_abandoned():
+                shutil.rmtree(folder)
