@@ -54,12 +54,14 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """Something a person may choose per connection. `folded` hides it with what is unsure.
 
     `type` is a field type; text keys ``settings.<key>`` and ``.help``; choices ``settings.<key>.<choice>``.
+    `source` names the live list that the value is chosen from (``users``, ``fields/deal``), if any.
     """
 
     key: str
     type: str = "text"
     default: Any = None
     choices: tuple[str, ...] = ()
+    source: str = ""
     folded: bool = True
     methods: tuple[str, ...] = ()  # shown for these ways to connect only
 

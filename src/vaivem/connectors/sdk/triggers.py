@@ -37,6 +37,13 @@ class Trigger:
         """Return the source record, which names the lane and the default key of "create or update"."""
         return event.record
 
+    def once_key(self, event: Event, options: Mapping[str, Any]) -> str | None:
+        """Return what this happening is, where a vendor reports the same one in several events.
+
+        A rule runs once for each key (``won:<deal>:<closed at>``); None means that every event counts.
+        """
+        return None
+
     async def scope(
         self, reader: Reader, event: Event, options: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
