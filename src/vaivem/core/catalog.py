@@ -1,0 +1,54 @@
+"""What connections offer to rules, as the checks and the compiler see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vaivem.core.fields import Field
+from vaivem.core.steps import ConnectionRef
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerShape:
+    """A trigger at a connection: the event kinds it listens to, what it offers to read, what it asks for.
+
+    The keys of `fields` are paths (``document.filename``, ``signers[].email``).
+    """
+
+    kinds: frozenset[str]
+    fields: tuple[Field, ...] = ()
+    options: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionShape:
+    """An action at a connection: the fields it can fill, and those that must be.
+
+    `required` are keys that must be mapped always, beside each field's own `required`, which counts only when
+    its group is mapped at all. `groups` may be repeated over a list. `keys` are the ways it recognises a
+    record.
+    """
+
+    fields: tuple[Field, ...] = ()
+    required: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    options: tuple[Field, ...] = ()
+    reads_only: bool = False
+
+
+class Catalog(Protocol):
+    """What a workspace's connections offer. None means that there is no such thing (any more)."""
+
+    def connection_id(self, ref: ConnectionRef) -> int | None:
+        """Return the id of a connection."""
+        ...
+
+    def trigger(self, ref: ConnectionRef, key: str) -> TriggerShape | None:
+        """Return a trigger of a connection."""
+        ...
+
+    def action(self, ref: ConnectionRef, key: str) -> ActionShape | None:
+        """Return an action of a connection."""
+        ...

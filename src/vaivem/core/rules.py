@@ -1,0 +1,132 @@
+"""A rule's definition: a trigger, conditions and ordered steps, to and from its JSON or YAML form.
+
+`docs` and the REST API show the form; `parse_rule` gathers everything that is wrong with one, with its place
+(``then[0].fields.deal.name``). Whether fields and connections exist is another question: see `checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vaivem.core.condition_form import MAX_TESTS, group_to_dict, read_group
+from vaivem.core.conditions import Group, Test, tests_of
+from vaivem.core.errors import RuleError
+from vaivem.core.reading import Reading, joined
+from vaivem.core.step_form import read_connection, read_options, read_steps, steps_to_list
+from vaivem.core.steps import (
+    ActionStep,
+    BranchStep,
+    ConnectionRef,
+    EmailStep,
+    FieldMapping,
+    FindStep,
+    KeyChoice,
+    KeyKind,
+    Missing,
+    OnBad,
+    Origin,
+    Repeat,
+    Source,
+    Step,
+    WaitStep,
+    each_step,
+)
+
+__all__ = [
+    "ActionStep", "BranchStep", "ConnectionRef", "EmailStep", "FieldMapping", "FindStep", "Group",
+    "KeyChoice", "KeyKind", "Missing", "OnBad", "Origin", "Repeat", "Rule", "RuleDefinitionError", "Source",
+    "Step", "Test", "TriggerUse", "WaitStep", "parse_rule", "rule_to_dict",
+]  # fmt: skip
+
+MAX_STEPS = 50
+
+
+class RuleDefinitionError(RuleError):
+    """A definition that cannot be read; `problems` lists all that is wrong with it."""
+
+    default_code = "rule_definition_wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerUse:
+    """The trigger that a rule starts from."""
+
+    connection: ConnectionRef
+    trigger: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, as a person defined it."""
+
+    title: str
+    when: TriggerUse
+    then: tuple[Step, ...]
+    condition: Group | None = None
+
+    def all_steps(self) -> list[tuple[str, Step]]:
+        """Return every step with its place, those inside branches included, in order."""
+        return list(each_step(self.then, "then"))
+
+    def connections(self) -> set[ConnectionRef]:
+        """Return every connection that the rule uses."""
+        used = {step.connection for _, step in self.all_steps() if isinstance(step, ActionStep | FindStep)}
+        return used | {self.when.connection}
+
+
+def parse_rule(data: Mapping[str, Any]) -> Rule:
+    """Read a rule's definition. Raises RuleDefinitionError with all problems."""
+    reading = Reading()
+    content = reading.mapping(data, "", {"title", "when", "if", "then"})
+    rule = Rule(
+        title=reading.text(content, "title", ""),
+        when=_read_when(reading, content.get("when")),
+        then=read_steps(reading, content.get("then"), "then"),
+        condition=read_group(reading, content["if"], "if") if content.get("if") else None,
+    )
+    _check_whole(reading, rule)
+    if reading.problems:
+        raise RuleDefinitionError(problems=tuple(reading.problems))
+    return rule
+
+
+def _check_whole(reading: Reading, rule: Rule) -> None:
+    steps = rule.all_steps()
+    if not steps and not any(problem.path.startswith("then") for problem in reading.problems):
+        reading.note("then", "rule_no_steps")
+    if len(steps) > MAX_STEPS:
+        reading.note("then", "rule_too_many_steps", max=MAX_STEPS)
+    seen: set[str] = set()
+    for path, step in steps:
+        if step.id and step.id in seen:
+            reading.note(joined(path, "id"), "rule_step_id_twice", id=step.id)
+        seen.add(step.id)
+    groups = [("if", rule.condition)] if rule.condition else []
+    groups += [(joined(path, "if"), step.condition) for path, step in steps if isinstance(step, BranchStep)]
+    for path, group in groups:
+        if sum(1 for _ in tests_of(group)) > MAX_TESTS:
+            reading.note(path, "rule_too_many_tests", max=MAX_TESTS)
+
+
+def _read_when(reading: Reading, data: Any) -> TriggerUse:
+    if data is None:
+        reading.note("when", "rule_missing", key="when")
+        return TriggerUse("", "")
+    content = reading.mapping(data, "when", {"connection", "trigger", "options"})
+    return TriggerUse(
+        connection=read_connection(reading, content, "when"),
+        trigger=reading.text(content, "trigger", "when"),
+        options=read_options(reading, content, "when"),
+    )
+
+
+def rule_to_dict(rule: Rule) -> dict[str, Any]:
+    """Return the form that `parse_rule` reads; it is JSON."""
+    when: dict[str, Any] = {"connection": rule.when.connection, "trigger": rule.when.trigger}
+    if rule.when.options:
+        when["options"] = dict(rule.when.options)
+    condition = {} if rule.condition is None else {"if": group_to_dict(rule.condition)}
+    return {"title": rule.title, "when": when, **condition, "then": steps_to_list(rule.then)}
