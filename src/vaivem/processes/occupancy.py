@@ -1,0 +1,86 @@
+"""One installation per data folder and per port, said in words before anything starts.
+
+The web server shares a port with whoever else binds it, so a second copy would start happily and take half of
+the requests: it must be asked before.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from vaivem.postgres.flocks import FileLock
+from vaivem.postgres.folder import DataFolder
+
+
+class OccupiedError(Exception):
+    """The folder or the port is in use; the text is a sentence that says by whom."""
+
+
+@contextmanager
+def sole_user(data_dir: Path, url: str) -> Iterator[None]:
+    """Hold the folder for this process; `OccupiedError` names the process that holds it already."""
+    folder = DataFolder(data_dir)
+    folder.prepare()
+    lock = FileLock(folder.locks / "up")
+    if not lock.exclusive():
+        raise OccupiedError(_who_holds(lock.read(), data_dir))
+    with lock:
+        lock.write(json.dumps({"pid": os.getpid(), "url": url, "since": time.time()}).encode())
+        yield
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise `OccupiedError` if nobody can listen there, with the reason."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise OccupiedError(f"HOST {host!r} is not an address of this machine: {error.strerror}.") from error
+    for family, kind, protocol, _, address in found:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                raise OccupiedError(_why_not(error, host, port)) from error
+
+
+def _who_holds(text: bytes, data_dir: Path) -> str:
+    try:
+        holder = json.loads(text)
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(holder["since"]))
+        who = f"process {holder['pid']}, at {holder['url']}, since {since}"
+    except (ValueError, KeyError, TypeError):
+        who = "another process"
+    return (
+        f"Vaivém already runs on the folder {data_dir}: {who}. Stop that one first, or start this one on "
+        "another folder (VAIVEM_DATA_DIR) and port (PORT)."
+    )
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is taken{_listener(port)}. Stop that program, or choose another port with PORT."
+    if error.errno == errno.EACCES:
+        return f"Port {port} is reserved for root. Choose a port above 1023 with PORT."
+    return f"Nobody can listen at {host}:{port}: {error.strerror}. Check HOST and PORT."
+
+
+def _listener(port: int) -> str:
+    """Return who listens on a port, in words, as far as we may know."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN and port in connection.laddr
+            if listens and connection.pid:
+                return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    except psutil.Error:
+        pass
+    return " by another program"
