@@ -1,0 +1,1 @@
+"""The Django side: pages, the REST API and the schema."""

@@ -1,0 +1,115 @@
+"""What every request passes through: proxies' headers, the content policy, the member's language."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+
+from vaivem.config import Config, IpNetwork
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+FORWARDED = (
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_FORWARDED",
+)
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+
+
+class TrustedProxyMiddleware:
+    """Believes forwarded headers only from the proxies that the operator named; drops them from all others.
+
+    From a trusted proxy, REMOTE_ADDR becomes the last address in the chain that is not a proxy of ours.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        config: Config = settings.VAIVEM
+        self.trusted = config.trusted_proxies
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Clean the request's headers and pass it on."""
+        meta = request.META
+        if not is_within(meta.get("REMOTE_ADDR", ""), self.trusted):
+            for name in FORWARDED:
+                meta.pop(name, None)
+        else:
+            chain = [part.strip() for part in meta.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+            client = next((hop for hop in reversed(chain) if not is_within(hop, self.trusted)), None)
+            if client is not None and is_address(client):
+                meta["REMOTE_ADDR"] = client
+        return self.get_response(request)
+
+
+class ContentPolicyMiddleware:
+    """Says what a page may load and where its forms may go.
+
+    A view whose form leads on to another site (a vendor's OAuth page: browsers apply `form-action` to the
+    redirect too) names its origin with `allow_form_to`.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Add the headers to the answer."""
+        response = self.get_response(request)
+        origins: list[str] = getattr(response, "form_origins", [])
+        response.headers.setdefault("Content-Security-Policy", " ".join([POLICY, *origins]))
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        return response
+
+
+def allow_form_to(response: HttpResponse, *origins: str) -> HttpResponse:
+    """Let this page's forms lead to these origins (``https://accounts.example``)."""
+    response.form_origins = [origin for origin in origins if origin]  # type: ignore[attr-defined]
+    return response
+
+
+class MemberLanguageMiddleware:
+    """Speaks the signed-in member's language, whatever the browser asks for."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Switch the language for this request; keep pages about people out of shared caches."""
+        user = request.user
+        if not user.is_authenticated:
+            return self.get_response(request)
+        language = user.language.replace("_", "-").lower()
+        request.LANGUAGE_CODE = language
+        with translation.override(language):
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+def is_address(text: str) -> bool:
+    """Say whether the text is an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_within(text: str, networks: tuple[IpNetwork, ...]) -> bool:
+    """Say whether an address lies in one of the networks."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)

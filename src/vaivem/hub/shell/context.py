@@ -1,0 +1,95 @@
+"""What the frame of every page shows: the places to go, and how much waits there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from vaivem.hub.shell.links import page
+from vaivem.hub.workspaces.models import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number beside a place's name; `label` says what it counts."""
+
+    number: int
+    kind: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the navigation. `key` is a letter for the keyboard, after ``g``."""
+
+    name: str
+    icon: str
+    label: str
+    url: str
+    key: str = ""
+    count: Count | None = None
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Return the frame's values; without a workspace there is none."""
+    workspace: Workspace | None = getattr(request, "workspace", None)
+    user = getattr(request, "user", None)
+    theme = user.theme if user is not None and user.is_authenticated else request.COOKIES.get("theme", "auto")
+    values: dict[str, Any] = {
+        "theme": theme if theme in dict(settings.THEMES) else "auto",
+        "themes": settings.THEMES,
+        "languages": settings.LANGUAGES,
+        "workspace": workspace,
+        "membership": getattr(request, "membership", None),
+        "here": getattr(request, "place", ""),
+    }
+    if workspace is not None:
+        values["nav"] = SimpleLazyObject(lambda: places(workspace))
+    return values
+
+
+def places(workspace: Workspace) -> dict[str, list[Place]]:
+    """Return the navigation: ``main``, ``foot`` (by the account), ``bar`` and ``more`` (phone)."""
+    needs, reconnect = _waiting(workspace.id)
+    slug = workspace.slug
+    home = Place("home", "home", _("Home"), page("home", slug), "i", needs)
+    connections = Place("connections", "plug", _("Connections"), page("connections", slug), "c", reconnect)
+    recipes = Place("recipes", "recipe", _("Recipes"), page("recipes", slug), "e")
+    rules = Place("rules", "rule", _("Rules"), page("rules", slug), "r")
+    history = Place("history", "history", _("History"), page("history", slug), "h")
+    tests = Place("test_accounts", "flask", _("Test accounts"), page("test_accounts", slug))
+    settings_ = Place("settings", "gear", _("Settings"), page("settings", slug))
+
+    def there(*wanted: Place) -> list[Place]:
+        return [place for place in wanted if place.url]
+
+    return {
+        "main": there(home, connections, recipes, rules, history),
+        "foot": there(tests, settings_),
+        "bar": there(home, connections, rules, history),
+        "more": there(recipes, tests, settings_),
+    }
+
+
+def _waiting(workspace_id: int) -> tuple[Count | None, Count | None]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select (select count(*) from decision where ws = %(ws)s and answer is null),"
+            " (select count(*) from connection where workspace_id = %(ws)s and state = 'reconnect')",
+            {"ws": workspace_id},
+        )
+        decisions, broken = cursor.fetchone()
+    needs = decisions + broken
+    return (
+        Count(needs, "warn", ngettext("item needs you", "items need you", needs)) if needs else None,
+        Count(broken, "bad", ngettext("connection to reconnect", "connections to reconnect", broken))
+        if broken
+        else None,
+    )

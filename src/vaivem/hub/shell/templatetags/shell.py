@@ -1,0 +1,150 @@
+"""Tags and filters of every page: icons, marks, pills, numbers and moments as people write them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from babel.numbers import format_decimal
+from django import template
+from django.utils import formats, timezone, translation
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from vaivem.connectors.sdk.registry import connector_keys, get_connector
+from vaivem.hub.shell.links import page
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, size: str = "") -> SafeString:
+    """Draw an icon of the sprite; `size` is "" or "sm". It says nothing: a word stands beside it."""
+    return format_html(
+        '<svg class="i{}" aria-hidden="true"><use href="#i-{}"/></svg>', f" {size}" if size else "", name
+    )
+
+
+@register.simple_tag
+def mark(connector: str, size: str = "") -> SafeString:
+    """Draw a system's two letters."""
+    letters = get_connector(connector).manifest.mark if connector in connector_keys() else connector[:2]
+    css = f"sys {size}" if size else "sys"
+    return format_html(
+        '<span class="{}" data-s="{}" aria-hidden="true">{}</span>', css, letters.lower(), letters
+    )
+
+
+@register.simple_tag
+def pill(kind: str, symbol: str, text: str) -> SafeString:
+    """Draw a status: a word and an icon, never a colour alone."""
+    return format_html('<span class="pill {}">{}{}</span>', kind, icon(symbol), text)
+
+
+@register.simple_tag
+def page_url(name: str, *args: Any, query: str = "") -> str:
+    """Return the address of a page, or "" when there is no such page."""
+    return page(name, *args, query=query)
+
+
+@register.filter
+def system(connector: str) -> str:
+    """Return a system's name."""
+    return get_connector(connector).manifest.name if connector in connector_keys() else connector
+
+
+@register.filter
+def num(value: float | int | None, digits: int = 0) -> str:
+    """Write a number with the language's separators: 1.284 or 1,4."""
+    if value is None:
+        return "–"
+    pattern = "#,##0." + "0" * digits if digits else "#,##0"
+    return format_decimal(value, pattern, locale=babel_locale())
+
+
+def babel_locale() -> str:
+    """Return the language as Babel names it."""
+    language = translation.get_language() or "pt-br"
+    return {"pt-br": "pt_BR"}.get(language, language)
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """Write a duration given in seconds: 840 ms, 1,4 s, 3 min."""
+    if value is None:
+        return "–"
+    if value < 1:
+        return f"{round(value * 1000)} ms"
+    if value < 60:
+        return f"{num(value, 1)} s"
+    if value < 3600:
+        return f"{num(int(value // 60))} min"
+    return f"{num(int(value // 3600))} h"
+
+
+@register.simple_tag(takes_context=True)
+def ago(context: template.Context, moment: datetime | None) -> SafeString | str:
+    """Write how long ago a moment was, or its day and time when that says more."""
+    if moment is None:
+        return "–"
+    now = context.get("now") or timezone.now()
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        formats.date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT"),
+        ago_text(moment, now),
+    )
+
+
+def ago_text(moment: datetime, now: datetime) -> str:
+    """Return the words for how long before `now` a moment was."""
+    passed = now - moment
+    if timedelta() <= passed < timedelta(minutes=1):
+        return _("%(count)s s ago") % {"count": int(passed.total_seconds())}
+    if timedelta() <= passed < timedelta(hours=1):
+        minutes = int(passed.total_seconds() // 60)
+        return ngettext("%(count)s min ago", "%(count)s min ago", minutes) % {"count": minutes}
+    return day_time(moment, now)
+
+
+def day_time(moment: datetime, now: datetime) -> str:
+    """Return a moment as people say it: today, 11:42; yesterday, 17:20; 19 Nov, 8:05; 19/11/2025."""
+    there, today = timezone.localtime(moment), timezone.localtime(now)
+    clock = formats.date_format(there, "H:i")
+    days = (today.date() - there.date()).days
+    if days == 0:
+        return _("today, %(time)s") % {"time": clock}
+    if days == 1:
+        return _("yesterday, %(time)s") % {"time": clock}
+    if days == -1:
+        return _("tomorrow, %(time)s") % {"time": clock}
+    if abs(days) < 180:
+        return _("%(day)s, %(time)s") % {"day": short_day(there), "time": clock}
+    return formats.date_format(there, "SHORT_DATE_FORMAT")
+
+
+def short_day(moment: datetime) -> str:
+    """Return a day without its year: 3 dez, 3 Dec."""
+    from babel.dates import format_skeleton
+
+    text = format_skeleton("MMMd", timezone.localtime(moment), locale=babel_locale())
+    return text.replace(" de ", " ").rstrip(".")
+
+
+@register.simple_tag(takes_context=True)
+def when(context: template.Context, moment: datetime | None) -> SafeString | str:
+    """Write the day and time of a moment."""
+    if moment is None:
+        return "–"
+    now = context.get("now") or timezone.now()
+    return format_html(
+        '<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), day_time(moment, now)
+    )
+
+
+@register.filter
+def clock_time(moment: datetime) -> str:
+    """Write a moment's time of day."""
+    return formats.date_format(timezone.localtime(moment), "H:i")

@@ -1,0 +1,15 @@
+"""Every address of the hub. A workspace's pages live under /w/<its slug>/; strangers get 404 there."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("vaivem.hub.workspaces.urls")),
+    path("w/<slug:slug>/", include("vaivem.hub.home.urls")),
+    path("", include("vaivem.hub.connections.urls")),
+    path("account/", include("vaivem.hub.workspaces.account_urls")),
+]
+
+handler400 = "vaivem.hub.shell.views.bad_request"
+handler403 = "vaivem.hub.shell.views.forbidden"
+handler404 = "vaivem.hub.shell.views.not_found"
+handler500 = "vaivem.hub.shell.views.failed"
