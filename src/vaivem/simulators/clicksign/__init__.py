@@ -1,0 +1,1 @@
+"""Clicksign as a test account: API v3 (envelopes), webhooks, and the pages a person sends and signs with."""
