@@ -1,0 +1,1 @@
+"""Clicksign: electronic signatures (API 3.0, envelopes)."""
