@@ -32,6 +32,7 @@ class Event:
     change between two tries of the same delivery (guarantee 2); empty means that a digest of the whole
     request has to do. `data` is what mappings read; `title` what people see; `terms` what history search
     finds it by (e-mails, documents, phone numbers, names, record ids; as they are, the engine normalises).
+    `within` (minutes) limits how long `same` is remembered; None: as long as history is kept.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Event:
     title: str = ""
     occurred: datetime | None = None
     terms: tuple[str, ...] = ()
+    within: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Trigger:
         """Return what this happening is, where a vendor reports the same one in several events.
 
         A rule runs once for each key (``won:<deal>:<closed at>``); None means that every event counts.
+        Asked after `scope` has given something: an event that says "not yet" leaves the key to a later one.
         """
         return None
 

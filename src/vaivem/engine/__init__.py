@@ -1,0 +1,1 @@
+"""The data plane: ingest, lanes, runs, safe writes, budgets, chores."""

@@ -1,0 +1,413 @@
+"""What an action works with: reads, safe writes, claims, questions. One run's journal in the making.
+
+A run that is repeated after a crash or a wait gets the journal's answers up to its last durable write
+(`memory`), and goes on from there for real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from vaivem.connectors.sdk import Answer, Call, Connection, Findable, Idempotent, Keyed, Repeat, Unsafe
+from vaivem.core.errors import BugError, RecordError, RetryError, UncertainError, VaivemError
+from vaivem.core.mapping import Values
+from vaivem.core.retry import next_pause
+from vaivem.engine.caller import Exchange
+from vaivem.engine.claims import Key
+from vaivem.engine.crashpoints import reach
+from vaivem.engine.desk import Desk, RunState
+from vaivem.engine.ids import time_of
+from vaivem.engine.journal import Acquire, LinkRow, StepRow
+from vaivem.engine.parking import ParkError, SkipStepError
+from vaivem.engine.topology import Line
+
+T = TypeVar("T")
+
+PLACES = 1000  # calls that one step of a rule may make
+SHORT_WAIT_SECONDS = 3.0
+CLAIM_QUEUE_SECONDS = 2.0
+CLAIM_POLL_SECONDS = 0.2
+MAX_KEPT_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HeldClaim:
+    """A claim held; `known` is the record that one of its keys is remembered to be."""
+
+    known: str | None
+
+
+class StepContext:
+    """One step of one run at one connection (an `ActionContext`)."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        run: RunState,
+        line: Line,
+        *,
+        place: int,
+        step: str,
+        values: Values,
+        options: Mapping[str, Any],
+        source: str,
+    ) -> None:
+        self._desk = desk
+        self._run = run
+        self._line = line
+        self._step = step
+        self._values = values
+        self._options = options
+        self._source = source
+        self._next = place * PLACES
+        self._last = self._next + PLACES
+        self._claimed: tuple[Key, ...] | None = None
+        self._known: str | None = None  # what the claim just taken gave: kept with the next row
+        self._looking: int | None = None  # the place of the write that a find belongs to
+        self._questions = 0
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that calls go to."""
+        return self._line.connection
+
+    @property
+    def values(self) -> Values:
+        """The mapped fields."""
+        return self._values
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The step's own choices."""
+        return self._options
+
+    @property
+    def source(self) -> str:
+        """The source record: ``<connection id>:<object>:<record>``."""
+        return self._source
+
+    @property
+    def reference(self) -> str:
+        """A short reference of the source record and the rule."""
+        digest = hashlib.blake2b(f"{self._run.item.rule}|{self._source}".encode(), digest_size=10)
+        return f"vv-{digest.hexdigest()}"
+
+    @property
+    def now(self) -> datetime:
+        """When the run was made."""
+        return time_of(self._run.item.run_id)
+
+    # Reads
+
+    async def read(self, call: Call) -> Answer:
+        """Send a call that changes nothing; journaled with the next write's outcome."""
+        if self._looking is not None:
+            return await self._sent(call, self._looking, write=False, done=False)
+        n = self._take_place()
+        kept = self._run.memory.at(n)
+        if kept is not None:
+            self._same(kept.name, call.name)
+            return kept.answer
+        return await self._sent(call, n, write=False, done=True)
+
+    async def _sent(self, call: Call, n: int, *, write: bool, done: bool) -> Answer:
+        """Send, journal each try, wait in place for short pauses. Raises what the answer means."""
+        while True:
+            begun = self._desk.clock.now()
+            reach("call.before_send")
+            exchange = await self._desk.caller.exchange(self._line, call, bulk=self._run.item.bulk)
+            reach("call.after_send")
+            self._note(call, n, exchange, begun, write=write, done=done)
+            if exchange.error is None and exchange.answer is not None:
+                return exchange.answer
+            error = exchange.error or BugError()
+            if not self._waits_in_place(error):
+                raise error
+            await asyncio.sleep(error.retry_after)  # type: ignore[attr-defined] - RetryError, as just checked
+            self._look_at_lease(call.timeout)
+
+    def _waits_in_place(self, error: VaivemError) -> bool:
+        short = isinstance(error, RetryError) and error.limit and error.retry_after is not None
+        return bool(short and error.retry_after <= SHORT_WAIT_SECONDS)  # type: ignore[attr-defined]
+
+    def _note(
+        self, call: Call, n: int, exchange: Exchange, begun: datetime, *, write: bool, done: bool
+    ) -> None:
+        answer, error = exchange.answer, exchange.error
+        wire = self._desk.shown(self._line, call)
+        self._add_row(
+            n,
+            call.name,
+            write=write,
+            done=done and error is None,
+            method=call.method,
+            url=wire.shown_url,
+            status=answer.status if answer else 0,
+            request=wire.body[:MAX_KEPT_BYTES] or None,
+            response=answer.content[:MAX_KEPT_BYTES] if answer else None,
+            code=error.code if error else "",
+            ms=answer.milliseconds if answer else 0,
+            at=begun,
+        )
+
+    def _add_row(self, n: int, name: str, **parts: Any) -> None:
+        tries = self._run.memory.tries
+        tries[n] = tries.get(n, 0) + 1
+        row = StepRow(
+            n=n,
+            try_=tries[n],
+            step=self._step,
+            name=name,
+            conn=self.connection.id,
+            known=self._known,
+            **parts,
+        )
+        self._run.memory.calls += row.method != ""
+        if row.done:
+            self._known = None
+        self._run.steps.append(row)
+
+    # Writes
+
+    async def write(
+        self,
+        call: Call,
+        repeat: Repeat,
+        take: Callable[[Answer], T],
+        *,
+        remember: Mapping[str, Callable[[T], str]] | None = None,
+    ) -> T:
+        """Do a write once, whatever breaks (guarantees 4 and 5)."""
+        n = self._take_place()
+        kept = self._run.memory.at(n)
+        if kept is not None:
+            self._same(kept.name, call.name)
+            return kept.adopted if kept.code == "adopted" else take(kept.answer)
+        found = await self._settle_doubt(n, call, repeat)
+        if found is None:
+            if not self._run.intent:
+                await self._desk.flush(self._run, intent=n)
+            self._look_at_lease(call.timeout)
+            result = await self._send_write(call, n, repeat, take)
+        else:
+            result = found
+        if remember and self._claimed is not None:
+            for key, record_id in remember.items():
+                self._remember(key, record_id(result))
+        self._run.intent = False
+        self._run.settled = True
+        return result
+
+    async def _send_write(self, call: Call, n: int, repeat: Repeat, take: Callable[[Answer], T]) -> T:
+        try:
+            return take(await self._sent(call, n, write=True, done=True))
+        except UncertainError as error:
+            raise await self._doubted(n, call, repeat, error) from error
+        except RecordError:
+            if isinstance(repeat, Keyed) and repeat.find is not None:
+                found = await self._look(n, repeat.find)
+                if found is not None:
+                    return self._adopt(n, call, found)
+            raise
+
+    async def _doubted(self, n: int, call: Call, repeat: Repeat, error: VaivemError) -> Exception:
+        """Return what the run does about a write that may have been done."""
+        if isinstance(repeat, Unsafe):
+            return await self._ask_doubt(n, call, error.code)
+        tries = self._run.memory.failures
+        pause = next_pause(tries, retry_after=None, seed=self._run.item.run_id)
+        if isinstance(repeat, Findable):
+            pause = max(pause, self._settling(repeat))
+        due = self._desk.clock.after(pause)
+        params = {**error.params, "call": call.name}
+        return ParkError(
+            "doubt", error.code, due, self.connection.id, params, keeps=True, failed=True, pause=pause
+        )
+
+    async def _settle_doubt(self, n: int, call: Call, repeat: Repeat) -> Any | None:
+        """When a write is in doubt since before: act by its declared kind. Return the record that was found."""
+        memory = self._run.memory
+        if memory.doubt is None:
+            return None
+        doubt, memory.doubt = memory.doubt, None
+        self._run.intent = True  # durable since then
+        if isinstance(repeat, Idempotent | Keyed):
+            return None
+        answer = memory.answers.get(f"doubt:{n}")
+        if answer is not None:
+            return await self._answered(n, call, repeat, answer)
+        if isinstance(repeat, Unsafe):
+            raise await self._ask_doubt(n, call, "write_in_doubt")
+        self._await_settled(doubt, self._settling(repeat))
+        found = await self._look(n, repeat.find)
+        if found is not None:
+            return self._adopt(n, call, found)
+        if not repeat.sure:
+            raise await self._ask_doubt(n, call, "write_in_doubt_not_found")
+        return None
+
+    def _await_settled(self, doubt: datetime, seconds: float) -> None:
+        due = doubt + timedelta(seconds=seconds)
+        if due > self._desk.clock.now():
+            raise ParkError("doubt", "write_settling", due, self.connection.id, keeps=True)
+
+    def _settling(self, repeat: Findable) -> float:
+        if repeat.settle is not None:
+            return repeat.settle
+        chosen = self.connection.settings.get("settle_seconds")
+        return float(chosen) if chosen else self._line.connector.manifest.settle
+
+    async def _look(self, n: int, find: Callable[[], Any]) -> Any | None:
+        """Run a find whose reads belong to the write at `n`."""
+        self._looking = n
+        try:
+            return await find()
+        finally:
+            self._looking = None
+
+    def _adopt(self, n: int, call: Call, found: Any) -> Any:
+        self._add_row(
+            n,
+            call.name,
+            write=True,
+            done=True,
+            method="",
+            url="",
+            status=0,
+            request=None,
+            response=json.dumps(found).encode(),
+            code="adopted",
+            ms=0,
+            at=self._desk.clock.now(),
+        )
+        return found
+
+    async def _ask_doubt(self, n: int, call: Call, code: str) -> ParkError:
+        """Put the question whether a write was done; return how the run waits for the answer."""
+        wire = self._desk.shown(self._line, call)
+        sent = wire.body[:4000].decode("utf-8", "replace")
+        question = {
+            "code": code,
+            "call": call.name,
+            "method": call.method,
+            "url": wire.shown_url,
+            "sent": sent,
+        }
+        await self._desk.ask(self._run, self.connection.id, f"doubt:{n}", "doubt", question)
+        return ParkError("decision", code, None, self.connection.id, {"call": call.name}, keeps=True)
+
+    async def _answered(self, n: int, call: Call, repeat: Repeat, answer: Mapping[str, Any]) -> Any | None:
+        """Do what a person said of a write in doubt."""
+        choice = answer.get("choice")
+        if choice == "skip":
+            raise SkipStepError
+        if choice != "done":
+            return None
+        if isinstance(repeat, Findable):
+            found = await self._look(n, repeat.find)
+            if found is not None:
+                return self._adopt(n, call, found)
+        return self._adopt(n, call, {"id": str(answer.get("record") or "")})
+
+    # Claims and links
+
+    @asynccontextmanager
+    async def claim(self, object_key: str, *keys: str) -> AsyncIterator[HeldClaim]:
+        """Hold all keys while a record is looked for and made."""
+        if self._claimed is not None:
+            raise BugError("claim_in_claim", detail=f"{self._step}: {object_key}")
+        wanted = tuple(sorted({(self.connection.id, object_key, key) for key in keys}))
+        kept = self._run.memory.at(self._next)
+        if kept is not None and kept.known is not None:
+            known = kept.known or None
+        else:
+            known = await self._acquire(wanted)
+            self._known = known or ""
+        self._claimed = wanted
+        try:
+            yield HeldClaim(known)
+        finally:
+            self._claimed = None
+        self._run.released = True
+
+    async def _acquire(self, wanted: tuple[Key, ...]) -> str | None:
+        run = self._run
+        await self._desk.flush(run)  # outcomes, and claims that ended, before a new claim
+        if run.memory.doubt is not None:
+            settle = self.connection.settings.get("settle_seconds") or self._line.connector.manifest.settle
+            self._await_settled(run.memory.doubt, float(settle))
+        if not await self._desk.local_claims.take(wanted, CLAIM_QUEUE_SECONDS):
+            raise self._busy()
+        run.local += wanted
+        pause = 0.01
+        while True:
+            op = Acquire(run.item.ws, run.item.run_id, self._next, wanted)
+            known = await self._desk.journal.acquire(op)
+            if known is not None:
+                run.intent = True
+                return next((known[key] for _, _, key in wanted if key in known), None)
+            if pause > CLAIM_POLL_SECONDS:
+                raise self._busy()
+            await asyncio.sleep(pause)
+            pause *= 2
+
+    def _busy(self) -> ParkError:
+        due = self._desk.clock.after(0.5)
+        return ParkError("claim", "record_busy", due, self.connection.id)
+
+    def remember(self, object_key: str, key: str, record_id: str) -> None:
+        """Keep that a key is this record."""
+        self._run.links.append(LinkRow(self.connection.id, object_key, key, record_id))
+
+    def forget(self, object_key: str, key: str) -> None:
+        """Drop a key whose record is gone."""
+        self._run.links.append(LinkRow(self.connection.id, object_key, key, None))
+
+    def _remember(self, key: str, record_id: str) -> None:
+        for conn, object_key, held in self._claimed or ():
+            if held == key and record_id:
+                self._run.links.append(LinkRow(conn, object_key, key, record_id))
+
+    async def choose(self, object_key: str, candidates: list[Mapping[str, Any]], **about: Any) -> str | None:
+        """Let a person choose between several matches."""
+        self._questions += 1
+        slot = f"choice:{self._step}:{object_key}:{self._questions}"
+        answer = self._run.memory.answers.get(slot)
+        if answer is None:
+            question = {"object": object_key, "candidates": [dict(one) for one in candidates], **about}
+            await self._desk.ask(self._run, self.connection.id, slot, "choice", question)
+            raise ParkError("decision", "several_matches", None, self.connection.id, {"object": object_key})
+        if answer.get("choice") == "skip":
+            raise SkipStepError
+        if answer.get("choice") == "create":
+            return None
+        chosen = str(answer.get("record"))
+        if answer.get("remember"):
+            for _, held_object, key in self._claimed or ():
+                if held_object == object_key:
+                    self.remember(object_key, key, chosen)
+        return chosen
+
+    # Places
+
+    def _take_place(self) -> int:
+        n = self._next
+        if n + 1 >= self._last:
+            raise BugError("step_makes_too_many_calls", params={"step": self._step})
+        self._next += 1
+        return n
+
+    def _same(self, before: str, now: str) -> None:
+        if before != now:
+            raise BugError("journal_differs", detail=f"{self._step}: was {before}, is {now}")
+
+    def _look_at_lease(self, seconds: float) -> None:
+        if not self._desk.lease.covers(seconds):
+            self._desk.lost()

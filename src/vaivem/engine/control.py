@@ -1,0 +1,102 @@
+"""What the control plane asks of the data plane: plain statements on a Django or psycopg cursor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from vaivem.engine.statements import statement
+
+
+class Cursor(Protocol):
+    """A DB-API cursor with psycopg's placeholders."""
+
+    def execute(self, query: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Run a statement."""
+        ...
+
+    def fetchone(self) -> Sequence[Any] | None:
+        """Return the next row."""
+        ...
+
+
+def _run(cursor: Cursor, name: str, **params: Any) -> Sequence[Any] | None:
+    cursor.execute(statement("control", name), params)
+    return cursor.fetchone()
+
+
+def open_gate(cursor: Cursor, conn: int) -> None:
+    """After a reconnect: held runs go on by themselves, in order."""
+    _run(cursor, "open_gate", conn=conn)
+    _wake(cursor)
+
+
+def hold_gate(cursor: Cursor, conn: int, code: str, params: Mapping[str, Any]) -> None:
+    """Let a connection's runs wait until `open_gate`."""
+    _run(cursor, "hold_gate", conn=conn, code=code, params=json.dumps(dict(params)))
+
+
+def answer_decision(cursor: Cursor, ws: int, decision: int, answer: Mapping[str, Any], member: int) -> bool:
+    """Settle what waits for a person; its run goes on. False when it was settled before, or is not there.
+
+    For a write in doubt: ``{"choice": "done" | "do" | "skip", "record": id}``; for several matches:
+    ``{"choice": "record" | "create" | "skip", "record": id, "remember": bool}``.
+    """
+    row = _run(
+        cursor, "answer_decision", ws=ws, decision=decision, answer=json.dumps(dict(answer)), member=member
+    )
+    _wake(cursor)
+    return row is not None
+
+
+def retry_now(cursor: Cursor, ws: int, run_id: int) -> bool:
+    """Let a waiting run try again at once. False when it does not wait."""
+    row = _run(cursor, "retry_now", ws=ws, run_id=run_id)
+    _wake(cursor)
+    return row is not None
+
+
+def retry_run(cursor: Cursor, ws: int, run_id: int) -> bool:
+    """Let a failed run go on from its failed step, with its own version. False when it is not a failed one."""
+    row = _run(cursor, "retry_run", ws=ws, run_id=run_id)
+    _wake(cursor)
+    return row is not None
+
+
+def cancel_run(cursor: Cursor, ws: int, run_id: int) -> bool:
+    """End a waiting run as stopped by a person. False when it does not wait."""
+    return _run(cursor, "cancel_run", ws=ws, run_id=run_id) is not None
+
+
+def pause_rule(cursor: Cursor, rule: int) -> None:
+    """Let a rule's lanes wait; events go on being taken in."""
+    _run(cursor, "pause_rule", rule=rule)
+
+
+def resume_rule(cursor: Cursor, rule: int) -> None:
+    """Let a rule's lanes go on."""
+    _run(cursor, "resume_rule", rule=rule)
+    _wake(cursor)
+
+
+def retake_rejected(cursor: Cursor, ws: int, rejected: int) -> bool:
+    """Ask for a rejected delivery to be read again. False when it is not there."""
+    row = _run(cursor, "retake_rejected", ws=ws, rejected=rejected)
+    if row is not None:
+        wake_chore(cursor, "retake_rejected", {"ws": ws, "id": rejected})
+    return row is not None
+
+
+def dismiss_rejected(cursor: Cursor, ws: int, rejected: int) -> bool:
+    """Take a rejected delivery off the list. False when it is not there."""
+    return _run(cursor, "dismiss_rejected", ws=ws, rejected=rejected) is not None
+
+
+def wake_chore(cursor: Cursor, name: str, payload: Mapping[str, Any]) -> None:
+    """Put a chore into its queue: a worker does it within a second or two."""
+    _run(cursor, "wake_chore", name=name, payload=json.dumps(dict(payload)).encode())
+
+
+def _wake(cursor: Cursor) -> None:
+    cursor.execute("notify vv_lanes")

@@ -1,0 +1,182 @@
+"""A worker's desk: what its runs share, and the state of one run on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from vaivem.connectors.sdk import Call, Delivery
+from vaivem.engine.caller import Caller
+from vaivem.engine.claims import Key, LocalClaims
+from vaivem.engine.clock import Clock
+from vaivem.engine.ids import IdMaker
+from vaivem.engine.journal import Finish, Journal, LinkRow, Outcome, Park, StepRow
+from vaivem.engine.leases import Lease
+from vaivem.engine.memory import Memory
+from vaivem.engine.outbound import Wire, build_wire
+from vaivem.engine.parking import ParkError
+from vaivem.engine.topology import Line, Topology
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def clean(value: Any) -> Any:
+    """Return JSON that PostgreSQL takes: without the null character."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, Mapping):
+        return {clean(str(key)): clean(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(part) for part in value]
+    return value if isinstance(value, int | float | bool | type(None)) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One pending run of a lane, with the delivery that it began with (None: the event is gone)."""
+
+    ws: int
+    lane: int
+    seq: int
+    run_id: int
+    event_id: int
+    rule: int
+    version: int
+    conn: int
+    part: int
+    bulk: bool
+    title: str
+    delivery: Delivery | None
+
+
+@dataclass(slots=True)
+class RunState:
+    """A run in the making: what is not durable yet, and what the journal already has."""
+
+    item: Item
+    memory: Memory
+    steps: list[StepRow] = field(default_factory=list)
+    links: list[LinkRow] = field(default_factory=list)
+    records: list[dict[str, str]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    local: tuple[Key, ...] = ()
+    intent: bool = False  # a durable intent stands for the next write
+    settled: bool = False  # intents before are done with
+    released: bool = False  # claims before are done with
+
+    @property
+    def dirty(self) -> bool:
+        """Whether an outcome of a write, or the end of a claim, is not durable yet."""
+        return self.settled or self.released or any(row.write for row in self.steps)
+
+
+class Desk:
+    """Everything that a worker's runs share."""
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool,
+        clock: Clock,
+        ids: IdMaker,
+        topology: Topology,
+        caller: Caller,
+        journal: Journal,
+        lease: Lease,
+        lost: Callable[[], None],
+        smtp_url: str | None = None,
+    ) -> None:
+        self.smtp_url = smtp_url
+        self.pool = pool
+        self.clock = clock
+        self.ids = ids
+        self.topology = topology
+        self.caller = caller
+        self.journal = journal
+        self.lease = lease
+        self.lost = lost
+        self.local_claims = LocalClaims()
+
+    def shown(self, line: Line, call: Call) -> Wire:
+        """Return a call as it goes out; only its `shown_url` and body may be kept."""
+        return build_wire(line.connector, line.connection, call)
+
+    async def flush(
+        self, run: RunState, *, intent: int | None = None, finish: Finish | None = None, let_go: bool = False
+    ) -> bool:
+        """Make what the run did durable, with the next intent or its end. Return whether its lane was let go."""
+        if intent is None and finish is None and not run.dirty:
+            return False
+        op = Outcome(
+            run.item.ws,
+            run.item.run_id,
+            steps=run.steps,
+            links=run.links,
+            settled=run.settled or finish is not None,
+            released=run.released or finish is not None,
+            intent=intent,
+            finish=finish,
+            let_go=let_go,
+        )
+        run.steps, run.links = [], []
+        gone = await self.journal.write(op)
+        if op.released:
+            self.give_local(run)
+            run.released = False
+        run.settled = False
+        run.intent = intent is not None
+        return gone
+
+    async def drop(self, run: RunState, *, keeps: bool) -> None:
+        """Make what a waiting run did durable; what is certainly not done leaves no intent and no claim."""
+        run.settled = not keeps
+        run.released = not keeps
+        op = Outcome(
+            run.item.ws,
+            run.item.run_id,
+            steps=run.steps,
+            links=run.links,
+            settled=run.settled,
+            released=run.released,
+        )
+        run.steps, run.links = [], []
+        await self.journal.write(op)
+        self.give_local(run)
+
+    async def park(self, item: Item, lane: int, park: ParkError, *, worked: float = 0.0) -> None:
+        """Make durable why a run waits, and give `lane` back if this worker owns it."""
+        await self.journal.park(
+            Park(
+                item.ws,
+                item.run_id,
+                lane,
+                item.event_id,
+                item.rule,
+                item.version,
+                park.conn,
+                park.state,
+                park.code,
+                json.dumps(clean(dict(park.params))),
+                park.due or NEVER,
+                tries=int(park.failed),
+                worked=worked,
+            )
+        )
+
+    def give_local(self, run: RunState) -> None:
+        """Let other runs of this worker ask for the keys."""
+        self.local_claims.give(run.local)
+        run.local = ()
+
+    async def ask(self, run: RunState, conn: int, slot: str, kind: str, question: Mapping[str, Any]) -> None:
+        """Put a question for a person; the run parks right after."""
+        item = run.item
+        text = json.dumps(clean(dict(question)), ensure_ascii=False)
+        await self.journal.ask(
+            item.ws, self.ids.next(), item.run_id, item.event_id, item.rule, conn, slot, kind, text
+        )

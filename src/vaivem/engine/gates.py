@@ -1,0 +1,90 @@
+"""A connection's gate: shut while the vendor is down (and probed), at its limit, or until a reconnect."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from vaivem.engine.statements import statement
+
+FAILURES_TO_PAUSE = 6
+MIN_LIMIT_SECONDS = 0.25
+LONGEST_LIMIT_SECONDS = 60.0
+
+OPEN, PAUSED, HELD, LIMITED = 0, 1, 2, 3
+
+log = logging.getLogger(__name__)
+
+
+class Gates:
+    """Counts what calls of this process end in, and opens and shuts gates by it."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._failures: Counter[int] = Counter()
+        self._states: dict[int, int] = {}
+        self._limited_until: dict[int, float] = {}
+        self._strikes: Counter[int] = Counter()
+
+    async def load(self) -> None:
+        """Read all gates; connections without one get it."""
+        await self._pool.execute(statement("gates", "ensure"))
+        rows = await self._pool.fetch(statement("gates", "all"))
+        self._states = {row["conn"]: row["state"] for row in rows}
+
+    def state(self, conn: int) -> int:
+        """Return the last known state of a gate."""
+        return self._states.get(conn, OPEN)
+
+    async def worked(self, conn: int) -> None:
+        """A call was answered sensibly: whatever was counted is forgotten, a probed gate opens."""
+        self._failures.pop(conn, None)
+        state = self._states.get(conn, OPEN)
+        if state == LIMITED and time.monotonic() < self._limited_until.get(conn, 0.0):
+            return
+        self._strikes.pop(conn, None)
+        if state in (PAUSED, LIMITED):
+            self._states[conn] = OPEN
+            await self._pool.execute(statement("gates", "open"), conn)
+            await self._pool.execute("notify vv_lanes")
+
+    async def failed(self, conn: int, code: str, params: Mapping[str, Any]) -> None:
+        """A call found the vendor down. Many in a row, or a failed probe, shut the gate."""
+        self._failures[conn] += 1
+        if self._states.get(conn, OPEN) != PAUSED and self._failures[conn] < FAILURES_TO_PAUSE:
+            return
+        self._failures.pop(conn, None)
+        self._states[conn] = PAUSED
+        log.warning("Connection %s is paused: %s", conn, code)
+        await self._pool.execute(statement("gates", "pause"), conn, code, json.dumps(dict(params)))
+
+    async def limited(self, conn: int, seconds: float | None) -> float:
+        """The vendor's limit is reached: nobody calls for `seconds`, or for a growing time when it did not say.
+
+        Return the seconds.
+        """
+        now = time.monotonic()
+        if seconds is None:
+            if now < self._limited_until.get(conn, 0.0):
+                return self._limited_until[conn] - now  # calls that left together strike once
+            seconds = min(MIN_LIMIT_SECONDS * 2 ** self._strikes[conn], LONGEST_LIMIT_SECONDS)
+            self._strikes[conn] += 1
+        seconds = max(seconds, MIN_LIMIT_SECONDS)
+        self._limited_until[conn] = max(now + seconds, self._limited_until.get(conn, 0.0))
+        self._states[conn] = LIMITED
+        await self._pool.execute(statement("gates", "limit"), conn, seconds)
+        return seconds
+
+    async def hold(self, conn: int, code: str, params: Mapping[str, Any]) -> None:
+        """The credentials are no longer accepted: its runs wait for a person."""
+        self._states[conn] = HELD
+        log.warning("Connection %s needs to be reconnected: %s", conn, code)
+        async with self._pool.acquire() as db, db.transaction():
+            await db.execute(statement("gates", "hold"), conn, code, json.dumps(dict(params)))
+            await db.execute(statement("topology", "need_reconnect"), conn)

@@ -1,0 +1,222 @@
+"""The hook: a raw ASGI app that answers 2xx only for what is committed (guarantee 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import logging
+import re
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from vaivem.config import Config
+from vaivem.connectors.sdk import Delivery, Reply, Webhooks
+from vaivem.core.errors import SignatureError, TooLargeError, UnreadableError, VaivemError
+from vaivem.engine.clock import Clock
+from vaivem.engine.desk import clean
+from vaivem.engine.ids import IdMaker
+from vaivem.engine.intake import Intake, masked_headers
+from vaivem.engine.journal import DatabaseAwayError
+from vaivem.engine.links import Link
+from vaivem.engine.statements import statement
+from vaivem.engine.topology import Line, Topology, TopologyKeeper
+from vaivem.vault import Vault
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+HOOK = re.compile(r"^/hook/([A-Za-z0-9_-]{16,64})(/.*)?$")
+MOST_WAITING = 5000
+RETRY_AFTER_SECONDS = 5
+READY_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class IngestApp:
+    """Serves ``/hook/<token>``, ``/healthz`` and ``/readyz``."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._clock = Clock()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def startup(self) -> None:
+        """Connect to the database and read the configuration."""
+        dsn = self._config.dsn
+        self._link, self._look, self._notify = Link(dsn), Link(dsn), Link(dsn)
+        self._topology = Topology(Vault.from_folder(self._config.data_dir))
+        rows = await self._look.fetch("select nextval('node_seq') as node")
+        self._ids = IdMaker(rows[0]["node"], self._clock.time)
+        self._intake = Intake(self._topology, self._ids, self._clock, self._link, self._notify)
+        keeper = TopologyKeeper(dsn, self._topology)
+        self._tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(self._keep_time())]
+
+    async def shutdown(self) -> None:
+        """Let the last commit end and close all connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for link in (self._link, self._look, self._notify):
+            await link.close()
+
+    async def _keep_time(self) -> None:
+        while True:
+            with contextlib.suppress(DatabaseAwayError):
+                rows = await self._look.fetch("select vv_now() as now")
+                self._clock.set(rows[0]["now"])
+            await asyncio.sleep(2)
+
+    def serves(self, path: str) -> bool:
+        """Say whether a path is this app's."""
+        return path.startswith("/hook/") or path in ("/healthz", "/readyz")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        if path == "/healthz":
+            await _answer(send, Reply(200, b'{"ok": true}', "application/json"))
+        elif path == "/readyz":
+            await _answer(send, await self._ready())
+        else:
+            await self._hook(scope, receive, send)
+
+    async def _ready(self) -> Reply:
+        try:
+            await self._look.fetch("select 1 from gate limit 1", seconds=READY_SECONDS)
+        except DatabaseAwayError as error:
+            content = json.dumps({"ok": False, "problem": f"The database cannot be reached: {error}"})
+            return Reply(503, content.encode(), "application/json")
+        return Reply(200, b'{"ok": true}', "application/json")
+
+    async def _hook(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match = HOOK.match(scope["path"])
+        if match is None:
+            await _answer(send, Reply(404))
+            return
+        try:
+            reply = await self._take(match[1], match[2] or "", scope, receive)
+        except DatabaseAwayError:
+            reply = Reply(503)
+        headers = [(b"retry-after", str(RETRY_AFTER_SECONDS).encode())] if reply.status == 503 else []
+        await _answer(send, reply, headers)
+
+    async def _take(self, token: str, rest: str, scope: Scope, receive: Receive) -> Reply:
+        line = self._topology.lines.get(self._topology.hooks.get(token, 0)) or await self._find(token)
+        if isinstance(line, Reply):
+            return line
+        webhooks = line.connector.webhooks
+        if webhooks is None:
+            return Reply(404)
+        if self._intake.waiting > MOST_WAITING:
+            return Reply(503)
+        body = await _body(receive, webhooks.max_bytes)
+        if body is None:
+            return Reply(413)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        query = scope.get("query_string", b"").decode("latin-1")
+        delivery = Delivery(scope["method"], rest, query, headers, body)
+        return await self._deliver(line, webhooks, delivery)
+
+    async def _find(self, token: str) -> Line | Reply:
+        """Look a token up that the configuration does not know (yet)."""
+        rows = await self._look.fetch(statement("ingest", "hook_state"), token)
+        if not rows:
+            return Reply(404)
+        if rows[0]["removed"]:
+            return Reply(410)
+        await self._topology.load(self._look)
+        return self._topology.lines.get(rows[0]["id"]) or Reply(404)
+
+    async def _deliver(self, line: Line, webhooks: Webhooks, delivery: Delivery) -> Reply:
+        connection = line.connection
+        try:
+            webhooks.verify(delivery, connection)
+        except SignatureError as error:
+            log.warning("Connection %s: a delivery is not authentic: %s", connection.id, error)
+            await self._reject(line, delivery, error, 401, keep_body=False)
+            return Reply(401)
+        try:
+            plain = unpacked(delivery, webhooks.max_bytes)
+            if webhooks.is_probe(plain, connection):
+                return Reply(200)
+            events = webhooks.parse(plain, connection)
+        except TooLargeError:
+            return Reply(413)
+        except VaivemError as error:
+            await self._reject(line, delivery, error, webhooks.unreadable.status)
+            return webhooks.unreadable
+        except Exception as error:  # whatever a parser stumbles over: kept, listed, read again after a fix
+            log.exception("Connection %s: a delivery could not be read", connection.id)
+            await self._reject(line, delivery, UnreadableError(detail=repr(error)), webhooks.unreadable.status)
+            return webhooks.unreadable
+        await self._intake.take(line, plain, events)
+        return webhooks.accepted(plain, connection)
+
+    async def _reject(
+        self, line: Line, delivery: Delivery, error: VaivemError, status: int, *, keep_body: bool = True
+    ) -> None:
+        """List a delivery that was not taken; one that is not authentic without its body."""
+        await self._look.fetch(
+            statement("ingest", "reject"),
+            line.connection.workspace,
+            self._ids.next(),
+            line.connection.id,
+            error.code,
+            json.dumps(clean({**error.params, "detail": error.detail[:500]})),
+            status,
+            delivery.method,
+            clean(delivery.path)[:1000],
+            clean(delivery.query)[:4000],
+            json.dumps(masked_headers(delivery, line.connection)).encode(),
+            delivery.body if keep_body else b"",
+        )
+
+
+def unpacked(delivery: Delivery, limit: int) -> Delivery:
+    """Return the delivery with its body unpacked within the size limit.
+
+    Raises TooLargeError for what grows over it, UnreadableError for what is not what it says.
+    """
+    encoding = delivery.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return delivery
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise UnreadableError("encoding_unknown", params={"encoding": encoding[:50]})
+    unpacker = zlib.decompressobj(wbits=47 if "gzip" in encoding else zlib.MAX_WBITS)
+    try:
+        body = unpacker.decompress(delivery.body, limit + 1)
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise UnreadableError("body_not_compressed", params={"encoding": encoding}) from error
+    if len(body) > limit:
+        raise TooLargeError(params={"bytes": limit})
+    if not unpacker.eof:
+        raise UnreadableError("body_incomplete", params={"encoding": encoding})
+    headers = {name: value for name, value in delivery.headers.items() if name != "content-encoding"}
+    return Delivery(delivery.method, delivery.path, delivery.query, headers, body)
+
+
+async def _body(receive: Receive, limit: int) -> bytes | None:
+    """Read the request's body; None when it is too large. A sender that leaves half-way ends the request."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DatabaseAwayError("the sender left before the end")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            return None
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _answer(send: Send, reply: Reply, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    head = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(reply.content)).encode())]
+    await send({"type": "http.response.start", "status": reply.status, "headers": head + (headers or [])})
+    await send({"type": "http.response.body", "body": reply.content})

@@ -1,0 +1,218 @@
+"""Takes deliveries: once, kept, in their lanes, in one commit (guarantees 1 to 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from vaivem.connectors.sdk import Connection, Delivery, Event
+from vaivem.core.identity import search_terms, term_hash
+from vaivem.engine.batches import Batcher
+from vaivem.engine.clock import Clock
+from vaivem.engine.crashpoints import reach
+from vaivem.engine.ids import IdMaker
+from vaivem.engine.journal import DatabaseAwayError
+from vaivem.engine.lanes import lane_key
+from vaivem.engine.links import Link
+from vaivem.engine.statements import statement
+from vaivem.engine.topology import Line, RuleUse, Topology
+
+DIGEST_HOURS = 72
+LIVE, BULK = 5, 0
+READY, RULE_PAUSED = 1, 3
+MASK = "•••"
+MASKED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+NOTIFY_PAUSE_SECONDS = 0.01
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One event on its way into the database, with the runs it makes."""
+
+    ws: int
+    conn: int
+    key: bytes
+    until: datetime | None
+    event_id: int
+    event: Event
+    part: int
+    bulk: bool
+    delivery: Delivery
+    headers: bytes
+    runs: list[tuple[int, int, int, int, int, int, int]] = field(default_factory=list)
+    terms: tuple[int, ...] = ()
+
+
+class Intake:
+    """Turns deliveries into events and runs."""
+
+    def __init__(self, topology: Topology, ids: IdMaker, clock: Clock, link: Link, notify: Link) -> None:
+        self._topology = topology
+        self._ids = ids
+        self._clock = clock
+        self._link = link
+        self._bell = Bell(notify)
+        self._batcher: Batcher[list[Arrival], int] = Batcher(
+            self._write, whole=lambda error: isinstance(error, DatabaseAwayError)
+        )
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries wait for the next commit."""
+        return len(self._batcher)
+
+    async def take(
+        self, line: Line, delivery: Delivery, events: Sequence[Event], *, bulk: bool = False
+    ) -> int:
+        """Keep the events of one delivery; return how many were new. Returns only after the commit."""
+        headers = orjson.dumps(masked_headers(delivery, line.connection))
+        arrivals = [
+            self._arrival(line, delivery, headers, event, part, bulk) for part, event in enumerate(events)
+        ]
+        return await self._batcher.submit(arrivals) if arrivals else 0
+
+    def _arrival(
+        self, line: Line, delivery: Delivery, headers: bytes, event: Event, part: int, bulk: bool
+    ) -> Arrival:
+        ws, conn = line.connection.workspace, line.connection.id
+        key, until = self._identity(delivery, event, part)
+        arrival = Arrival(ws, conn, key, until, self._ids.next(), event, part, bulk, delivery, headers)
+        arrival.terms = tuple(term_hash(ws, term) for term in search_terms([*event.terms, event.record]))
+        for use in self._topology.rules_for(conn, event.kind):
+            if takes(use, event):
+                arrival.runs.append(self._run(use, conn, event, arrival))
+        return arrival
+
+    def _run(
+        self, use: RuleUse, conn: int, event: Event, arrival: Arrival
+    ) -> tuple[int, int, int, int, int, int, int]:
+        record = use.trigger.record(event, use.options)
+        lane = lane_key(conn, event.object, record, use.id)
+        state = RULE_PAUSED if use.paused else READY
+        prio = BULK if arrival.bulk else LIVE
+        return lane, self._ids.next(), use.id, use.version, use.gate, prio, state
+
+    def _identity(self, delivery: Delivery, event: Event, part: int) -> tuple[bytes, datetime | None]:
+        """Return what makes an event the same as one before, and how long that is remembered."""
+        if event.same:
+            text = "\x1f".join(event.same).encode()
+            until = None if event.within is None else self._clock.now() + timedelta(minutes=event.within)
+        else:
+            head = f"{delivery.method}\x1f{delivery.path}\x1f{delivery.query}\x1f{part}\x1f".encode()
+            text = head + delivery.body
+            until = self._clock.now() + timedelta(hours=DIGEST_HOURS)
+        return hashlib.blake2b(text, digest_size=16).digest(), until
+
+    async def _write(self, batch: Sequence[list[Arrival]]) -> list[int]:
+        seen: set[tuple[int, int, bytes]] = set()
+        kept: list[Arrival] = []
+        for arrivals in batch:
+            for one in arrivals:
+                key = (one.ws, one.conn, one.key)
+                if key not in seen:  # a repeat within the batch: the first one stands for it
+                    seen.add(key)
+                    kept.append(one)
+        reach("ingest.before_commit")
+        rows = await self._link.fetch(statement("ingest", "take"), *_arrays(kept))
+        reach("ingest.after_commit")
+        new = {row["event_id"] for row in rows}
+        if new:
+            self._bell.ring()
+        return [sum(one.event_id in new for one in arrivals) for arrivals in batch]
+
+
+def takes(use: RuleUse, event: Event) -> bool:
+    """Say whether a rule takes an event: it was on by then, and its options let it through."""
+    if use.on_since is not None and event.occurred is not None and event.occurred < use.on_since:
+        return False
+    return use.trigger.accepts(event, use.options)
+
+
+def masked_headers(delivery: Delivery, connection: Connection) -> dict[str, str]:
+    """Return the headers without what proves the sender: history is not a place for secrets."""
+    secrets = set(_texts(connection.credentials))
+    return {
+        name: MASK if name in MASKED_HEADERS or value in secrets else value
+        for name, value in delivery.headers.items()
+    }
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value] if len(value) >= 6 else []
+    if isinstance(value, dict):
+        return [text for part in value.values() for text in _texts(part)]
+    if isinstance(value, list | tuple):
+        return [text for part in value for text in _texts(part)]
+    return []
+
+
+def _plain(text: str, limit: int) -> str:
+    return text.replace("\x00", "")[:limit]
+
+
+def _arrays(arrivals: Sequence[Arrival]) -> list[list[Any]]:
+    """Return the arrays of the statement `take`, in its order."""
+    events = [
+        (
+            one.ws,
+            one.conn,
+            one.key,
+            one.until,
+            one.event_id,
+            _plain(one.event.kind, 100),
+            _plain(one.event.object, 100),
+            _plain(one.event.record, 300),
+            _plain(one.event.title, 300),
+            one.event.occurred,
+            one.bulk,
+            len(one.runs),
+            one.part,
+            one.delivery.method,
+            _plain(one.delivery.path, 1000),
+            _plain(one.delivery.query, 4000),
+            one.headers,
+            one.delivery.body,
+        )
+        for one in arrivals
+    ]
+    runs = [(one.ws, one.event_id, *run) for one in arrivals for run in one.runs]
+    terms = [(one.ws, term, one.event_id) for one in arrivals for term in one.terms]
+    return [*_columns(events, 18), *_columns(runs, 9), *_columns(terms, 3)]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
+    return [[row[place] for row in rows] for place in range(count)]
+
+
+class Bell:
+    """Wakes workers: at most every few milliseconds, and always once more after the last arrival."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._dirty = False
+        self._task: asyncio.Task[None] | None = None
+
+    def ring(self) -> None:
+        """Say that there is new work."""
+        self._dirty = True
+        if self._task is None:
+            self._task = asyncio.create_task(self._ring())
+
+    async def _ring(self) -> None:
+        try:
+            while self._dirty:
+                self._dirty = False
+                try:
+                    await self._link.fetch("notify vv_lanes")
+                except DatabaseAwayError:
+                    return  # workers look by themselves every second
+                await asyncio.sleep(NOTIFY_PAUSE_SECONDS)
+        finally:
+            self._task = None

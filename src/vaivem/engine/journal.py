@@ -1,0 +1,289 @@
+"""The journal: intents before writes, outcomes before the next write, all by group commit and fenced.
+
+Each operation is one run's; a batch of them is one statement (`sql/journal.sql`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import asyncpg
+
+from vaivem.engine.batches import Batcher
+from vaivem.engine.crashpoints import reach
+from vaivem.engine.statements import statement
+
+
+@dataclass(slots=True)
+class StepRow:
+    """One exchange with a vendor (or a wait, or an answer of a person), as history keeps it.
+
+    `n` is its place in the run, `try_` counts repeats of that place; `done` says that it is final for it.
+    """
+
+    n: int
+    try_: int
+    step: str
+    name: str
+    conn: int
+    write: bool
+    done: bool
+    known: str | None
+    method: str
+    url: str
+    status: int
+    request: bytes | None
+    response: bytes | None
+    code: str
+    ms: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Finish:
+    """The end of a run, and the place of its item in its lane."""
+
+    event_id: int
+    rule: int
+    version: int
+    status: int
+    code: str
+    params: str
+    records: str
+    calls: int
+    tries: int
+    lane: int
+    seq: int
+    terms: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class LinkRow:
+    """A match key and its record; `record_id` None forgets it."""
+
+    conn: int
+    object: str
+    key: str
+    record_id: str | None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run has to make durable now. `intent` is the n of the write that comes next."""
+
+    ws: int
+    run_id: int
+    steps: list[StepRow] = field(default_factory=list)
+    links: list[LinkRow] = field(default_factory=list)
+    settled: bool = False
+    released: bool = False
+    intent: int | None = None
+    finish: Finish | None = None
+    let_go: bool = False
+
+
+@dataclass(slots=True)
+class Acquire:
+    """A claim on match keys (may be none), and the intent of the write that may follow."""
+
+    ws: int
+    run_id: int
+    n: int
+    keys: tuple[tuple[int, str, str], ...]  # connection, object, key
+
+
+@dataclass(slots=True)
+class Park:
+    """A run that waits, and its lane given back."""
+
+    ws: int
+    run_id: int
+    lane: int
+    event_id: int
+    rule: int
+    version: int
+    conn: int
+    state: str
+    code: str
+    params: str
+    due: datetime
+    tries: int = 0
+    worked: float = 0.0
+
+
+class DatabaseAwayError(Exception):
+    """The database cannot be reached: the worker begins anew when it is back."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Say whether an error means that the database or the connection to it is gone."""
+    gone = (
+        OSError,
+        asyncpg.InterfaceError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+        asyncpg.TooManyConnectionsError,
+        asyncpg.DiskFullError,
+        asyncpg.QueryCanceledError,
+        DatabaseAwayError,
+    )
+    return isinstance(error, gone)
+
+
+class Journal:
+    """Writes operations of one worker. `lost` is called when the lease is gone, and does not return."""
+
+    def __init__(
+        self,
+        worker: int,
+        outcomes: asyncpg.Connection,
+        acquires: asyncpg.Connection,
+        lost: Callable[[], None],
+    ) -> None:
+        self._worker = worker
+        self._outcomes_db = outcomes
+        self._acquires_db = acquires
+        self._lost = lost
+        self._outcomes: Batcher[Outcome, bool] = Batcher(self._write_outcomes, whole=is_away)
+        self._acquires: Batcher[Acquire, dict[str, str] | None] = Batcher(self._write_acquires, whole=is_away)
+        self._parks: Batcher[Park, bool] = Batcher(self._write_parks, whole=is_away)
+        self._db_turn = asyncio.Lock()
+
+    async def acquire(self, op: Acquire) -> dict[str, str] | None:
+        """Return the records that the keys are known to be, or None when another run holds one of them."""
+        return await self._acquires.submit(op)
+
+    async def write(self, op: Outcome) -> bool:
+        """Make an outcome durable. Return whether the lane was let go (when `let_go` asked for it)."""
+        return await self._outcomes.submit(op)
+
+    async def park(self, op: Park) -> None:
+        """Make a waiting run durable and give its lane back."""
+        await self._parks.submit(op)
+
+    async def _write_acquires(self, ops: Sequence[Acquire]) -> list[dict[str, str] | None]:
+        reach("journal.before_intent")
+        wanted: set[tuple[int, int, str, str]] = set()
+        kept: list[Acquire] = []
+        asked: set[int] = set()
+        for op in ops:
+            keys = {(op.ws, *key) for key in op.keys}
+            if keys & wanted:
+                continue  # two of one batch want one key: the later one asks again
+            wanted |= keys
+            kept.append(op)
+            asked.add(op.run_id)
+        keyed = [(op.ws, op.run_id, *key) for op in kept for key in op.keys]
+        columns = [list(column) for column in zip(*keyed, strict=True)] or [[], [], [], [], []]
+        rows = await self._acquires_db.fetch(
+            statement("journal", "acquire"),
+            self._worker,
+            *columns,
+            [op.ws for op in kept],
+            [op.run_id for op in kept],
+            [op.n for op in kept],
+            [len(op.keys) for op in kept],
+        )
+        self._check_lease(any(row[0] == 0 for row in rows))
+        reach("journal.after_intent")
+        results: dict[int, dict[str, str]] = {}
+        for run_id, _, key, record in rows:
+            known = results.setdefault(run_id, {})
+            if key is not None and record is not None:
+                known[key] = record
+        await self._give_back([op for op in kept if op.run_id not in results and op.keys])
+        return [results.get(op.run_id) if op.run_id in asked else None for op in ops]
+
+    async def _give_back(self, ops: list[Acquire]) -> None:
+        """Release the claims of runs that did not get all of their keys."""
+        if ops:
+            await self._acquires_db.execute(
+                statement("journal", "release"),
+                [op.ws for op in ops],
+                [op.run_id for op in ops],
+                self._worker,
+            )
+
+    async def _write_outcomes(self, ops: Sequence[Outcome]) -> list[bool]:
+        reach("journal.before_outcome")
+        finishing = any(op.finish for op in ops)
+        if finishing:
+            reach("run.before_finish")
+        async with self._db_turn:
+            rows = await self._outcomes_db.fetch(statement("journal", "write"), self._worker, *_arrays(ops))
+        self._check_lease(any(row[0] == 0 for row in rows))
+        reach("journal.after_outcome")
+        if finishing:
+            reach("run.after_finish")
+        gone = {(row[1], row[2]) for row in rows if row[0] == 2}
+        return [bool(op.let_go and op.finish and (op.ws, op.finish.lane) in gone) for op in ops]
+
+    async def _write_parks(self, ops: Sequence[Park]) -> list[bool]:
+        reach("run.before_park")
+        names = (
+            "ws", "run_id", "lane", "event_id", "rule", "version", "conn", "state", "code", "params", "due",
+            "tries", "worked",
+        )  # fmt: skip
+        columns = [[getattr(op, name) for op in ops] for name in names]
+        async with self._db_turn:
+            rows = await self._outcomes_db.fetch(statement("journal", "park"), self._worker, *columns)
+        self._check_lease(bool(rows))
+        reach("run.after_park")
+        return [True] * len(ops)
+
+    async def leave_lane(self, ws: int, lane: int, seq: int, own_lane: int, due: datetime) -> None:
+        """Move a run in a wait step from its lane to one of its own."""
+        async with self._db_turn:
+            await self._outcomes_db.execute(
+                statement("journal", "leave"), self._worker, ws, lane, seq, own_lane, due
+            )
+
+    async def ask(self, *arguments: object) -> None:
+        """Put a question for a person (arguments as in the statement `ask`, after the worker)."""
+        async with self._db_turn:
+            await self._outcomes_db.execute(statement("journal", "ask"), self._worker, *arguments)
+
+    def _check_lease(self, held: bool) -> None:
+        if not held:
+            self._lost()
+
+
+def _arrays(ops: Sequence[Outcome]) -> list[list[object]]:
+    """Turn outcomes into the arrays of the statement `write`, in its order."""
+    steps = [(op.ws, op.run_id, row) for op in ops for row in op.steps]
+    links = [(op.ws, op.run_id, link) for op in ops for link in op.links]
+    ends = [(op.ws, op.run_id, op.finish, op.let_go) for op in ops if op.finish]
+    row_names = (
+        "n", "try_", "step", "name", "conn", "write", "done", "known", "method", "url", "status", "request",
+        "response", "code", "ms", "at",
+    )  # fmt: skip
+    run_names = ("event_id", "rule", "version", "status", "code", "params", "records", "calls", "tries")
+    arrays: list[list[object]] = [[ws for ws, _, _ in steps], [run for _, run, _ in steps]]
+    arrays += [[getattr(row, name) for _, _, row in steps] for name in row_names]
+    for flag in ("settled", "released"):
+        chosen = [op for op in ops if getattr(op, flag)]
+        arrays += [[op.ws for op in chosen], [op.run_id for op in chosen]]
+    arrays += [[ws for ws, _, _ in links]]
+    arrays += [
+        [getattr(link, name) for _, _, link in links] for name in ("conn", "object", "key", "record_id")
+    ]
+    arrays += [[run for _, run, _ in links]]
+    intents = [op for op in ops if op.intent is not None]
+    arrays += [[op.ws for op in intents], [op.run_id for op in intents], [op.intent for op in intents]]
+    arrays += [[ws for ws, _, _, _ in ends], [run for _, run, _, _ in ends]]
+    arrays += [[getattr(end, name) for _, _, end, _ in ends] for name in run_names]
+    arrays += [
+        [ws for ws, _, _, _ in ends],
+        [end.lane for _, _, end, _ in ends],
+        [end.seq for _, _, end, _ in ends],
+    ]
+    terms = [(ws, term, end.event_id) for ws, _, end, _ in ends for term in end.terms]
+    arrays += [[term[place] for term in terms] for place in range(3)]
+    leaving = [(ws, end.lane, end.seq) for ws, _, end, let_go in ends if let_go]
+    arrays += [[lane[place] for lane in leaving] for place in range(3)]
+    return arrays

@@ -1,0 +1,204 @@
+"""Lanes: one rule and one source record, worked in order by one worker at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+
+import asyncpg
+import orjson
+
+from vaivem.connectors.sdk import Delivery
+from vaivem.core.errors import ReconnectError, Recovery, RetryError, VaivemError
+from vaivem.core.retry import may_retry, next_pause
+from vaivem.engine.desk import Desk, Item, RunState
+from vaivem.engine.gates import OPEN
+from vaivem.engine.memory import Memory, recall
+from vaivem.engine.parking import ParkError
+from vaivem.engine.runs import Ending, Execution, Status
+from vaivem.engine.statements import statement
+
+HELD_LOOK_SECONDS = 60.0
+LIMIT_LOOK_SECONDS = 5.0
+ARRIVING_SECONDS = 0.005
+
+log = logging.getLogger(__name__)
+
+
+def lane_key(*parts: object) -> int:
+    """Return the 64-bit key of a lane. Two records that share one only wait for each other."""
+    digest = blake2b("\x1f".join(str(part) for part in parts).encode(), digest_size=8)
+    return int.from_bytes(digest.digest(), "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedLane:
+    """A lane that this worker owns now, with its first items. `recover`: its first run began before."""
+
+    ws: int
+    key: int
+    gate: int
+    tail: int
+    recover: bool
+    items: tuple[Item, ...]
+
+
+def claimed_lanes(rows: Iterable[asyncpg.Record]) -> list[ClaimedLane]:
+    """Group the rows of the statement `claim` by lane."""
+    grouped: dict[tuple[int, int], list[asyncpg.Record]] = {}
+    for row in rows:
+        grouped.setdefault((row["ws"], row["key"]), []).append(row)
+    return [
+        ClaimedLane(
+            ws,
+            key,
+            own[0]["gate"],
+            own[0]["tail"],
+            own[0]["recover"],
+            tuple(read_item(ws, key, row) for row in own if row["seq"] is not None),
+        )
+        for (ws, key), own in grouped.items()
+    ]
+
+
+def read_item(ws: int, lane: int, row: asyncpg.Record) -> Item:
+    """Read one item with its delivery."""
+    delivery = None
+    if row["body"] is not None:
+        headers = orjson.loads(row["headers"])
+        delivery = Delivery(row["method"], row["path"], row["query"], headers, row["body"])
+    return Item(
+        ws,
+        lane,
+        row["seq"],
+        row["run_id"],
+        row["event_id"],
+        row["rule"],
+        row["version"],
+        row["conn"] or 0,
+        row["part"] or 0,
+        bool(row["bulk"]),
+        row["title"] or "",
+        delivery,
+    )
+
+
+class After(Enum):
+    """What becomes of a lane after one of its runs."""
+
+    NEXT = "next"  # the run ended or left the lane: go on
+    GONE = "gone"  # the lane was let go with the run
+    PARKED = "parked"  # the lane was given back, to come due later
+
+
+class LaneWorker:
+    """Works the runs of one lane in order, until nothing is left or one of them has to wait."""
+
+    def __init__(self, desk: Desk, lane: ClaimedLane) -> None:
+        self._desk = desk
+        self._lane = lane
+
+    async def work(self) -> None:
+        """Work the lane."""
+        items, recover, seq = self._lane.items, self._lane.recover, self._lane.tail
+        while True:
+            for item in items:
+                seq = item.seq
+                memory = await recall(self._desk.pool, item.ws, item.run_id) if recover else Memory()
+                recover = False
+                if await self._one(item, memory, last=item is items[-1]) is not After.NEXT:
+                    return
+            items = await self._more(seq)
+            if not items:
+                if await self._let_go(seq) or await self._tail() is None:
+                    return
+                await asyncio.sleep(ARRIVING_SECONDS)  # an ingest holds the lane: its work is about to be here
+
+    async def _more(self, after: int) -> tuple[Item, ...]:
+        lane = self._lane
+        rows = await self._desk.pool.fetch(
+            statement("lanes", "more"), self._desk.lease.worker, lane.ws, lane.key, after
+        )
+        return tuple(read_item(lane.ws, lane.key, row) for row in rows)
+
+    async def _let_go(self, seq: int) -> bool:
+        lane = self._lane
+        arguments = (self._desk.lease.worker, lane.ws, lane.key, seq)
+        return await self._desk.pool.fetchval(statement("lanes", "let_go"), *arguments) is not None
+
+    async def _tail(self) -> int | None:
+        lane = self._lane
+        tail: int | None = await self._desk.pool.fetchval(
+            statement("lanes", "tail"), self._desk.lease.worker, lane.ws, lane.key
+        )
+        return tail
+
+    async def _one(self, item: Item, memory: Memory, *, last: bool) -> After:
+        run = RunState(item, memory)
+        use = await self._desk.topology.version(self._desk.pool, item.rule, item.version)
+        if use is None or item.delivery is None:
+            code = "rule_is_gone" if use is None else "event_is_gone"
+            return await self._finish(run, Ending(Status.FAILED, code), last=last)
+        current = self._desk.topology.rules.get(item.rule)
+        if current is not None and current.paused:
+            await self._desk.pool.execute(
+                statement("lanes", "set_paused"), self._desk.lease.worker, item.ws, item.lane
+            )
+            return After.PARKED
+        try:
+            ending = await Execution(self._desk, use, run, lane_key).run()
+        except ParkError as park:
+            return await self._park(run, park)
+        except VaivemError as error:
+            return await self._failed(run, error, last=last)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            raise  # the database: the worker begins anew
+        except Exception as error:  # our bug: the run says so, the lane goes on
+            log.exception("Run %s ended in a bug", item.run_id)
+            return await self._finish(run, _bug(item, error), last=last)
+        if ending is None:
+            return After.NEXT  # it left the lane
+        return await self._finish(run, ending, last=last)
+
+    async def _finish(self, run: RunState, ending: Ending, *, last: bool) -> After:
+        gone = await self._desk.flush(run, finish=ending.finish(run), let_go=last)
+        return After.GONE if gone else After.NEXT
+
+    async def _failed(self, run: RunState, error: VaivemError, *, last: bool) -> After:
+        """Do what the error's recovery says."""
+        conn = int(run.steps[-1].conn) if run.steps else 0
+        if error.recovery in (Recovery.RETRY, Recovery.RESOLVE):
+            return await self._retry(run, error, conn, last=last)
+        if isinstance(error, ReconnectError):
+            due = self._desk.clock.after(HELD_LOOK_SECONDS)
+            return await self._park(run, ParkError("held", error.code, due, conn, error.params))
+        return await self._finish(run, Ending.of(error), last=last)
+
+    async def _retry(self, run: RunState, error: VaivemError, conn: int, *, last: bool) -> After:
+        clock, memory = self._desk.clock, run.memory
+        if isinstance(error, RetryError) and error.limit:
+            due = clock.after(error.retry_after or LIMIT_LOOK_SECONDS)
+            return await self._park(run, ParkError("limit", error.code, due, conn, error.params))
+        if not may_retry(memory.worked):
+            return await self._finish(run, Ending.of(error, code="gave_up"), last=last)
+        after = error.retry_after if isinstance(error, RetryError) else None
+        pause = next_pause(memory.failures, retry_after=after, seed=run.item.run_id)
+        park = ParkError(
+            "retry", error.code, clock.after(pause), conn, error.params, failed=True, pause=pause
+        )
+        return await self._park(run, park)
+
+    async def _park(self, run: RunState, park: ParkError) -> After:
+        await self._desk.drop(run, keeps=park.keeps)
+        works = park.failed and self._desk.caller.gates.state(park.conn) == OPEN
+        await self._desk.park(run.item, run.item.lane, park, worked=park.pause if works else 0.0)
+        return After.PARKED
+
+
+def _bug(item: Item, error: Exception) -> Ending:
+    params = {"reference": str(item.run_id), "kind": type(error).__name__}
+    return Ending(Status.FAILED, "bug", params)

@@ -1,0 +1,112 @@
+"""A worker's lease: one row, renewed by a beat, that fences everything the worker writes.
+
+Leases use the machine's own clock (one that goes on while it sleeps), never the shifted one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import asyncpg
+import psutil
+
+from vaivem.engine.crashpoints import reach
+from vaivem.engine.statements import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LEASE_SECONDS = 6.0
+BEAT_SECONDS = LEASE_SECONDS / 5
+
+log = logging.getLogger(__name__)
+
+
+class LeaseLostError(BaseException):
+    """This worker no longer owns anything: the process ends at once, without unwinding.
+
+    Not an `Exception`, so that no handler of ordinary errors swallows it.
+    """
+
+
+def boot_time() -> float:
+    """Return seconds of a clock that goes on while the machine sleeps."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+class Lease:
+    """The lease of this process incarnation."""
+
+    def __init__(self, connection: asyncpg.Connection, seconds: float = LEASE_SECONDS) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._until = 0.0
+        self.worker = 0
+
+    async def register(self) -> int:
+        """Take a lease; return the worker's id."""
+        begun = boot_time()
+        born = psutil.Process().create_time()
+        self.worker = await self._connection.fetchval(
+            statement("leases", "register"), self._seconds, socket.gethostname(), os.getpid(), born
+        )
+        self._until = begun + self._seconds
+        return self.worker
+
+    async def beat(self) -> int:
+        """Renew the lease, bury workers that are gone, free their lanes; return how many lanes were freed."""
+        begun = boot_time()
+        async with self._connection.transaction():
+            if not await self._connection.fetchval(statement("leases", "beat"), self.worker, self._seconds):
+                raise LeaseLostError
+            gone = await self._gone_here()
+            reach("lease.before_takeover")
+            await self._connection.fetch(statement("leases", "expire"), gone)
+            freed: str = await self._connection.execute(statement("leases", "take_over"))
+        reach("lease.after_takeover")
+        self._until = begun + self._seconds
+        return int(freed.rpartition(" ")[2])
+
+    async def _gone_here(self) -> list[int]:
+        """Return workers of this host whose process no longer exists."""
+        rows: Sequence[asyncpg.Record] = await self._connection.fetch(
+            statement("leases", "same_host"), socket.gethostname(), self.worker
+        )
+        return [row["id"] for row in rows if not _lives(row["pid"], row["born"])]
+
+    def covers(self, seconds: float) -> bool:
+        """Say whether the lease holds for that long from now: the last look before a write leaves."""
+        return boot_time() + min(seconds, self._seconds / 2) < self._until
+
+    async def leave(self) -> None:
+        """Give lanes back and end the lease: an orderly stop."""
+        async with self._connection.transaction():
+            await self._connection.execute(statement("leases", "give_back"), self.worker)
+            await self._connection.execute(statement("leases", "leave"), self.worker)
+
+
+def _lives(pid: int, born: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - born) < 2
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def bury(dsn: str, pid: int) -> None:
+    """Delete the row of a worker of this host that is known to be dead, so that takeover need not wait."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction():
+            await connection.fetch(statement("leases", "bury"), socket.gethostname(), pid)
+            await connection.execute(statement("leases", "take_over"))
+            await connection.execute("notify vv_lanes")
+    finally:
+        await connection.close()

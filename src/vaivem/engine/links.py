@@ -1,0 +1,53 @@
+"""A connection to the database that comes back after the database was away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import asyncpg
+
+from vaivem.engine.journal import DatabaseAwayError, is_away
+
+CONNECT_SECONDS = 3.0
+
+
+class Link:
+    """One connection, made when it is needed and dropped when it breaks. One statement at a time."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: asyncpg.Connection | None = None
+        self._turn = asyncio.Lock()
+
+    async def fetch(self, query: str, *arguments: Any, seconds: float = 10.0) -> list[asyncpg.Record]:
+        """Run a statement; raises DatabaseAwayError when the database cannot be reached."""
+        async with self._turn:
+            try:
+                connection = await self._made()
+                rows: list[asyncpg.Record] = await connection.fetch(query, *arguments, timeout=seconds)
+                return rows
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                await self._drop()
+                raise DatabaseAwayError(str(error)) from error
+
+    async def _made(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
+        return self._connection
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.terminate()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        async with self._turn:
+            if self._connection is not None:
+                await self._connection.close(timeout=1)
+                self._connection = None

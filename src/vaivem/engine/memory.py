@@ -1,0 +1,83 @@
+"""What is durable of a run that began before: its journal, as a repeat of the run reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from vaivem.connectors.sdk import Answer
+from vaivem.engine.statements import statement
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A step that is final: a repeat of the run gets its answer from here."""
+
+    name: str
+    write: bool
+    known: str | None
+    status: int
+    response: bytes
+    code: str
+
+    @property
+    def answer(self) -> Answer:
+        """The vendor's answer, as it was."""
+        return Answer(self.status, {}, self.response)
+
+    @property
+    def adopted(self) -> Any:
+        """The record that was found instead of made."""
+        return json.loads(self.response)
+
+
+@dataclass(slots=True)
+class Memory:
+    """A run's journal.
+
+    Only what came before its last durable write counts (`upto`): reads after it are read again, since what
+    they saw may have changed meanwhile. `tries` counts the rows of each place. `doubt` is when the intent
+    of a write without an outcome was made. `answers` are people's decisions by slot.
+    """
+
+    kept: dict[int, Kept] = field(default_factory=dict)
+    tries: dict[int, int] = field(default_factory=dict)
+    upto: int = -1
+    doubt: datetime | None = None
+    doubt_n: int = -1
+    answers: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    failures: int = 0
+    worked: float = 0.0
+    calls: int = 0
+
+    def at(self, n: int) -> Kept | None:
+        """Return what is final at place `n`, if it counts."""
+        return self.kept.get(n) if n <= self.upto else None
+
+
+async def recall(db: asyncpg.Pool, ws: int, run_id: int) -> Memory:
+    """Read all that is known of a run."""
+    memory = Memory()
+    for row in await db.fetch(statement("lanes", "journal"), ws, run_id):
+        n = row["n"]
+        memory.tries[n] = memory.tries.get(n, 0) + 1
+        memory.calls += row["method"] != ""
+        if row["done"]:
+            memory.kept[n] = Kept(
+                row["name"], row["write"], row["known"], row["status"], row["response"] or b"", row["code"]
+            )
+            if row["write"]:
+                memory.upto = max(memory.upto, n)
+    for row in await db.fetch(statement("lanes", "doubts"), ws, run_id):
+        memory.doubt, memory.doubt_n = row["at"], max(memory.doubt_n, row["n"])
+    for row in await db.fetch(statement("lanes", "answers"), ws, run_id):
+        memory.answers[row["slot"]] = json.loads(row["answer"]) if row["answer"] else None
+    waiting = await db.fetchrow(statement("lanes", "waiting"), ws, run_id)
+    if waiting is not None:
+        memory.failures, memory.worked = waiting["tries"], waiting["worked"]
+    return memory

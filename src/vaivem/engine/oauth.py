@@ -1,0 +1,191 @@
+"""OAuth 2 for every connector: authorisation address, code exchange, refresh ahead of time.
+
+One refresh at a time over all workers (an advisory lock on the connection), the new pair saved by
+compare-and-set before it is used: a vendor that rotates refresh tokens kills the old one at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import asyncpg
+
+from vaivem.connectors.sdk import Answer, Call, Connection, Connector
+from vaivem.connectors.sdk.manifest import OAuth
+from vaivem.core.errors import ReconnectError, RetryError, RuleError, UncertainError, VaivemError
+from vaivem.engine.outbound import Outbound
+from vaivem.engine.statements import statement
+from vaivem.vault import Vault
+
+REFRESH_AHEAD_SECONDS = 300.0
+DEAD_GRANTS = frozenset({"invalid_grant", "invalid_token", "unauthorized_client"})
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The client that authorises: an operator's or a workspace's own app at the vendor."""
+
+    client_id: str
+    client_secret: str
+
+
+def flow(connector: Connector, connection: Connection) -> OAuth:
+    """Return the connection's OAuth flow; raises RuleError when it was connected another way."""
+    found = connector.manifest.method(connection.method).oauth
+    if found is None:
+        raise RuleError("method_is_not_oauth", params={"method": connection.method})
+    return found
+
+
+def new_verifier() -> str:
+    """Return a fresh PKCE verifier (RFC 7636)."""
+    return secrets.token_urlsafe(48)
+
+
+def authorise_url(
+    connector: Connector,
+    connection: Connection,
+    app: App,
+    *,
+    state: str,
+    redirect_uri: str,
+    verifier: str | None,
+) -> str:
+    """Return the vendor's own page, to which the person is sent."""
+    oauth = flow(connector, connection)
+    params = {
+        "response_type": "code",
+        "client_id": app.client_id,
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
+    if oauth.scopes:
+        params["scope"] = " ".join(oauth.scopes)
+    if oauth.pkce and verifier:
+        digest = hashlib.sha256(verifier.encode()).digest()
+        params["code_challenge"] = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        params["code_challenge_method"] = "S256"
+    address = str(connection.settings.get("address_authorize") or oauth.authorize_url)
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(params)}"
+
+
+async def exchange_code(
+    outbound: Outbound,
+    connector: Connector,
+    connection: Connection,
+    app: App,
+    *,
+    code: str,
+    redirect_uri: str,
+    verifier: str | None,
+) -> dict[str, Any]:
+    """Turn the code of the return address into credentials."""
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+    if verifier:
+        form["code_verifier"] = verifier
+    return await _token(outbound, connector, connection, app, form)
+
+
+async def _token(
+    outbound: Outbound, connector: Connector, connection: Connection, app: App, form: Mapping[str, str]
+) -> dict[str, Any]:
+    oauth = flow(connector, connection)
+    address = str(connection.settings.get("address_token") or oauth.token_url)
+    headers: tuple[tuple[str, str], ...] = (("Accept", "application/json"),)
+    if oauth.client_auth == "basic":
+        pair = base64.b64encode(f"{app.client_id}:{app.client_secret}".encode()).decode()
+        headers += (("Authorization", f"Basic {pair}"),)
+    else:
+        form = {**form, "client_id": app.client_id, "client_secret": app.client_secret}
+    call = Call("oauth.token", "POST", address, form=tuple(form.items()), headers=headers, authorise=False)
+    answer = await outbound.send(connector, connection, call)
+    if not answer.ok:
+        raise token_error(answer)
+    data = answer.json
+    if not isinstance(data, dict) or not data.get("access_token"):
+        raise UncertainError("vendor_answer_unexpected", params={"call": call.name})
+    return token_credentials(data, connection.credentials, oauth)
+
+
+def token_error(answer: Answer) -> VaivemError:
+    """Say what a refused token request means; only a dead grant asks for a person."""
+    data = answer.json if answer.is_json else None
+    kind = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if kind in DEAD_GRANTS or answer.status in (400, 401, 403):
+        return ReconnectError("refresh_refused", params={"message": kind or str(answer.status)})
+    if answer.status == 429:
+        return RetryError("vendor_limit", limit=True)
+    return RetryError("vendor_unavailable", params={"status": answer.status})
+
+
+def token_credentials(data: Mapping[str, Any], before: Mapping[str, Any], oauth: OAuth) -> dict[str, Any]:
+    """Join a token answer with what the connection keeps besides (webhook secrets)."""
+    seconds = float(data.get("expires_in") or oauth.access_seconds or 3600)
+    return {
+        **before,
+        "access_token": data["access_token"],
+        "refresh_token": data.get("refresh_token") or before.get("refresh_token", ""),
+        "lasts_seconds": seconds,
+    }
+
+
+class Tokens:
+    """Refreshes access tokens, each connection's once at a time over all workers."""
+
+    def __init__(self, pool: asyncpg.Pool, vault: Vault, outbound: Outbound) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._outbound = outbound
+
+    async def refresh(self, connector: Connector, connection: Connection) -> Connection:
+        """Return the connection with a token newer than the one it has.
+
+        Another worker's refresh is used when it came first. Raises ReconnectError when the grant is dead,
+        RetryError when the vendor cannot be asked now.
+        """
+        app = await self.app(connection)
+        async with self._pool.acquire() as db, db.transaction():
+            await db.execute(statement("topology", "connection_lock"), connection.id)
+            row = await db.fetchrow(statement("topology", "credentials"), connection.id)
+            stored = self._vault.open(row["credentials"])
+            if stored.get("access_token") != connection.credentials.get("access_token"):
+                return replace(connection, credentials=stored)
+            fresh = await self._ask(connector, replace(connection, credentials=stored), app, stored)
+            expires = datetime.now(UTC) + timedelta(seconds=fresh["lasts_seconds"])
+            await db.execute(
+                statement("topology", "save_credentials"),
+                connection.id,
+                row["credentials"],
+                self._vault.seal(fresh),
+                expires,
+            )
+        return replace(connection, credentials=fresh)
+
+    async def _ask(
+        self, connector: Connector, connection: Connection, app: App, stored: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        token = str(stored.get("refresh_token") or "")
+        if not token:
+            raise ReconnectError("refresh_refused", params={"message": "no refresh token"})
+        form = {"grant_type": "refresh_token", "refresh_token": token}
+        try:
+            return await _token(self._outbound, connector, connection, app, form)
+        except UncertainError as error:
+            # A lost answer may have rotated the pair. The next try tells: a dead grant asks for a person.
+            raise RetryError("vendor_unavailable", detail=str(error)) from error
+
+    async def app(self, connection: Connection) -> App:
+        """Return the app that authorised the connection; raises RuleError when it was removed."""
+        row = await self._pool.fetchrow(
+            statement("topology", "app"), connection.connector, connection.workspace
+        )
+        if row is None:
+            raise RuleError("oauth_app_missing", params={"connector": connection.connector})
+        return App(row["client_id"], self._vault.open(row["client_secret"])["client_secret"])

@@ -1,0 +1,183 @@
+"""Sends a connector's calls: authorisation, address guard, time-outs, and what a broken exchange means."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote_plus, urljoin
+
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import (
+    BuilderError,
+    ConnectError,
+    ConnectTimeoutError,
+    PoolTimeoutError,
+    PyreqwestError,
+    RequestTimeoutError,
+)
+
+from vaivem import __version__
+from vaivem.config import PrivateHost
+from vaivem.connectors.sdk import Answer, Authorisation, Call, Connection, Connector
+from vaivem.core.errors import RetryError, RuleError, UncertainError
+from vaivem.engine.guard import checked_address
+
+USER_AGENT = f"Vaivem/{__version__}"
+CONNECT_SECONDS = 5.0
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+PIN_SECONDS = 60.0
+PINNED_CLIENTS = 128
+MAX_REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A call as it goes out. `shown_url` has no credentials in it: what journals and logs keep."""
+
+    method: str
+    url: str
+    shown_url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    timeout: float
+
+
+def build_wire(connector: Connector, connection: Connection, call: Call) -> Wire:
+    """Join a call with the connection's address and authorisation."""
+    base = connector.manifest.address(call.base, connection.settings)
+    whole = call.path.startswith(("http://", "https://"))
+    address = call.path if whole else f"{base}/{call.path.lstrip('/')}" if call.path else base
+    if not address.startswith(("http://", "https://")):
+        raise RuleError("address_not_usable", params={"address": address[:200]})
+    proof = connector.authorise(connection) if call.authorise else Authorisation()
+    headers = list(call.headers)
+    names = {name.lower() for name, _ in headers}
+    if call.json is not None and "content-type" not in names:
+        headers.append(("Content-Type", "application/json"))
+    body = call.body()
+    if call.form is not None:
+        body = _encoded(call.form).encode()
+        headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    shown = _with_query(address, call.query)
+    return Wire(
+        call.method,
+        _with_query(shown, proof.query),
+        shown,
+        (*headers, *proof.headers),
+        body,
+        call.timeout,
+    )
+
+
+def _encoded(pairs: tuple[tuple[str, str], ...]) -> str:
+    return "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in pairs)
+
+
+def _with_query(address: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    if not pairs:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}{_encoded(pairs)}"
+
+
+class Outbound:
+    """The process's HTTP clients: one for vendors' own addresses, pinned ones for those that people gave."""
+
+    def __init__(self, allowed: tuple[PrivateHost, ...]) -> None:
+        self._allowed = allowed
+        self._shared = _builder().build()
+        self._pinned: OrderedDict[tuple[str, str, int], tuple[float, Client]] = OrderedDict()
+        self._checked: dict[str, tuple[float, tuple[str, str, int]]] = {}
+
+    async def send(self, connector: Connector, connection: Connection, call: Call) -> Answer:
+        """Send a call and return the answer, whatever its status.
+
+        Raises RetryError when the request certainly did not reach the vendor, UncertainError when it may
+        have, RuleError for an address that cannot or may not be called.
+        """
+        wire = build_wire(connector, connection, call)
+        answer = await self._exchange(connector, connection, wire)
+        for _ in range(MAX_REDIRECTS):
+            target = answer.headers.get("location")
+            follows = connector.manifest.generic and call.method == "GET" and 300 <= answer.status < 400
+            if not follows or not target:
+                break
+            url = urljoin(wire.url, target)
+            headers = wire.headers if _same_origin(url, wire.url) else call.headers
+            wire = Wire("GET", url, url, headers, b"", wire.timeout)
+            answer = await self._exchange(connector, connection, wire)
+        return answer
+
+    async def _exchange(self, connector: Connector, connection: Connection, wire: Wire) -> Answer:
+        client = self._shared
+        if connector.manifest.generic or not _is_own_address(connector, wire.url):
+            client = await self._pinned_client(wire.url)
+        begun = time.perf_counter()
+        try:
+            request = (
+                client.request(wire.method, wire.url)
+                .headers(list(wire.headers))
+                .timeout(timedelta(seconds=wire.timeout))
+            )
+            if wire.body:
+                request = request.body_bytes(wire.body)
+            response = await request.build().send()
+            content = bytes(await response.bytes())
+        except (ConnectError, ConnectTimeoutError, PoolTimeoutError) as error:
+            raise RetryError("vendor_unreachable", detail=str(error)[:300]) from error
+        except BuilderError as error:
+            raise RuleError("address_not_usable", params={"address": wire.shown_url[:200]}) from error
+        except RequestTimeoutError as error:
+            raise UncertainError("vendor_timed_out", params={"seconds": wire.timeout}) from error
+        except PyreqwestError as error:
+            raise UncertainError("vendor_answer_lost", detail=str(error)[:300]) from error
+        if len(content) > MAX_ANSWER_BYTES:
+            raise UncertainError("vendor_answer_too_large", params={"bytes": len(content)})
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, headers, content, round((time.perf_counter() - begun) * 1000))
+
+    async def _pinned_client(self, url: str) -> Client:
+        origin = url.split("/", 3)[2]
+        now = time.monotonic()
+        known = self._checked.get(origin)
+        if known is None or known[0] < now:
+            known = (now + PIN_SECONDS, await checked_address(url, self._allowed))
+            self._checked[origin] = known
+        pin = known[1]
+        held = self._pinned.get(pin)
+        if held is None:
+            host, address, port = pin
+            held = (now, _builder().no_proxy().resolve(host, address, port).build())
+            self._pinned[pin] = held
+            if len(self._pinned) > PINNED_CLIENTS:
+                self._pinned.popitem(last=False)
+        self._pinned.move_to_end(pin)
+        return held[1]
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._shared.close()
+        for _, client in self._pinned.values():
+            await client.close()
+
+
+def _builder() -> ClientBuilder:
+    return (
+        ClientBuilder()
+        .user_agent(USER_AGENT)
+        .follow_redirects(False)
+        .connect_timeout(timedelta(seconds=CONNECT_SECONDS))
+    )
+
+
+def _is_own_address(connector: Connector, url: str) -> bool:
+    """Say whether an address is one of the vendor's, as its manifest lists them."""
+    for bases in connector.manifest.addresses.values():
+        if any(_same_origin(url, address) for address in bases.values()):
+            return True
+    return False
+
+
+def _same_origin(one: str, other: str) -> bool:
+    return one.split("/", 3)[:3] == other.split("/", 3)[:3]

@@ -1,0 +1,33 @@
+"""Why a run stops for now. Raised inside a run, turned into a parked lane by whoever works the lane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass
+class ParkError(Exception):
+    """The run waits until `due` (None: until something wakes it).
+
+    `state` is one of retry, held, limit, claim, wait, decision, doubt, paused. `keeps` says that a write is in
+    doubt: its intent and claims stay. `failed` counts the try as a failure of the vendor.
+    """
+
+    state: str
+    code: str
+    due: datetime | None
+    conn: int = 0
+    params: Mapping[str, Any] = field(default_factory=dict)
+    keeps: bool = False
+    failed: bool = False
+    pause: float = 0.0
+
+
+@dataclass
+class SkipStepError(Exception):
+    """A person chose to skip the step."""
+
+    code: str = "skipped_by_person"

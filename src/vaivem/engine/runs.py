@@ -1,0 +1,253 @@
+"""A run: one rule applied to one event, step by step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from vaivem.connectors.sdk import Event
+from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledEmail, CompiledStep, CompiledWait
+from vaivem.core.errors import BugError, Problem, RecordError, RuleError, VaivemError
+from vaivem.core.identity import search_terms, term_hash
+from vaivem.core.values import Values
+from vaivem.core.steps import ActionStep, FindStep, Missing
+from vaivem.engine.context import PLACES, StepContext
+from vaivem.engine.desk import Desk, RunState, clean
+from vaivem.engine.ids import time_of
+from vaivem.engine.journal import Finish, StepRow
+from vaivem.engine.letters import send_letter
+from vaivem.engine.parking import ParkError, SkipStepError
+from vaivem.engine.statements import statement
+from vaivem.engine.topology import Line, RuleUse
+
+MAX_NOTES = 50
+
+
+class Status(IntEnum):
+    """How a run ended."""
+
+    DONE = 1
+    FAILED = 2
+    NOTHING = 3
+    STOPPED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a run: why, in a code and what fills its text."""
+
+    status: Status
+    code: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: VaivemError, code: str | None = None) -> Ending:
+        """Return a failure with all of the error's problems."""
+        problems = [problem.to_dict() for problem in error.problems[:MAX_NOTES]]
+        params = {**error.params, "problems": problems}
+        if code:
+            params["cause"] = error.code
+        return cls(Status.FAILED, code or error.code, params)
+
+    def finish(self, run: RunState) -> Finish:
+        """Return the row of the finished run."""
+        item = run.item
+        params = dict(self.params)
+        if run.notes:
+            params["notes"] = run.notes[:MAX_NOTES]
+        found_by = search_terms([part for row in run.records for part in (row["id"], row["name"])])
+        return Finish(
+            event_id=item.event_id,
+            rule=item.rule,
+            version=item.version,
+            status=int(self.status),
+            code=self.code,
+            params=json.dumps(clean(params), ensure_ascii=False),
+            records=json.dumps(clean(run.records), ensure_ascii=False),
+            calls=min(run.memory.calls, 32000),
+            tries=run.memory.failures,
+            lane=item.lane,
+            seq=item.seq,
+            terms=tuple(term_hash(item.ws, term) for term in found_by),
+        )
+
+
+class StopRunError(Exception):
+    """The rule says that the run ends here (a lookup found nothing, "stop")."""
+
+
+class LeftLaneError(Exception):
+    """The run is in a wait step and has a lane of its own now."""
+
+
+class Execution:
+    """Applies a rule to an item's event."""
+
+    def __init__(
+        self, desk: Desk, use: RuleUse, run: RunState, lane_key: Callable[..., int]
+    ) -> None:
+        self._desk = desk
+        self._use = use
+        self._run = run
+        self._lane_key = lane_key
+        self._scope: dict[str, Any] = {}
+        self._zone = desk.topology.zones.get(run.item.ws, "America/Sao_Paulo")
+        self._places = {step.id: n for n, (_, step) in enumerate(use.compiled.rule.all_steps(), start=1)}
+        self._source = ""
+
+    async def run(self) -> Ending | None:
+        """Run to the end; None when the run has left its lane to wait.
+
+        Raises ParkError when it has to wait in its lane, and typed errors.
+        """
+        line = self._line(self._use.source)
+        event = self._event(line)
+        ending = await self._begin(line, event)
+        if ending is not None:
+            return ending
+        try:
+            await self._steps(self._use.compiled.steps)
+        except StopRunError as stop:
+            return Ending(Status.NOTHING if not self._run.records else Status.DONE, str(stop))
+        except LeftLaneError:
+            return None
+        return Ending(Status.DONE)
+
+    def _line(self, conn: int) -> Line:
+        line = self._desk.topology.lines.get(conn)
+        if line is None:
+            raise RuleError("connection_is_gone", params={"connection": conn})
+        return line
+
+    def _event(self, line: Line) -> Event:
+        item, webhooks = self._run.item, line.connector.webhooks
+        if webhooks is None or item.delivery is None:
+            raise BugError("event_unreadable")
+        return webhooks.parse(item.delivery, line.connection)[item.part]
+
+    async def _begin(self, line: Line, event: Event) -> Ending | None:
+        """Read what the event says, and the conditions; return an ending when there is nothing to do."""
+        use, item = self._use, self._run.item
+        record = use.trigger.record(event, use.options)
+        self._source = f"{use.source}:{event.object}:{record}"
+        reader = self._context(line, 0, "trigger", Values({}), {})
+        data = await use.trigger.scope(reader, event, use.options)
+        if data is None:
+            return Ending(Status.NOTHING, "not_yet")
+        # After the look: an event that has nothing to do yet must not use up the key of the one that will.
+        once = use.trigger.once_key(event, use.options)
+        if once is not None and not await self._first(once):
+            return Ending(Status.NOTHING, "already_started", {"key": once})
+        today = time_of(item.run_id).astimezone(ZoneInfo(self._zone)).date().isoformat()
+        self._scope = {**data, "steps": {}, "rule": {"title": use.compiled.rule.title}, "today": today}
+        verdict = use.compiled.passes(self._scope, zone=self._zone)
+        if verdict.passed:
+            return None
+        return Ending(Status.NOTHING, "filtered", {"tests": [test.to_dict() for test in verdict.reasons]})
+
+    async def _first(self, once: str) -> bool:
+        """Say whether this run is the one that starts the rule for the key."""
+        item = self._run.item
+        key = self._lane_key(once).to_bytes(8, "big", signed=True)
+        row = await self._desk.pool.fetchval(
+            statement("journal", "once"), item.ws, item.rule, key, item.run_id
+        )
+        return bool(row)
+
+    async def _steps(self, steps: Sequence[CompiledStep]) -> None:
+        for step in steps:
+            match step:
+                case CompiledAction():
+                    await self._act(step)
+                case CompiledBranch():
+                    _, way = step.choose(self._scope, zone=self._zone)
+                    await self._steps(way)
+                case CompiledWait():
+                    await self._wait(step)
+                case CompiledEmail():
+                    await self._mail(step)
+
+    def _context(
+        self, line: Line, place: int, step: str, values: Values, options: Mapping[str, Any]
+    ) -> StepContext:
+        return StepContext(
+            self._desk,
+            self._run,
+            line,
+            place=place,
+            step=step,
+            values=values,
+            options=options,
+            source=self._source,
+        )
+
+    async def _act(self, compiled: CompiledAction) -> None:
+        step = compiled.step
+        line = self._line(compiled.connection_id)
+        action = line.connector.action(step.action)
+        values = compiled.resolve(self._scope, zone=self._zone)
+        self._run.notes += [problem.to_dict() for problem in values.notes]
+        options = dict(step.options)
+        if isinstance(step, ActionStep) and step.key is not None:
+            options["key"] = {"by": step.key.by.value, "field": step.key.field}
+        context = self._context(line, self._places[step.id], step.id, values, options)
+        try:
+            outcome = await action.run(context)
+        except SkipStepError as skip:
+            self._run.notes.append(Problem(skip.code, {"step": step.id}).to_dict())
+            self._scope["steps"][step.id] = {}
+            return
+        if not action.reads_only:
+            conn = str(compiled.connection_id)
+            self._run.records += [{"conn": conn, **record.to_dict()} for record in outcome.records]
+        self._scope["steps"][step.id] = dict(outcome.output)
+        if isinstance(step, FindStep) and not outcome.records:
+            self._missing(step)
+
+    def _missing(self, step: FindStep) -> None:
+        if step.missing is Missing.STOP:
+            raise StopRunError("nothing_found")
+        if step.missing is Missing.FAIL:
+            raise RecordError("nothing_found", params={"step": step.id})
+
+    async def _wait(self, step: CompiledWait) -> None:
+        """Leave the lane until the time has come. The lane of its own is how the run knows that it has."""
+        n = self._places[step.id] * PLACES
+        if self._run.memory.at(n) is not None:
+            return
+        item, now = self._run.item, self._desk.clock.now()
+        own = self._lane_key("wait", item.run_id, step.id)
+        if item.lane != own:
+            due = step.until(self._scope, now=now, zone=self._zone)
+            if due > now:
+                await self._leave(step.id, own, due)
+                raise LeftLaneError
+        self._run.steps.append(self._passed(n, step.id))
+
+    async def _leave(self, step: str, own: int, due: datetime) -> None:
+        item = self._run.item
+        await self._desk.drop(self._run, keeps=False)
+        await self._desk.journal.leave_lane(item.ws, item.lane, item.seq, own, due)
+        await self._desk.park(item, own, ParkError("wait", "waits_as_the_rule_says", due, params={"step": step}))
+
+    def _passed(self, n: int, step: str) -> StepRow:
+        """Return the row that says a wait is behind us: it counts like a write."""
+        return StepRow(
+            n=n, try_=1, step=step, name="wait", conn=0, write=True, done=True, known=None, method="", url="",
+            status=0, request=None, response=b"{}", code="", ms=0, at=self._desk.clock.now(),
+        )  # fmt: skip
+
+    async def _mail(self, step: CompiledEmail) -> None:
+        n = self._places[step.id] * PLACES
+        if self._run.memory.at(n) is None:
+            content = step.fill(self._scope, zone=self._zone)
+            try:
+                await send_letter(self._desk, self._run, n, step.id, content)
+            except SkipStepError as skip:
+                self._run.notes.append(Problem(skip.code, {"step": step.id}).to_dict())
+        self._scope["steps"][step.id] = {"sent": True}

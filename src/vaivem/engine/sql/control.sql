@@ -1,0 +1,83 @@
+-- For cursors of the control plane: psycopg's named placeholders. Each statement returns at most one row.
+
+-- name: open_gate
+with g as (
+  update gate set state = 0, fails = 0, closed_until = null, since = null, code = '', params = '{}' where conn = %(conn)s
+  returning conn),
+w as (
+  update lane l set due = vv_now() from pending p
+  where p.state = 'held' and p.conn = %(conn)s and l.ws = p.ws and l.key = p.lane and l.state = 1)
+select conn from g;
+
+-- name: hold_gate
+insert into gate (conn, ws, state, code, params, since)
+select id, workspace_id, 2, %(code)s, %(params)s::jsonb, vv_now() from connection where id = %(conn)s
+on conflict (conn) do update set state = 2, code = excluded.code, params = excluded.params, since = excluded.since
+returning conn;
+
+-- name: answer_decision
+with d as (
+  update decision set answer = %(answer)s::jsonb, answered = vv_now(), answered_by = %(member)s
+  where ws = %(ws)s and id = %(decision)s and answer is null returning ws, run_id),
+w as (
+  update lane l set due = vv_now(), prio = greatest(l.prio, 5::smallint) from d join pending p on p.ws = d.ws and p.run_id = d.run_id
+  where l.ws = p.ws and l.key = p.lane and l.state = 1)
+select run_id from d;
+
+-- name: retry_now
+with w as (
+  update lane l set due = vv_now() from pending p
+  where p.ws = %(ws)s and p.run_id = %(run_id)s and p.state <> 'decision' and l.ws = p.ws and l.key = p.lane and l.state = 1
+  returning l.key)
+select key from w;
+
+-- name: retry_run
+-- The run's row goes, its journal stays: the run goes on after its last durable write, in a lane of its own record.
+with r as (
+  delete from run where ws = %(ws)s and id = %(run_id)s and status = 2 returning ws, id, event_id, rule, version),
+k as (select r.*, ('x' || substr(md5('retry' || r.id::text), 1, 16))::bit(64)::bigint as lane from r),
+l as (
+  insert into lane (ws, key, rule, gate, tail, state, prio, due, recover)
+  select k.ws, k.lane, k.rule, coalesce((select conn from step s where s.ws = k.ws and s.run_id = k.id and s.conn > 0
+                                          and exists (select 1 from gate g where g.conn = s.conn) order by n desc limit 1), 0),
+         1, 1, 5, vv_now(), true
+  from k
+  on conflict (ws, key) do update set tail = lane.tail + 1
+  returning ws, key, tail),
+i as (
+  insert into item (ws, lane, seq, run_id, event_id, rule, version)
+  select k.ws, k.lane, l.tail, k.id, k.event_id, k.rule, k.version from k join l on l.ws = k.ws and l.key = k.lane)
+select id from r;
+
+-- name: cancel_run
+-- Only a run that waits and whose lane nobody owns.
+with p as materialized (
+  select p.* from pending p join lane l on l.ws = p.ws and l.key = p.lane
+  where p.ws = %(ws)s and p.run_id = %(run_id)s and l.state <> 2 for update of l),
+dp as (delete from pending x using p where x.ws = p.ws and x.run_id = p.run_id),
+di as (delete from intent x using p where x.ws = p.ws and x.run_id = p.run_id),
+dc as (delete from claim x using p where x.ws = p.ws and x.run_id = p.run_id),
+dd as (update decision x set answer = '{"choice": "stopped"}', answered = vv_now() from p
+       where x.ws = p.ws and x.run_id = p.run_id and x.answer is null),
+it as (delete from item x using p where x.ws = p.ws and x.lane = p.lane and x.run_id = p.run_id),
+l as (update lane x set due = vv_now(), recover = false from p where x.ws = p.ws and x.key = p.lane),
+r as (
+  insert into run (ws, id, event_id, rule, version, status, code, params, records, calls, tries, finished)
+  select ws, run_id, event_id, rule, version, 4, 'stopped_by_person', params, '[]', 0, tries, vv_now() from p)
+select run_id from p;
+
+-- name: pause_rule
+with l as (update lane set state = 3 where rule = %(rule)s and state = 1 returning key) select count(*) from l;
+
+-- name: resume_rule
+with l as (update lane set state = 1 where rule = %(rule)s and state = 3 returning key) select count(*) from l;
+
+-- name: retake_rejected
+select id from rejected where ws = %(ws)s and id = %(rejected)s and state = 0;
+
+-- name: dismiss_rejected
+update rejected set state = 2 where ws = %(ws)s and id = %(rejected)s and state = 0 returning id;
+
+-- name: wake_chore
+insert into pgqueuer (priority, entrypoint, payload, execute_after, status, created, updated, heartbeat)
+values (0, %(name)s, %(payload)s, now(), 'queued', now(), now(), now()) returning id;

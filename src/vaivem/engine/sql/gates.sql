@@ -1,0 +1,26 @@
+-- name: ensure
+insert into gate (conn, ws) select id, workspace_id from connection on conflict (conn) do nothing;
+
+-- name: all
+select conn, state, closed_until, fails, code from gate;
+
+-- name: pause
+-- The vendor does not answer: closed for a growing time, then probed. $1 conn, $2 code, $3 params
+update gate set state = 1, fails = fails + 1, code = $2, params = $3::jsonb, since = coalesce(since, vv_now()),
+  closed_until = vv_now() + make_interval(secs => least(300, power(2, least(fails, 8))))
+where conn = $1 and state <> 2;
+
+-- name: limit
+-- The vendor's limit is reached. $1 conn, $2 seconds
+update gate set state = 3, code = 'vendor_limit', since = coalesce(since, vv_now()),
+  closed_until = greatest(closed_until, vv_now() + make_interval(secs => $2))
+where conn = $1 and state in (0, 3);
+
+-- name: open
+update gate set state = 0, fails = 0, closed_until = null, since = null, code = '', params = '{}'
+where conn = $1 and state in (1, 3);
+
+-- name: hold
+-- Reconnect needed. $1 conn, $2 code, $3 params
+update gate set state = 2, code = $2, params = $3::jsonb, since = vv_now(), closed_until = null
+where conn = $1 and state <> 2;

@@ -1,0 +1,75 @@
+-- name: claim
+-- $1 worker, $2 free slots, $3 most lanes of one gate, $4 gates that take no more now, $5 turns the order of gates.
+-- A paused gate whose time has come lets one lane through, as a probe.
+with me as materialized (select id from worker where id = $1 for key share),
+g as materialized (
+  select conn, case when state = 1 then 1 else $3::int end as room
+  from gate
+  where (state = 0 or (state in (1, 3) and closed_until <= (select vv_now()))) and not (conn = any($4::int[]))
+  order by (conn + $5::int) % 997),
+c as materialized (
+  select l.ws, l.key from g cross join lateral (
+    select ws, key from lane
+    where gate = g.conn and state = 1 and due <= (select vv_now())
+    order by prio desc, due limit g.room for update skip locked) l
+  limit $2),
+u as (
+  update lane l set state = 2, owner = $1, recover = false from c, me where l.ws = c.ws and l.key = c.key
+  returning l.ws, l.key, l.gate, l.prio, l.tail,
+            (select o.recover from lane o where o.ws = l.ws and o.key = l.key) as recover)
+select u.ws, u.key, u.gate, u.prio, u.tail, u.recover, i.seq, i.run_id, i.event_id, i.rule, i.version,
+       e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query, e.headers, e.body
+from u left join lateral (
+  select * from item i where i.ws = u.ws and i.lane = u.key order by seq limit 20) i on true
+left join event e on e.ws = i.ws and e.id = i.event_id
+order by u.key, i.seq;
+
+-- name: more
+-- Further items of lanes that this worker owns, after a place. $1 worker, $2 workspace, $3 lane, $4 after
+select i.seq, i.run_id, i.event_id, i.rule, i.version, e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query,
+       e.headers, e.body
+from lane l join item i on i.ws = l.ws and i.lane = l.key and i.seq > $4
+left join event e on e.ws = i.ws and e.id = i.event_id
+where l.ws = $2 and l.key = $3 and l.owner = $1
+order by i.seq limit 20;
+
+-- name: let_go
+-- A lane without items left. $1 worker, $2 ws, $3 lane, $4 its tail as last seen: more work makes it another.
+with me as materialized (select id from worker where id = $1 for key share),
+lk as materialized (
+  select l.ws, l.key from me, lane l where l.ws = $2 and l.key = $3 and l.tail = $4 and l.owner = $1 for update of l skip locked)
+delete from lane l using lk where l.ws = lk.ws and l.key = lk.key returning l.key;
+
+-- name: tail
+select tail from lane where ws = $2 and key = $3 and owner = $1;
+
+-- name: set_paused
+-- Its rule is paused: the lane waits for the rule. $1 worker, $2 ws, $3 lane
+update lane set state = 3, owner = null, recover = true where ws = $2 and key = $3 and owner = $1;
+
+-- name: set_back
+-- A lane that ended in a bug: tried again later. $1 worker, $2 ws, $3 lane, $4 seconds
+update lane set state = 1, owner = null, recover = true, due = vv_now() + make_interval(secs => $4)
+where ws = $2 and key = $3 and owner = $1;
+
+-- name: next_due
+-- Seconds until the next lane becomes due, behind gates that are open or will be.
+select extract(epoch from min(due) - (select vv_now()))::float8 from lane where state = 1;
+
+-- name: journal
+-- What is known of runs that began before: their steps, newest try last.
+select run_id, n, try, step, name, write, done, known, status, response, code, method
+from step where ws = $1 and run_id = $2 order by n, try;
+
+-- name: doubts
+select n, at from intent where ws = $1 and run_id = $2 order by n;
+
+-- name: answers
+select slot, kind, answer from decision where ws = $1 and run_id = $2;
+
+-- name: waiting
+select state, code, tries, worked, since from pending where ws = $1 and run_id = $2;
+
+-- name: event_of
+select e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query, e.headers, e.body
+from event e where e.ws = $1 and e.id = $2;

@@ -1,0 +1,29 @@
+-- name: register
+insert into worker (id, until, host, pid, born)
+values (nextval('worker_seq'), now() + make_interval(secs => $1), $2, $3, $4) returning id;
+
+-- name: beat
+update worker set until = now() + make_interval(secs => $2) where id = $1 returning id;
+
+-- name: same_host
+select id, pid, born from worker where host = $1 and id <> $2;
+
+-- name: expire
+-- Waits for that worker's statements in flight, then fences it for good.
+delete from worker where until < now() or id = any($1::bigint[]) returning id;
+
+-- name: take_over
+with o as materialized (
+  select ws, key from lane
+  where owner is not null and not exists (select 1 from worker x where x.id = owner)
+  order by ws, key for update skip locked)
+update lane l set state = 1, owner = null, recover = true, prio = 9 from o where l.ws = o.ws and l.key = o.key;
+
+-- name: bury
+delete from worker where host = $1 and pid = $2 returning id;
+
+-- name: leave
+delete from worker where id = $1;
+
+-- name: give_back
+update lane set state = 1, owner = null, recover = true where owner = $1;

@@ -1,0 +1,45 @@
+-- name: connections
+select id, workspace_id, connector, name, method, credentials, settings::text, account::text, catalog::text, hook, state,
+       wants_hook, subscription::text, expires, refreshed
+from connection where removed is null;
+
+-- name: zones
+select id, zone from workspace;
+
+-- name: rules
+select r.id, r.workspace_id, r.state, r.on_since, v.number, v.compiled::text
+from rule r join rule_version v on v.rule_id = r.id and v.number = r.version
+where r.state in ('on', 'paused');
+
+-- name: version
+select r.id, r.workspace_id, r.state, r.on_since, v.number, v.compiled::text
+from rule r join rule_version v on v.rule_id = r.id and v.number = $2 where r.id = $1;
+
+-- name: connection_lock
+select pg_advisory_xact_lock(8222, $1);
+
+-- name: credentials
+select credentials, expires from connection where id = $1;
+
+-- name: save_credentials
+-- Compare and set: only over what was read. $1 id, $2 sealed before, $3 sealed now, $4 expires
+update connection set credentials = $3, expires = $4, refreshed = vv_now(),
+  state = case when state = 'reconnect' then 'working' else state end
+where id = $1 and credentials = $2 returning id;
+
+-- name: need_reconnect
+update connection set state = 'reconnect' where id = $1 and state in ('working', 'paused') returning id;
+
+-- name: app
+select client_id, client_secret from oauth_app
+where connector = $1 and (workspace_id = $2 or workspace_id is null) order by workspace_id nulls last limit 1;
+
+-- name: save_subscription
+update connection set subscription = $2::jsonb where id = $1;
+
+-- name: save_catalog
+update connection set catalog = $2::jsonb where id = $1 and catalog is distinct from $2::jsonb;
+
+-- name: expiring
+select id from connection where removed is null and state = 'working' and expires is not null
+  and expires < vv_now() + make_interval(secs => $1);

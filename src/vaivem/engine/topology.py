@@ -1,0 +1,218 @@
+"""Connections and rules as the data plane sees them: read once, refreshed when told.
+
+The control plane's tables notify ``vv_config`` on every change; a process that missed it looks again every
+ten seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import asyncpg
+
+from vaivem.connectors.sdk import Connection, Connector, Trigger
+from vaivem.connectors.sdk.registry import connector_keys, get_connector
+from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledRule, CompiledStep
+from vaivem.core.errors import VaivemError
+from vaivem.engine.statements import statement
+from vaivem.vault import Vault, VaultError
+
+CHANNEL = "vv_config"
+REFRESH_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Fetches(Protocol):
+    """Anything that runs a query: a connection, a pool, a link."""
+
+    async def fetch(self, query: str, /, *arguments: Any) -> list[asyncpg.Record]:
+        """Return the rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A connection with the code that knows its vendor."""
+
+    connection: Connection
+    connector: Connector
+    hook: str
+    state: str
+    wants_hook: bool = False
+    subscription: Mapping[str, Any] = field(default_factory=dict)
+    expires: datetime | None = None
+    refreshed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleUse:
+    """A published version of a rule. `gate` is its main target connection (0: none)."""
+
+    id: int
+    workspace: int
+    version: int
+    compiled: CompiledRule
+    trigger: Trigger
+    source: int
+    gate: int
+    paused: bool
+    on_since: datetime | None
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The trigger's options as the rule chose them."""
+        return self.compiled.rule.when.options
+
+
+class Topology:
+    """The current connections and rules of all workspaces in this database."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self.lines: dict[int, Line] = {}
+        self.hooks: dict[str, int] = {}
+        self.rules: dict[int, RuleUse] = {}
+        self._by_kind: dict[tuple[int, str], list[RuleUse]] = {}
+        self._versions: dict[tuple[int, int], RuleUse] = {}
+        self.zones: dict[int, str] = {}
+
+    def rules_for(self, connection: int, kind: str) -> list[RuleUse]:
+        """Return the rules that start from this kind of event at this connection."""
+        return self._by_kind.get((connection, kind), [])
+
+    async def load(self, db: Fetches) -> None:
+        """Read everything again."""
+        rows = await db.fetch(statement("topology", "connections"))
+        lines = {row["id"]: line for row in rows if (line := self._line(row))}
+        self.zones = {row["id"]: row["zone"] for row in await db.fetch(statement("topology", "zones"))}
+        rules: dict[int, RuleUse] = {}
+        by_kind: dict[tuple[int, str], list[RuleUse]] = {}
+        self.lines = lines
+        for row in await db.fetch(statement("topology", "rules")):
+            use = self._rule(row)
+            if use is None:
+                continue
+            rules[use.id] = use
+            for kind in use.trigger.kinds:
+                by_kind.setdefault((use.source, kind), []).append(use)
+        self.hooks = {line.hook: number for number, line in lines.items()}
+        self.rules, self._by_kind = rules, by_kind
+        self._versions = {(use.id, use.version): use for use in rules.values()}
+
+    async def version(self, db: asyncpg.Pool, rule: int, number: int) -> RuleUse | None:
+        """Return the version that a run began with: an edited rule's runs finish their version."""
+        use = self._versions.get((rule, number))
+        if use is None:
+            row = await db.fetchrow(statement("topology", "version"), rule, number)
+            use = self._rule(row) if row else None
+            if use is not None:
+                self._versions[(rule, number)] = use
+        return use
+
+    def _line(self, row: asyncpg.Record) -> Line | None:
+        if row["connector"] not in connector_keys():
+            log.error("Connection %s uses an unknown connector %s", row["id"], row["connector"])
+            return None
+        connector = get_connector(row["connector"])
+        settings = connector.manifest.defaults() | json.loads(row["settings"])
+        try:
+            credentials = self._vault.open(row["credentials"]) if row["credentials"] else {}
+        except VaultError as error:
+            log.error("Connection %s: %s", row["id"], error)
+            credentials = {}
+        connection = Connection(
+            id=row["id"],
+            workspace=row["workspace_id"],
+            connector=row["connector"],
+            name=row["name"],
+            method=row["method"],
+            credentials=credentials,
+            settings=settings,
+            account=json.loads(row["account"]),
+            catalog=json.loads(row["catalog"]),
+        )
+        return Line(
+            connection,
+            connector,
+            row["hook"],
+            row["state"],
+            row["wants_hook"],
+            json.loads(row["subscription"]),
+            row["expires"],
+            row["refreshed"],
+        )
+
+    def _rule(self, row: asyncpg.Record) -> RuleUse | None:
+        try:
+            compiled = CompiledRule.from_dict(json.loads(row["compiled"]))
+            source = compiled.connection_id
+            line = self.lines[source]
+            trigger = line.connector.trigger(compiled.rule.when.trigger)
+        except (KeyError, ValueError, TypeError, VaivemError) as error:
+            log.error("Rule %s version %s cannot be used: %r", row["id"], row["number"], error)
+            return None
+        return RuleUse(
+            id=row["id"],
+            workspace=row["workspace_id"],
+            version=row["number"],
+            compiled=compiled,
+            trigger=trigger,
+            source=source,
+            gate=main_connection(compiled.steps),
+            paused=row["state"] == "paused",
+            on_since=row["on_since"],
+        )
+
+
+def main_connection(steps: Iterable[CompiledStep]) -> int:
+    """Return the connection of the first step that calls anyone: the gate of the rule's lanes (0: none)."""
+    for step in steps:
+        found = 0
+        if isinstance(step, CompiledAction):
+            found = step.connection_id
+        elif isinstance(step, CompiledBranch):
+            found = main_connection(step.then) or main_connection(step.otherwise)
+        if found:
+            return found
+    return 0
+
+
+class TopologyKeeper:
+    """Keeps a topology fresh over a connection of its own."""
+
+    def __init__(self, dsn: str, topology: Topology) -> None:
+        self._dsn = dsn
+        self._topology = topology
+        self._dirty = asyncio.Event()
+
+    async def run(self) -> None:
+        """Refresh for as long as the process lives; a lost database is looked for again."""
+        while True:
+            try:
+                await self._follow()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("The configuration cannot be read now: %s", error)
+                await asyncio.sleep(0.5)
+
+    async def _follow(self) -> None:
+        db = await asyncpg.connect(self._dsn)
+        try:
+            await db.add_listener(CHANNEL, lambda *_: self._dirty.set())
+            while True:
+                self._dirty.clear()
+                await self._topology.load(db)
+                try:
+                    async with asyncio.timeout(REFRESH_SECONDS):
+                        await self._dirty.wait()
+                    await asyncio.sleep(0.02)
+                except TimeoutError:
+                    continue
+        finally:
+            await db.close(timeout=1)

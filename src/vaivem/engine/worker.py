@@ -1,0 +1,276 @@
+"""The worker process: claims lanes and works their runs.
+
+Crash-only: when the lease is lost the process ends at once; when the database goes away everything under way
+is dropped and begins anew as another incarnation. Either way the journal says what was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections import Counter
+from typing import NoReturn
+
+import asyncpg
+import uvloop
+
+from vaivem.config import Config
+from vaivem.engine.budgets import Budgets
+from vaivem.engine.caller import Caller
+from vaivem.engine.chores import Chores
+from vaivem.engine.clock import Clock
+from vaivem.engine.crashpoints import reach
+from vaivem.engine.desk import Desk
+from vaivem.engine.gates import Gates
+from vaivem.engine.ids import IdMaker
+from vaivem.engine.journal import Journal, is_away
+from vaivem.engine.lanes import ClaimedLane, LaneWorker, claimed_lanes
+from vaivem.engine.leases import BEAT_SECONDS, Lease, LeaseLostError
+from vaivem.engine.oauth import Tokens
+from vaivem.engine.outbound import Outbound
+from vaivem.engine.statements import statement
+from vaivem.engine.topology import Topology, TopologyKeeper
+from vaivem.vault import Vault
+
+SLOTS = 384
+MIN_GATE_SLOTS = 16
+BUDGET_QUEUE = 8  # runs that may wait in place for one connection's budget
+POLL_SECONDS = 1.0
+LANES_CHANNEL = "vv_lanes"
+STOP_SECONDS = 8.0
+BUG_PAUSE_SECONDS = 60.0
+HEARTBEAT_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+
+def lease_lost() -> NoReturn:
+    """End the process without unwinding: nothing it would still do is allowed."""
+    log.critical("The lease is lost: this worker ends; its lanes go on in another")
+    os._exit(70)
+
+
+class Worker:
+    """One incarnation of a worker."""
+
+    def __init__(self, config: Config, dsn: str, vault: Vault, outbound: Outbound) -> None:
+        self._config = config
+        self._dsn = dsn
+        self._vault = vault
+        self._outbound = outbound
+        self._topology = Topology(vault)
+        self._clock = Clock()
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._per_gate: Counter[int] = Counter()
+        self._wake = asyncio.Event()
+        self._turn = 0
+        self._broken: asyncio.Future[None] | None = None
+        self.stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until told to stop; raises when the database is gone."""
+        async with contextlib.AsyncExitStack() as stack:
+            pool = await stack.enter_async_context(
+                asyncpg.create_pool(self._dsn, min_size=2, max_size=4, command_timeout=60)
+            )
+            links = [await self._connect(stack) for _ in range(4)]
+            lease_db, claim_db, outcome_db, acquire_db = links
+            await self._clock.adjust(claim_db)
+            node = await claim_db.fetchval("select nextval('node_seq')")
+            lease = Lease(lease_db)
+            await lease.register()
+            gates = Gates(pool)
+            await gates.load()
+            await self._topology.load(pool)
+            caller = Caller(self._outbound, Budgets(pool), gates, Tokens(pool, self._vault, self._outbound))
+            desk = Desk(
+                pool=pool,
+                clock=self._clock,
+                ids=IdMaker(node, self._clock.time),
+                topology=self._topology,
+                caller=caller,
+                journal=Journal(lease.worker, outcome_db, acquire_db, lease_lost),
+                lease=lease,
+                lost=lease_lost,
+                smtp_url=self._config.smtp_url,
+            )
+            await claim_db.add_listener(LANES_CHANNEL, lambda *_: self._wake.set())
+            chores = Chores(self._config, self._dsn, desk, self._vault)
+            log.info("Worker %s of %s is at work", lease.worker, socket.gethostname())
+            print('{"ready": "worker"}', flush=True)  # noqa: T201 - the supervisor waits for this line
+            await self._together(desk, claim_db, lease, chores)
+
+    async def _connect(self, stack: contextlib.AsyncExitStack) -> asyncpg.Connection:
+        connection = await asyncpg.connect(self._dsn, command_timeout=30)
+        stack.push_async_callback(connection.close, timeout=1)
+        return connection
+
+    async def _together(
+        self, desk: Desk, claim_db: asyncpg.Connection, lease: Lease, chores: Chores
+    ) -> None:
+        """Run all parts; the first that fails takes the others with it."""
+        keeper = TopologyKeeper(self._dsn, self._topology)
+        self._broken = asyncio.get_running_loop().create_future()
+        tasks: list[asyncio.Future[object]] = [
+            self._broken,
+            asyncio.create_task(self._beat(lease, desk)),
+            asyncio.create_task(keeper.run()),
+            asyncio.create_task(chores.run()),
+            asyncio.create_task(self._claim(desk, claim_db)),
+            asyncio.create_task(_heartbeat()),
+            asyncio.create_task(self.stopping.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            await self._drain()
+            await lease.leave()
+        finally:
+            for task in (*tasks, *self._lanes):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._lanes, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        """An orderly stop: runs under way may end, for a while; the rest is recovered elsewhere."""
+        if self._lanes:
+            await asyncio.wait(set(self._lanes), timeout=STOP_SECONDS)
+
+    async def _beat(self, lease: Lease, desk: Desk) -> None:
+        count = 0
+        while True:
+            try:
+                freed = await lease.beat()
+            except LeaseLostError:
+                lease_lost()
+            if freed:
+                self._wake.set()
+            count += 1
+            if count % 2 == 0:
+                await self._clock.adjust(desk.pool)
+                await desk.caller.gates.load()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _claim(self, desk: Desk, db: asyncpg.Connection) -> None:
+        while not self.stopping.is_set():
+            free = SLOTS - len(self._lanes)
+            claimed = await self._claim_some(desk, db, free) if free > 0 else []
+            if claimed and free > len(claimed):
+                await asyncio.sleep(0.002)  # let the next ones come together
+                continue
+            if not claimed or free <= 0:
+                await self._rest(db, some_free=free > 0)
+
+    async def _claim_some(self, desk: Desk, db: asyncpg.Connection, free: int) -> list[ClaimedLane]:
+        self._wake.clear()
+        cap = max(MIN_GATE_SLOTS, SLOTS // (len(self._per_gate) + 1))
+        waiting = desk.caller.budgets.waiting
+        full = [
+            gate
+            for gate, count in self._per_gate.items()
+            if gate and (count >= cap or waiting.get(gate, 0) >= BUDGET_QUEUE)
+        ]
+        self._turn += 1
+        arguments = (desk.lease.worker, min(free, 100), cap, full, self._turn)
+        rows = await db.fetch(statement("lanes", "claim"), *arguments)
+        reach("lanes.after_claim")
+        lanes = claimed_lanes(rows)
+        for lane in lanes:
+            task = asyncio.create_task(LaneWorker(desk, lane).work())
+            self._lanes.add(task)
+            self._per_gate[lane.gate] += 1
+            task.add_done_callback(lambda done, lane=lane: self._ended(done, lane, desk))
+        return lanes
+
+    def _ended(self, task: asyncio.Task[None], lane: ClaimedLane, desk: Desk) -> None:
+        self._lanes.discard(task)
+        self._per_gate[lane.gate] -= 1
+        if not self._per_gate[lane.gate]:
+            del self._per_gate[lane.gate]
+        self._wake.set()
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if is_away(error):
+            self._break(error)
+        else:
+            log.error("Lane %s ended in a bug of ours; it is tried again later", lane.key, exc_info=error)
+            later = asyncio.create_task(self._set_back(desk, lane))
+            self._lanes.add(later)
+            later.add_done_callback(self._lanes.discard)
+
+    async def _set_back(self, desk: Desk, lane: ClaimedLane) -> None:
+        """Give a lane back, to come due later, so that one bug does not stop its worker."""
+        try:
+            await desk.pool.execute(
+                statement("lanes", "set_back"), desk.lease.worker, lane.ws, lane.key, BUG_PAUSE_SECONDS
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_exception(error)
+
+    async def _rest(self, db: asyncpg.Connection, *, some_free: bool) -> None:
+        """Wait for a wake-up, or until the next lane is due."""
+        seconds = POLL_SECONDS
+        if some_free:
+            due = await db.fetchval(statement("lanes", "next_due"))
+            if due is not None:
+                seconds = min(seconds, max(float(due), 0.02))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+
+async def _heartbeat() -> None:
+    """Tell the supervisor that the event loop turns; it kills a worker that falls silent."""
+    descriptor = os.environ.get("VAIVEM_HEARTBEAT_FD", "")
+    if not descriptor.isdigit():
+        await asyncio.Event().wait()
+    while True:
+        os.write(int(descriptor), b".")
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+async def _live(config: Config) -> None:
+    """Be one incarnation after another until told to stop."""
+    dsn = config.dsn
+    vault = Vault.from_folder(config.data_dir)
+    outbound = Outbound(config.allowed_private_hosts)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    while not stop.is_set():
+        worker = Worker(config, dsn, vault, outbound)
+        watch = asyncio.create_task(_pass_on(stop, worker.stopping))
+        try:
+            await worker.run()
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.warning("The database is away, trying again: %s", error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await stop.wait()
+        finally:
+            watch.cancel()
+    await outbound.close()
+
+
+async def _pass_on(stop: asyncio.Event, stopping: asyncio.Event) -> None:
+    await stop.wait()
+    stopping.set()
+
+
+def main(config: Config) -> int:
+    """Run a worker until SIGTERM or SIGINT; return the exit code."""
+    uvloop.run(_live(config))
+    logging.shutdown()
+    os._exit(0)  # the HTTP client's threads may abort an interpreter that winds down
