@@ -66,7 +66,7 @@ _INDEXES: dict[str, dict[str, Keys]] = {
     "products": {"custom": _custom_keys},
     "custom_fields": {
         "entity": _column("entity"),
-        "slug": lambda record: ((record["entity"], record["slug"]),),
+        "entity_slug": lambda record: ((record["entity"], record["slug"]),),
     },
     "users": {"token": _column("token")},
     "webhooks": {"event_name": _column("event_name")},

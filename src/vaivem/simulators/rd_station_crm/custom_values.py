@@ -21,7 +21,7 @@ def new_slug(account: "Account", entity: str, name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     stem = _NOT_SLUG.sub("-", plain).strip("-") or "campo"
     slug, number = stem, 2
-    while account.tables["custom_fields"].find("slug", (entity, slug)):
+    while account.tables["custom_fields"].find("entity_slug", (entity, slug)):
         slug, number = f"{stem}-{number}", number + 1
     return slug
 

@@ -51,18 +51,12 @@ def _deal(account: "Account", deal: Record, before: Record | None) -> Record:
 
 def _place(account: "Account", deal: Record, before: Record | None) -> None:
     """A stage decides the pipeline; a pipeline alone means its first stage; neither, the first of all."""
-    moved_pipeline = before is not None and deal["pipeline_id"] != before["pipeline_id"]
+    pipeline_id = deal["pipeline_id"] or next(iter(account.tables["pipelines"]))["id"]
     moved_stage = before is None or deal["stage_id"] != before["stage_id"]
-    if deal["pipeline_id"] is None and deal["stage_id"] is None:
-        deal["pipeline_id"] = next(iter(account.tables["pipelines"]))["id"]
+    moved_pipeline = before is not None and pipeline_id != before["pipeline_id"]
     if deal["stage_id"] is None or (moved_pipeline and not moved_stage):
-        deal["stage_id"] = account.stages_of(deal["pipeline_id"])[0]["id"]
-    pipeline_id = account.tables["stages"].get(deal["stage_id"])
-    home = pipeline_id["pipeline_id"] if pipeline_id else None
-    if deal["pipeline_id"] is None or (before is not None and not moved_pipeline):
-        deal["pipeline_id"] = home
-    if deal["pipeline_id"] != home:
-        raise RefusedError(Problem("stage_id", "stage_id não pertence ao funil.", whole=True))
+        deal["stage_id"] = account.stages_of(pipeline_id)[0]["id"]
+    deal["pipeline_id"] = account.get("stages", deal["stage_id"])["pipeline_id"]
     if before is None or deal["stage_id"] != before["stage_id"]:
         now = account.now_text()
         past = [{**step, "end_date": step["end_date"] or now} for step in deal.get("_stages", [])]
