@@ -85,17 +85,22 @@ def part(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     return value
 
 
+def sequence(sent: Mapping[str, Any], name: str) -> list[Any]:
+    """Return the list under a name, empty when absent; UnreadableBodyError when it is something else."""
+    value = sent.get(name) or []
+    if not isinstance(value, list):
+        raise UnreadableBodyError(name)
+    return value
+
+
 def contact_values(account: Account, sent: Mapping[str, Any]) -> dict[str, Any]:
     """A contact's values, `deal_ids` not among them."""
     _check_lengths(sent, {"name": "Nome", "title": "Cargo"})
     values = _renamed(sent, _CONTACT)
     if "phones" in sent:
-        values["phones"] = [_phone(item) for item in sent["phones"] or ()]
+        values["phones"] = [_phone(item) for item in sequence(sent, "phones")]
     if isinstance(sent.get("birthday"), dict):
-        day = sent["birthday"]
-        values["birthday"] = (
-            f"{day.get('year') or 0:04d}-{day.get('month') or 0:02d}-{day.get('day') or 0:02d}"
-        )
+        values["birthday"] = _birthday(sent["birthday"])
     networks = [name for name in ("facebook", "linkedin", "skype") if sent.get(name)]
     if networks:
         values["social_profiles"] = [{"type": name, "username": sent[name]} for name in networks]
@@ -109,7 +114,9 @@ def organization_values(account: Account, sent: Mapping[str, Any]) -> dict[str, 
     if "address" in sent:
         values["address"] = {"line": sent["address"]} if sent["address"] else None
     if "organization_segments" in sent:
-        values["segment_ids"] = [_segment(account, str(name)) for name in sent["organization_segments"] or ()]
+        values["segment_ids"] = [
+            _segment(account, str(name)) for name in sequence(sent, "organization_segments")
+        ]
     return _with_custom(account, values, sent, "organization_custom_fields", "organization")
 
 
@@ -175,9 +182,9 @@ def deal_product_values(sent: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a product in a deal."""
     values = _renamed(sent, _PRODUCT)
     if "discount_type" in sent:
-        values["discount_type"] = _DISCOUNTS.get(sent["discount_type"], sent["discount_type"])
+        values["discount_type"] = _DISCOUNTS.get(str(sent["discount_type"]), sent["discount_type"])
     if "recurrence" in sent:
-        values["billing_frequency"] = _RECURRENCES.get(sent["recurrence"], sent["recurrence"])
+        values["billing_frequency"] = _RECURRENCES.get(str(sent["recurrence"]), sent["recurrence"])
     return values
 
 
@@ -214,10 +221,18 @@ def _short(name: str, label: str, least: int) -> Problem:
     return Problem(name, f"{label} está muito curto, use no mínimo {least} caracteres.", "SHORT", whole=True)
 
 
+def _birthday(sent: Mapping[str, Any]) -> str:
+    year, month, day = (sent.get(name) or 0 for name in ("year", "month", "day"))
+    if not all(isinstance(number, int) for number in (year, month, day)):
+        raise UnreadableBodyError("birthday")
+    return f"{year:04d}-{month:02d}-{day:02d}"
+
+
 def _phone(item: Any) -> Any:
     if not isinstance(item, dict):
         return item
-    return {**item, "type": _PHONE_TYPES.get(item.get("type", "work"), item.get("type", "work"))}
+    kind = item.get("type", "work")
+    return {**item, "type": _PHONE_TYPES.get(str(kind), kind)}
 
 
 def _segment(account: Account, name: str) -> str:

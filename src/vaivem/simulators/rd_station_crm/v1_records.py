@@ -17,6 +17,7 @@ from vaivem.simulators.rd_station_crm.v1_bodies import (
     name_values,
     organization_values,
     part,
+    sequence,
     task_values,
     webhook_values,
 )
@@ -115,7 +116,7 @@ class RecordsV1:
     def _deals(self, user: Record, sent: dict[str, Any]) -> list[Record] | None:
         if sent.get("deal_ids") is None:
             return None
-        return [self._api.get(user, "deals", deal_id) for deal_id in sent["deal_ids"]]
+        return [self._api.get(user, "deals", deal_id) for deal_id in sequence(sent, "deal_ids")]
 
     def _link(self, contact_id: str, deals: list[Record] | None) -> None:
         """Make these the contact's deals; the list replaces the one that was there."""

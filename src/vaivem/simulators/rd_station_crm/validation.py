@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from vaivem.simulators.kit.webhooks import RefusedAddressError, check_address
+from vaivem.simulators.kit.webhooks import check_address
 from vaivem.simulators.rd_station_crm.problems import Problem, RefusedError
 from vaivem.simulators.rd_station_crm.schema import Field
 from vaivem.simulators.rd_station_crm.times import read_date, read_time
@@ -150,7 +150,7 @@ def _date(_account: "Account", _name: str, _field: Field, value: Any) -> str:
 def _time(_account: "Account", _name: str, _field: Field, value: Any) -> str:
     try:
         return read_time(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise _InvalidError(INVALID) from error
 
 
@@ -259,7 +259,7 @@ def _https(_account: "Account", _name: str, _field: Field, value: Any) -> str:
     """The vendor takes https only; a loopback address passes, because nothing leaves the machine there."""
     try:
         check_address(str(value))
-    except RefusedAddressError as error:
+    except ValueError as error:
         raise _InvalidError("must be a valid HTTPS URL.") from error
     return str(value)
 
