@@ -1,0 +1,49 @@
+"""The command line, `vaivem`. One module per family of commands; reporting.py says how they answer."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from vaivem import __version__, postgres
+from vaivem.cli.reporting import Group, run
+from vaivem.processes import leash
+
+MODULES = {
+    "api-token": "vaivem.cli.access",
+    "backup": "vaivem.cli.database",
+    "doctor": "vaivem.cli.doctor",
+    "login-link": "vaivem.cli.access",
+    "migrate": "vaivem.cli.database",
+    "owner-code": "vaivem.cli.access",
+    "restore": "vaivem.cli.database",
+    "sandbox": "vaivem.cli.sandbox",
+    "up": "vaivem.cli.run",
+    "web": "vaivem.cli.run",
+    "worker": "vaivem.cli.run",
+}
+
+
+@click.group(cls=Group, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vaivem")
+def cli() -> None:
+    """Vaivém: what happens in one tool of your sales team becomes true in the others.
+
+    Settings come from the environment: VAIVEM_DATA_DIR, DATABASE_URL, VAIVEM_PUBLIC_URL, HOST, PORT.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; the entry point of the `vaivem` script."""
+    leash.attach()
+    code = run(cli, sys.argv[1:] if arguments is None else arguments)
+    postgres.leave()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # Threads of the HTTP client and the web server may abort an interpreter that winds down.
+    os._exit(code)

@@ -109,9 +109,7 @@ class Worker:
         stack.push_async_callback(connection.close, timeout=1)
         return connection
 
-    async def _together(
-        self, desk: Desk, claim_db: asyncpg.Connection, lease: Lease, chores: Chores
-    ) -> None:
+    async def _together(self, desk: Desk, claim_db: asyncpg.Connection, lease: Lease, chores: Chores) -> None:
         """Run all parts; the first that fails takes the others with it."""
         keeper = TopologyKeeper(self._dsn, self._topology)
         self._broken = asyncio.get_running_loop().create_future()
@@ -272,5 +270,4 @@ async def _pass_on(stop: asyncio.Event, stopping: asyncio.Event) -> None:
 def main(config: Config) -> int:
     """Run a worker until SIGTERM or SIGINT; return the exit code."""
     uvloop.run(_live(config))
-    logging.shutdown()
-    os._exit(0)  # the HTTP client's threads may abort an interpreter that winds down
+    return 0  # the command line leaves the embedded database and then ends without winding down

@@ -9,9 +9,18 @@ from pathlib import Path
 from vaivem.postgres.errors import DatabaseError
 from vaivem.postgres.server import EmbeddedServer, Say
 
-__all__ = ["DatabaseError", "EmbeddedServer", "join"]
+__all__ = ["DatabaseError", "EmbeddedServer", "join", "leave"]
 
 _joined: dict[tuple[int, Path], EmbeddedServer] = {}
+
+
+def leave() -> None:
+    """Give up every server that this process joined; the last of a server's users stops it."""
+    for key in list(_joined):
+        _joined.pop(key).leave()
+
+
+atexit.register(leave)
 
 
 def join(data_dir: Path, user: str | None = None, *, say: Say | None = None) -> str:
@@ -25,5 +34,4 @@ def join(data_dir: Path, user: str | None = None, *, say: Say | None = None) -> 
         server = EmbeddedServer(data_dir, user=user, say=say)
         server.start()
         _joined[key] = server
-        atexit.register(server.leave)
     return _joined[key].dsn

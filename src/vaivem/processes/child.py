@@ -125,7 +125,7 @@ class Child:
         self.kill()
 
     async def _copy_output(self, descriptor: int) -> None:
-        # A pipe of our own: with one of asyncio, waiting for the process waits for all who inherited the pipe.
+        # A pipe of our own: with asyncio.s, waiting for the process waits for all who inherited it.
         stream = asyncio.StreamReader(limit=LINE_BYTES)
         pipe = os.fdopen(descriptor, "rb", buffering=0)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
