@@ -25,8 +25,8 @@ from vaivem.core.errors import RecordError, SignatureError, UncertainError, Unre
 EVENTS = (
     "upload", "add_signer", "remove_signer", "signature_started", "sign", "refusal", "close", "auto_close",
     "deadline", "document_closed", "cancel", "update_deadline", "update_auto_close", "update_locale",
-    "custom", "attempts_by_whatsapp_exceeded", "attempts_by_liveness_or_facematch_exceeded", "liveness_refused",
-    "facematch_refused", "documentscopy_refused", "biometric_refused", "ocr_refused",
+    "custom", "attempts_by_whatsapp_exceeded", "attempts_by_liveness_or_facematch_exceeded",
+    "liveness_refused", "facematch_refused", "documentscopy_refused", "biometric_refused", "ocr_refused",
 )  # fmt: skip
 
 # What happens at most once to a document, and so is the same whenever it is told again: by a retry, or by our
@@ -46,7 +46,7 @@ class ClicksignWebhooks(Webhooks):
             raise SignatureError("signature_missing")
         known = (connection.credentials.get("webhook") or {}).get("secrets", ())
         proved = False
-        for secret in known:
+        for secret in filter(None, known):
             expected = hmac.new(str(secret).encode(), delivery.body, hashlib.sha256).hexdigest().encode()
             proved |= hmac.compare_digest(expected, given)
         if not proved:

@@ -1,0 +1,234 @@
+"""Deliveries: who may send them, and what makes two of them one event."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.connectors.clicksign.recorded import (
+    ANA,
+    BRUNO,
+    DOCUMENT,
+    SECRET,
+    connection,
+    connector,
+    delivery,
+    signature,
+    webhook,
+    webhook_names,
+)
+
+from vaivem.connectors.sdk import Event
+from vaivem.core.errors import SignatureError, UnreadableError
+
+webhooks = connector.webhooks
+assert webhooks is not None
+BODY = b'{"event":{"name":"sign"}}'
+
+
+def parse(name: str) -> list[Event]:
+    assert webhooks is not None
+    return webhooks.parse(webhook(name), connection(SECRET))
+
+
+def changed(fixture: str, **event: Any) -> list[Event]:
+    """Parse a recorded delivery with parts of its event replaced."""
+    assert webhooks is not None
+    payload = json.loads(webhook(fixture).body)
+    payload["event"] |= event
+    return webhooks.parse(delivery(json.dumps(payload).encode()), connection(SECRET))
+
+
+# Signatures
+
+
+def test_a_known_vector_is_accepted() -> None:
+    given = "sha256=51eff0cd0c23d0c87ebfe09f54480dca7383b29d1651e930077b871326c5efe3"
+    webhooks.verify(delivery(BODY, content_hmac=given), connection("9269a619d4688ac7"))
+
+
+@pytest.mark.parametrize("name", webhook_names())
+def test_every_recorded_delivery_is_proved_by_its_raw_bytes(name: str) -> None:
+    webhooks.verify(webhook(name), connection(SECRET))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        signature(BODY),
+        signature(BODY).removeprefix("sha256="),
+        signature(BODY).upper(),
+        f"  {signature(BODY)} ",
+    ],
+    ids=["documented", "no prefix", "capitals", "blanks"],
+)
+def test_the_header_is_read_leniently(given: str) -> None:
+    webhooks.verify(delivery(BODY, content_hmac=given), connection(SECRET))
+
+
+def test_any_of_several_secrets_proves_it() -> None:
+    for secrets in ([SECRET, "new"], ["new", SECRET]):
+        webhooks.verify(delivery(BODY, content_hmac=signature(BODY)), connection(*secrets))
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ("", "signature_missing"),
+        ("sha256=", "signature_missing"),
+        ("sha256=" + "0" * 64, "signature_wrong"),
+        (signature(BODY)[:-1], "signature_wrong"),
+        (signature(BODY) + "0", "signature_wrong"),
+        (signature(BODY, "another secret"), "signature_wrong"),
+        (signature(BODY + b" "), "signature_wrong"),
+        (signature(BODY).replace("sha256", "sha1"), "signature_wrong"),
+        ("sha256=é", "signature_wrong"),
+    ],
+)
+def test_a_wrong_signature_is_refused(given: str, code: str) -> None:
+    with pytest.raises(SignatureError) as refused:
+        webhooks.verify(delivery(BODY, content_hmac=given), connection(SECRET))
+    assert refused.value.code == code
+
+
+def test_without_a_header_it_is_refused() -> None:
+    with pytest.raises(SignatureError) as refused:
+        webhooks.verify(delivery(BODY), connection(SECRET))
+    assert refused.value.code == "signature_missing"
+
+
+@pytest.mark.parametrize("secrets", [(), ("",)], ids=["none known", "an empty one"])
+@pytest.mark.parametrize("used", [SECRET, ""])
+def test_without_the_right_secret_nothing_is_proved(secrets: tuple[str, ...], used: str) -> None:
+    with pytest.raises(SignatureError):
+        webhooks.verify(delivery(BODY, content_hmac=signature(BODY, used)), connection(*secrets))
+
+
+def test_the_bytes_count_not_the_meaning() -> None:
+    same_json = b'{"event": {"name": "sign"}}'
+    with pytest.raises(SignatureError):
+        webhooks.verify(delivery(same_json, content_hmac=signature(BODY)), connection(SECRET))
+
+
+# Events
+
+
+@pytest.mark.parametrize("name", webhook_names())
+def test_the_kind_is_the_vendors_word(name: str) -> None:
+    assert {event.kind for event in parse(name)} == {name.split("__")[0]}
+
+
+def test_an_event_names_its_document() -> None:
+    (event,) = parse("document_closed__two_signers")
+    assert (event.object, event.record) == ("document", DOCUMENT)
+    assert event.title == "Contrato Duarte.pdf"
+    assert event.occurred is not None
+    assert event.occurred.isoformat() == "2026-11-19T11:31:42-03:00"
+
+
+def test_history_finds_it_by_people_and_document() -> None:
+    (event,) = parse("document_closed__two_signers")
+    assert {DOCUMENT, "Contrato Duarte.pdf", "ana@example.com", "529.982.247-25", "11999990142"} <= set(
+        event.terms
+    )
+    assert "Bruno Prates" in event.terms
+
+
+def test_several_documents_are_several_events() -> None:
+    first, second = parse("document_closed__in_array")
+    assert first.record == DOCUMENT
+    assert second.data["document"]["name"] == "Anexo 1.2"
+    assert first.same != second.same
+
+
+def test_a_whatsapp_acceptance_is_kept() -> None:
+    (event,) = parse("acceptance_term_completed__term")
+    assert (event.object, event.title) == ("acceptance", "Aceite da proposta")
+    assert "11999990142" in event.terms
+
+
+def test_a_title_names_the_signer_who_acted() -> None:
+    (event,) = parse("sign__second_signer")
+    assert event.title == "Contrato Duarte.pdf · Bruno Prates"
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("document_closed__two_signers", ("document_closed", DOCUMENT)),
+        ("auto_close__null_data", ("auto_close", DOCUMENT)),
+        ("cancel__by_hand", ("cancel", DOCUMENT)),
+        ("deadline__without_time", ("deadline", DOCUMENT)),
+        ("sign__second_signer", ("sign", DOCUMENT, BRUNO)),
+        ("refusal__roles_in_list", ("refusal", "2026-11-19T11:31:42.000-03:00", DOCUMENT, ANA)),
+        ("refusal__without_time", ()),
+        ("brand_new_kind__unknown", ("brand_new_kind", "2026-11-19T11:00:00Z", DOCUMENT, ANA)),
+    ],
+)
+def test_what_makes_a_delivery_the_same(name: str, same: tuple[str, ...]) -> None:
+    (event,) = parse(name)
+    assert event.same == same
+
+
+@pytest.mark.parametrize("kind", ["document_closed", "close", "auto_close", "cancel", "deadline", "upload"])
+def test_what_happens_once_is_the_same_at_any_time(kind: str) -> None:
+    (early,) = changed("cancel__by_hand", name=kind, occurred_at="2026-11-19T11:00:00.000-03:00")
+    (late,) = changed("cancel__by_hand", name=kind, occurred_at="2026-11-19T14:00:07.000Z")
+    assert early.same == late.same != ()
+
+
+@pytest.mark.parametrize("kind", ["update_deadline", "refusal", "signature_started", "custom"])
+def test_what_can_repeat_is_told_apart_by_its_time(kind: str) -> None:
+    (early,) = changed("cancel__by_hand", name=kind, occurred_at="2026-11-19T11:00:00.000-03:00")
+    (late,) = changed("cancel__by_hand", name=kind, occurred_at="2026-11-19T12:00:00.000-03:00")
+    assert early.same != late.same
+
+
+def test_two_signers_of_one_moment_are_two_events() -> None:
+    (one,) = parse("sign__second_signer")
+    (other,) = parse("sign__by_whatsapp")
+    assert one.same != other.same
+
+
+@pytest.mark.parametrize("at", [None, "ontem", 1700000000, "2026-11-19T11:31:42"])
+def test_a_time_that_says_no_instant_is_left_out(at: Any) -> None:
+    (event,) = changed("cancel__by_hand", occurred_at=at)
+    assert event.occurred is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b'{"event":',
+        b"[]",
+        b'{"event":"sign"}',
+        b'{"event":{"name":7},"document":{"key":"x"}}',
+        b'{"event":{"name":"sign"}}',
+        b'{"event":{"name":"sign"},"document":[]}',
+        b'{"event":{"name":"sign"},"document":{"key":null}}',
+        b'{"event":{"name":"sign"},"document":{"key":""}}',
+        b'{"event":{"name":"sign"},"document":[{"key":"x"},7]}',
+        b'{"event":{"name":"acceptance_term_sent"},"acceptance":{}}',
+        b'{"event":{"name":"sign\xff"}}',
+    ],
+)
+def test_what_cannot_be_read_is_said_so(body: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        webhooks.parse(delivery(body), connection(SECRET))
+
+
+@pytest.mark.parametrize("part", ["signers", "metadata", "path", "links", "filename", "events"])
+@pytest.mark.parametrize("value", [None, 7, "text", [], [7], {}])
+def test_odd_parts_of_a_document_break_nothing(part: str, value: Any) -> None:
+    payload = json.loads(webhook("document_closed__two_signers").body)
+    payload["document"][part] = value
+    (event,) = webhooks.parse(delivery(json.dumps(payload).encode()), connection(SECRET))
+    assert event.same == ("document_closed", DOCUMENT)
+
+
+def test_a_delivery_is_answered_200_even_if_unreadable() -> None:
+    assert webhooks.unreadable.status == 200
+    assert not webhooks.is_probe(webhook("cancel__by_hand"), connection(SECRET))
