@@ -69,7 +69,7 @@ async def run(
             # The socket listens from here on: a connection made now waits for the worker.
             asyncio.get_running_loop().call_soon(on_ready, server)
 
-    server = BoundServer(build_app(simulator, settings), host, port, bound)
+    server = BoundServer(build_app(simulator, settings), host, port, bound, simulator.stopping.set)
     await server.serve()
 
 

@@ -63,6 +63,8 @@ class Simulator(ABC):
         self.webhooks = Webhooks(self.clock, self.faults, self.documented_retries)
         self.settings = Settings()
         self.store: Store | None = None
+        # Set when the server is to stop: what hangs on purpose must not hold it up.
+        self.stopping = asyncio.Event()
         # Known once the server has its port; `public_base` of `serve` goes before it.
         self.base_url = ""
         self.clock.on_move(self.tick)

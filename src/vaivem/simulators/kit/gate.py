@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -29,11 +30,9 @@ class _Answer:
         self._headers = headers
         self._hold = hold
         self.held: list[Message] = []
-        self.status: int | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
             message["headers"] = [*message["headers"], *self._headers]
         if self._hold:
             self.held.append(message)
@@ -49,6 +48,34 @@ class _Answer:
         return next(m for m in self.held if m["type"] == "http.response.start")
 
 
+class _Entry:
+    """The call's line in the log, written once, before the client can know the outcome."""
+
+    def __init__(self, simulator: Simulator, scope: Scope, fault: str | None) -> None:
+        self.fault = fault
+        self._simulator = simulator
+        self._scope = scope
+        self._started = time.perf_counter()
+        self._written = False
+
+    def write(self, status: int | None) -> None:
+        """``status`` None: no answer goes out."""
+        if self._written:
+            return
+        self._written = True
+        self._simulator.requests.add(
+            LoggedRequest(
+                time=self._simulator.clock.now().isoformat(timespec="milliseconds"),
+                method=self._scope["method"],
+                path=self._scope["path"],
+                query=self._scope["query_string"].decode("latin-1"),
+                status=status,
+                ms=round((time.perf_counter() - self._started) * 1000, 3),
+                fault=self.fault,
+            )
+        )
+
+
 class ApiGate:
     """Wraps the whole app, acts on the simulator's ``api_prefixes``."""
 
@@ -60,72 +87,81 @@ class ApiGate:
         if scope["type"] != "http" or not scope["path"].startswith(self._simulator.api_prefixes):
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
-        simulator, method, path = self._simulator, scope["method"], scope["path"]
-        fault = simulator.faults.draw(method, path)
-        status: int | None = None
+        simulator = self._simulator
+        fault = simulator.faults.draw(scope["method"], scope["path"])
+        entry = _Entry(simulator, scope, fault)
+
+        async def send_logged(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry.write(message["status"])
+            await send(message)
+
         try:
             if simulator.faults.latency_ms:
-                await asyncio.sleep(simulator.faults.latency_ms / 1000)
-            status = await self._answer(fault, scope, receive, send)
+                await self._pause(simulator.faults.latency_ms / 1000)
+            await self._answer(entry, scope, receive, send_logged)
         finally:
-            simulator.requests.add(
-                LoggedRequest(
-                    time=simulator.clock.now().isoformat(timespec="milliseconds"),
-                    method=method,
-                    path=path,
-                    query=scope["query_string"].decode("latin-1"),
-                    status=status,
-                    ms=round((time.perf_counter() - started) * 1000, 3),
-                    fault=fault,
-                )
-            )
+            entry.write(None)
 
-    async def _answer(self, fault: str | None, scope: Scope, receive: Receive, send: Send) -> int | None:
-        """Answer the call; the status sent, or None where the connection was cut or left hanging."""
-        simulator = self._simulator
+    async def _answer(self, entry: _Entry, scope: Scope, receive: Receive, send: Send) -> None:
+        simulator, fault = self._simulator, entry.fault
         if fault == "reset_before":
+            entry.write(None)
             await cut_connection(scope, receive)
-            return None
+            return
         reading = simulator.limits.take()
         refusal = _refusal(simulator, fault, reading)
         answer = _Answer(send, _raw(simulator.limit_headers(reading)), hold=fault in AFTER_KINDS)
         if refusal is not None:
             await refusal(scope, receive, answer.send)
-            return refusal.status_code
-        if fault == "timeout":
-            await _hang(receive)
-            return None
-        await self._app(scope, receive, answer.send)
-        if not answer.held:
-            return answer.status
-        return await self._spoil(fault, answer, scope, receive, send)
+        elif fault == "timeout":
+            entry.write(None)
+            await self._hang(receive)
+        else:
+            await self._app(scope, receive, answer.send)
+            if answer.held:
+                await self._spoil(entry, answer, scope, receive, send)
 
     async def _spoil(
-        self, fault: str | None, answer: _Answer, scope: Scope, receive: Receive, send: Send
-    ) -> int | None:
+        self, entry: _Entry, answer: _Answer, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """The handler has run and the account has changed; now the answer goes wrong."""
-        if fault == "reset_after_write":
+        if entry.fault == "reset_after_write":
+            entry.write(None)
             await cut_connection(scope, receive)
-            return None
-        if fault == "timeout_after_write":
-            await _hang(receive)
-            return None
-        if fault == "half_body":
+        elif entry.fault == "timeout_after_write":
+            entry.write(None)
+            await self._hang(receive)
+        elif entry.fault == "half_body":
             await send(_with_length(answer.start, len(answer.body)))
             half = answer.body[: max(len(answer.body) // 2, 1)]
             await send({"type": "http.response.body", "body": half, "more_body": True})
             # The server writes from another thread; a cut at once would lose the half that should arrive.
             await asyncio.sleep(0.02)
             await cut_connection(scope, receive)
-            return answer.status
-        spoiled = (
-            self._simulator.server_error()
-            if fault == "500_after_write"
-            else Response(b"", answer.status or 200)
-        )
-        await spoiled(scope, receive, send)
-        return spoiled.status_code
+        elif entry.fault == "500_after_write":
+            await self._simulator.server_error()(scope, receive, send)
+        else:
+            await Response(b"", answer.start["status"])(scope, receive, send)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._simulator.stopping.wait(), seconds)
+
+    async def _hang(self, receive: Receive) -> None:
+        """Say nothing until the client gives up or the server stops."""
+        gone = asyncio.ensure_future(_disconnected(receive))
+        stopping = asyncio.ensure_future(self._simulator.stopping.wait())
+        try:
+            await asyncio.wait([gone, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            stopping.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _refusal(simulator: Simulator, fault: str | None, reading: Reading) -> Response | None:
@@ -136,12 +172,6 @@ def _refusal(simulator: Simulator, fault: str | None, reading: Reading) -> Respo
     if fault == "html":
         return HTMLResponse(_PROXY_PAGE, status_code=502)
     return None
-
-
-async def _hang(receive: Receive) -> None:
-    """Say nothing until the client gives up."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -18,7 +18,14 @@ BACKLOG = 1024
 class BoundServer(Server):
     """Binds the socket itself, so that port 0 works, and tells the port to ``on_bound`` before it serves."""
 
-    def __init__(self, target: Any, address: str, port: int, on_bound: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        target: Any,
+        address: str,
+        port: int,
+        on_bound: Callable[[int], None],
+        on_stop: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(
             target,
             address=address,
@@ -29,6 +36,7 @@ class BoundServer(Server):
             backlog=BACKLOG,
         )
         self._on_bound = on_bound
+        self._on_stop = on_stop
 
     @override
     def _init_shared_socket(self) -> None:
@@ -44,5 +52,7 @@ class BoundServer(Server):
 
     @override
     def stop(self) -> None:
-        """Finish the requests under way and return from ``serve``."""
+        """Finish the requests under way and return from ``serve``; ``on_stop`` is called before."""
+        if self._on_stop is not None:
+            self._on_stop()
         super().stop()  # type: ignore[no-untyped-call]

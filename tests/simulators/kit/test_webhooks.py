@@ -1,0 +1,123 @@
+"""Deliveries: the schedule follows the simulated clock, an address is checked, much goes through at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from vaivem.simulators.kit.server import BoundServer
+from vaivem.simulators.kit.webhooks import RefusedAddressError, check_address
+
+
+@pytest.fixture
+async def receiver():
+    """``(address, bodies, statuses)``: what came, and the answers still to give before 200."""
+    bodies, statuses = [], []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": message["type"] + ".complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        bodies.append((await receive())["body"])
+        await send(
+            {"type": "http.response.start", "status": statuses.pop(0) if statuses else 200, "headers": []}
+        )
+        await send({"type": "http.response.body", "body": b""})
+
+    port = asyncio.get_running_loop().create_future()
+    server = BoundServer(app, "127.0.0.1", 0, port.set_result)
+    serving = asyncio.create_task(server.serve())
+    yield f"http://127.0.0.1:{await port}/", bodies, statuses
+    server.stop()
+    await serving
+
+
+async def finished(running, count):
+    async with asyncio.timeout(10):
+        while True:
+            shown = (await running.call("GET", "/_control/deliveries/counts")).json
+            if shown["delivered"] + shown["failed"] >= count:
+                return shown
+            await asyncio.sleep(0.02)
+
+
+async def tried(toy, tries):
+    async with asyncio.timeout(5):
+        while True:
+            if len(next(iter(toy.webhooks.deliveries.values())).tries) >= tries:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_pauses_are_of_the_simulated_clock(start, toy, receiver):
+    toy.hook, bodies, statuses = receiver
+    statuses.extend([503, 503])
+    running = await start(toy)
+    await running.call("POST", "/api/notes", {"text": "a"})
+    for tries in (1, 2):
+        await tried(toy, tries)
+        assert len(bodies) == tries
+        await running.call("POST", "/_control/clock", {"advance_seconds": 301})
+    assert (await finished(running, 1))["delivered"] == 1
+    assert bodies == [b'{"text":"a"}'] * 3
+
+
+async def test_it_gives_up_after_the_last_pause(start, toy, receiver):
+    toy.hook, _, statuses = receiver
+    statuses.extend([500, 410])
+    running = await start(toy)
+    await running.call("POST", "/_control/webhooks/schedule", {"delays_seconds": [0.01]})
+    await running.call("POST", "/api/notes", {"text": "a"})
+    assert (await finished(running, 1))["failed"] == 1
+    assert (await running.call("POST", "/_control/webhooks/schedule", {"delays_seconds": [-1]})).status == 400
+
+
+async def test_nobody_listens(start, toy):
+    toy.hook = "http://127.0.0.1:9/"
+    running = await start(toy)
+    await running.call("POST", "/_control/webhooks/schedule", {"delays_seconds": []})
+    await running.call("POST", "/api/notes", {"text": "a"})
+    await finished(running, 1)
+    delivery = (await running.call("GET", "/_control/deliveries")).json[0]
+    assert delivery["state"] == "failed"
+    assert "error" in delivery["tries"][0]
+
+
+async def test_three_hundred_a_second(start, toy, receiver):
+    toy.hook, bodies, _ = receiver
+    running = await start(toy)
+    started = time.perf_counter()
+    for number in range(600):
+        toy.webhooks.send("noted", toy.hook, b"%d" % number, {})
+    await finished(running, 600)
+    assert len(set(bodies)) == 600
+    assert time.perf_counter() - started < 2
+
+
+def test_waiting_deliveries_survive_a_snapshot(toy):
+    toy.webhooks.send("noted", "http://127.0.0.1:9/", b"\xff\x00", {"A": "b"}, hook="h1")
+    saved = toy.webhooks.snapshot()
+    toy.webhooks.clear()
+    toy.webhooks.restore(saved)
+    (delivery,) = toy.webhooks.deliveries.values()
+    assert (delivery.body, delivery.headers, delivery.hook) == (b"\xff\x00", {"A": "b"}, "h1")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/x", "http://127.0.0.1:80/", "http://localhost/", "http://[::1]/"]
+)
+def test_addresses_taken(url):
+    check_address(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.com/", "ftp://localhost/", "nothing", "https://", "http://10.0.0.1/"]
+)
+def test_addresses_refused(url):
+    with pytest.raises(RefusedAddressError):
+        check_address(url)
