@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from vaivem.core.catalog import ActionShape, Catalog
-from vaivem.core.conditions import PreparedGroup, Verdict, tests_of, with_types
+from vaivem.core.conditions import PreparedGroup, Verdict, each_test, with_types
 from vaivem.core.convert import convert
 from vaivem.core.errors import Problem, RuleError
 from vaivem.core.fields import Field, FieldType, group_of
@@ -298,7 +298,7 @@ def _fields_used(step: ActionStep | FindStep, shape: ActionShape) -> dict[str, F
 
 def paths_read(rule: Rule) -> frozenset[str]:
     """Return every path that a rule reads; so a connector knows what it need not fetch."""
-    paths = {test.field for test in tests_of(rule.condition)} if rule.condition else set()
+    paths = {test.field for test in each_test(rule.condition)} if rule.condition else set()
     for _, step in rule.all_steps():
         if isinstance(step, ActionStep | FindStep):
             paths |= _sources_read(mapping.source for mapping in step.mappings)
@@ -306,7 +306,7 @@ def paths_read(rule: Rule) -> frozenset[str]:
                 repeat.over for repeat in (step.repeat.values() if isinstance(step, ActionStep) else ())
             }
         elif isinstance(step, BranchStep):
-            paths |= {test.field for test in tests_of(step.condition)}
+            paths |= {test.field for test in each_test(step.condition)}
         elif isinstance(step, EmailStep):
             paths |= _sources_read((step.to, step.subject, step.body))
         elif step.until:

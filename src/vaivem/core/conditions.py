@@ -45,13 +45,13 @@ class Group:
     members: tuple[Group | Test, ...]
 
 
-def tests_of(group: Group) -> Iterator[Test]:
+def each_test(group: Group) -> Iterator[Test]:
     """Return every test of a group and of the groups in it."""
     for member in group.members:
         if isinstance(member, Test):
             yield member
         else:
-            yield from tests_of(member)
+            yield from each_test(member)
 
 
 def with_types(group: Group, types: Mapping[str, FieldType]) -> Group:

@@ -118,7 +118,7 @@ class _Line:
         else:
             notes.append(problem)
         if mapping.on_bad is OnBad.USE:
-            value = mapping.instead
+            value = convert(mapping.instead, self.field, zone=zone).value
         # A value that does not fit is not an empty one: it must never clear the target.
         return Filled(self.field, value, self.write, False, mapping.source.content, problem)
 

@@ -35,7 +35,8 @@ def split_path(path: str) -> tuple[str, ...]:
             break
         segments.append(next(part for part in found.groups() if part is not None).strip())
         position = found.end()
-    if position != len(path) or not segments or not all(segments) or segments[0] == EACH:
+    whole = position == len(path) and not path.startswith(".") and all(segments)
+    if not whole or not segments or segments[0] == EACH:
         raise PathError(path)
     if len(path) > MAX_PATH_LENGTH:
         raise PathError(path[:MAX_PATH_LENGTH])

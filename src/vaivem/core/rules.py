@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaivem.core.condition_form import MAX_TESTS, group_to_dict, read_group
-from vaivem.core.conditions import Group, Test, tests_of
+from vaivem.core.conditions import Group, Test, each_test
 from vaivem.core.errors import RuleError
 from vaivem.core.reading import Reading, joined
 from vaivem.core.step_form import read_connection, read_options, read_steps, steps_to_list
@@ -107,7 +107,7 @@ def _check_whole(reading: Reading, rule: Rule) -> None:
     groups = [("if", rule.condition)] if rule.condition else []
     groups += [(joined(path, "if"), step.condition) for path, step in steps if isinstance(step, BranchStep)]
     for path, group in groups:
-        if sum(1 for _ in tests_of(group)) > MAX_TESTS:
+        if sum(1 for _ in each_test(group)) > MAX_TESTS:
             reading.note(path, "rule_too_many_tests", max=MAX_TESTS)
 
 

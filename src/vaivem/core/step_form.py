@@ -261,7 +261,7 @@ def step_to_dict(step: Step) -> dict[str, Any]:
         case BranchStep():
             data = {"kind": "branch", "if": group_to_dict(step.condition)}
             data |= {"then": steps_to_list(step.then), "else": steps_to_list(step.otherwise)}
-        case EmailStep():
+        case _:
             data = {"kind": "email"}
             for part in ("to", "subject", "body"):
                 source: Source = getattr(step, part)
