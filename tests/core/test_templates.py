@@ -28,6 +28,7 @@ SCOPE: dict[str, Any] = {
     "company": {"cnpj": "12abc34501de35"},
     "amount": 1234.5,
     "day": "2026-01-02",
+    "today": "2026-11-18",
     "none": None,
     "big": "x" * 150_000,
     "many": list(range(9000)),
@@ -49,6 +50,13 @@ SCOPE: dict[str, Any] = {
         ("{{ document.closed_at | datetime_br }}", "19/11/2026 22:30"),
         ("{{ day | datetime_br }}", "02/01/2026"),
         ("{{ 'amanhã' | datetime_br }}", "amanhã"),
+        ("{{ document.closed_at | date: '%Y-%m-%d %Hh' }}", "2026-11-19 22h"),
+        ("{{ day | date }}{{ 'amanhã' | date }}", "02/01/2026amanhã"),
+        ("{{ 'now' | date: '%d' }}{{ 'today' | date }}", "1818/11/2026"),
+        ("{{ today }}{{ now }}{{ now | upcase }}", "2026-11-18"),
+        ("{{ signers }}", "{'name': 'Ana'}{'name': 'Beto'}"),
+        ("{{ document.filename.size }}{{ document.filename.more }}{{ 'x' }}", "12x"),
+        ("{{ big }}", "x" * 150_000),
         ("{{ signer.phone | digits }}", "11955550142"),
         ("{{ signer.name | first_name }}", "ANA"),
         ("{{ signer.name | last_name }}", "MARIA DA SILVA-prado"),
@@ -59,6 +67,8 @@ SCOPE: dict[str, Any] = {
         ("{{ 'x' | cpf }}", "x"),
         ("{{ company.cnpj | cnpj }}", "12.ABC.345/01DE-35"),
         ("{{ none | cnpj }}", ""),
+        ("{{ 'a \"b\"\n' | json }}{{ signers | json }}", '"a \\"b\\"\\n"[{"name": "Ana"}, {"name": "Beto"}]'),
+        ("{{ none | json }}{{ unknown.thing | json }}", "nullnull"),
         ("{% for s in signers %}{{ s.name }};{% endfor %}", "Ana;Beto;"),
         ("{{ signers | map: 'name' | join: ', ' }}", "Ana, Beto"),
         ("{{ 'x' | join: ', ' }}{{ none | join }}", "x"),
@@ -73,6 +83,24 @@ def test_renders(text: str, result: str) -> None:
 
 def test_dates_are_in_the_given_zone() -> None:
     assert render("{{ document.closed_at | datetime_br }}", SCOPE, zone="UTC") == "20/11/2026 01:30"
+
+
+def test_without_a_run_there_is_no_day() -> None:
+    assert render("{{ today }}{{ now }}{{ 'now' | date }}{{ today | date: '%Y' }}", {}) == ""
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+        lambda inner: st.dictionaries(st.sampled_from("abc"), inner) | st.lists(inner, max_size=2),
+        max_leaves=6,
+    )
+)
+def test_simple_templates_read_as_liquid_reads_them(value: Any) -> None:
+    scope = {"a": value}
+    # A filter that changes nothing keeps the second template from being a simple one.
+    for path in ("a", "a.b", "a.b.c", "b"):
+        assert render(f"<{{{{ {path} }}}}>", scope) == render(f"<{{{{ {path} | default: {path} }}}}>", scope)
 
 
 def test_the_scope_is_left_as_it_was() -> None:
@@ -94,6 +122,7 @@ def test_the_scope_is_left_as_it_was() -> None:
         ("{{ many | concat: many }}", "template_too_big"),
         ("{% for a in many %}{% for b in many %}{% endfor %}{% endfor %}", "template_too_big"),
         ("{% assign a = big %}{% assign b = big %}", "template_too_big"),
+        ("{{ day | date: big }}", "template_too_big"),
         ("{{ 9999999999999999 | times: 9999999999999999 }}", "template_too_big"),
     ],
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any
 
-from liquid import RenderContext
+from liquid import RenderContext, Undefined
 from liquid.exceptions import FilterError, ResourceLimitError
 from liquid.filter import string_filter, with_context
 from stdnum.br import cnpj, cpf
@@ -21,6 +22,7 @@ ZONE = "_zone"
 
 MAX_CHARACTERS = 200_000
 MAX_ITEMS = 10_000
+MAX_FORM_LENGTH = 100
 MAX_NUMBER = 10**30
 
 Filter = Callable[..., Any]
@@ -59,6 +61,18 @@ def datetime_br(value: Any, *, context: RenderContext) -> str:
     if not isinstance(moment, datetime):
         return moment.strftime("%d/%m/%Y")
     return (parse_datetime(value, zone) or moment).strftime("%d/%m/%Y %H:%M")
+
+
+@with_context
+def date_as(value: Any, form: Any = "%d/%m/%Y", *, context: RenderContext) -> str:
+    """A moment in a form of strftime's, in the workspace's zone; "now" is the run's day."""
+    if value in ("now", "today"):
+        value = context.globals.get("today")
+    moment = parse_datetime(value, _zone(context))
+    if moment is None:
+        return _as_text(value)
+    _checked_size(len(_as_text(form)) * MAX_CHARACTERS // MAX_FORM_LENGTH)
+    return moment.strftime(_as_text(form))
 
 
 def digits(value: Any) -> str:
@@ -136,6 +150,11 @@ def _checked(result: Any) -> Any:
     return result
 
 
+def to_json(value: Any) -> str:
+    """Write a value as JSON, quotes and all: the one safe way to put it into a JSON text. Nothing is ``null``."""
+    return json.dumps(None if isinstance(value, Undefined) else value, ensure_ascii=False, allow_nan=False)
+
+
 @string_filter
 def replace(text: str, old: Any, new: Any = "") -> str:
     """Liquid's ``replace``, which alone can multiply two texts: its size is known before it is made."""
@@ -160,6 +179,7 @@ def _checked_size(size: int) -> None:
 
 FILTERS: Mapping[str, Filter] = {
     "money_br": money_br,
+    "date": date_as,
     "date_br": date_br,
     "datetime_br": datetime_br,
     "digits": digits,
@@ -168,6 +188,7 @@ FILTERS: Mapping[str, Filter] = {
     "title_br": title_br,
     "cpf": mask_cpf,
     "cnpj": mask_cnpj,
+    "json": to_json,
     "replace": replace,
     "join": join,
 }
