@@ -19,22 +19,20 @@ from tests.connectors.clicksign.recorded import (
     webhook_names,
 )
 
-from vaivem.connectors.sdk import Event
+from vaivem.connectors.sdk import Event, Webhooks
 from vaivem.core.errors import SignatureError, UnreadableError
 
-webhooks = connector.webhooks
-assert webhooks is not None
+assert connector.webhooks is not None
+webhooks: Webhooks = connector.webhooks
 BODY = b'{"event":{"name":"sign"}}'
 
 
 def parse(name: str) -> list[Event]:
-    assert webhooks is not None
     return webhooks.parse(webhook(name), connection(SECRET))
 
 
 def changed(fixture: str, **event: Any) -> list[Event]:
     """Parse a recorded delivery with parts of its event replaced."""
-    assert webhooks is not None
     payload = json.loads(webhook(fixture).body)
     payload["event"] |= event
     return webhooks.parse(delivery(json.dumps(payload).encode()), connection(SECRET))

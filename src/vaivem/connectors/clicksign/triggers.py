@@ -25,7 +25,7 @@ PER = Field(
     "per",
     FieldType.OPTION,
     label_key="fields.per",
-    help_key="fields.per_help",
+    help_key="fields.per.help",
     options=(Option("document"), Option("envelope")),
     sample="document",
 )
