@@ -122,7 +122,7 @@ def test_operators(
 
 
 def test_every_operator_is_in_the_table() -> None:
-    (mark,) = test_operators.pytestmark  # type: ignore[attr-defined]
+    (mark,) = test_operators.pytestmark
     assert {row[1] for row in mark.args[1]} == set(Operator)
 
 

@@ -82,6 +82,6 @@ VALUE_CODES: Mapping[str, tuple[str, ...]] = {
     "bad_object": ("value",),
     "unknown_option": ("value", "choices"),
 }
-"""A value that does not fit its field: `Problem.path` is the field's key; in checks, the place in the rule."""
+"""A value that does not fit its field: `Problem.path` is the field's key (in checks, the rule's place)."""
 
 CODES: Mapping[str, tuple[str, ...]] = {**DEFINITION_CODES, **CHECK_CODES, **VALUE_CODES}
