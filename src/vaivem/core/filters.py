@@ -151,7 +151,7 @@ def _checked(result: Any) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """Write a value as JSON, quotes and all: the one safe way to put it into a JSON text. Nothing is ``null``."""
+    """Write a value as JSON, quotes and all, so that it cannot break a JSON text. Nothing is ``null``."""
     return json.dumps(None if isinstance(value, Undefined) else value, ensure_ascii=False, allow_nan=False)
 
 
