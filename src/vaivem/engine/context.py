@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from vaivem.connectors.sdk import Answer, Call, Connection, Findable, Idempotent, Keyed, Repeat, Unsafe
 from vaivem.core.errors import BugError, RecordError, RetryError, UncertainError, VaivemError
@@ -128,14 +128,11 @@ class StepContext:
             if exchange.error is None and exchange.answer is not None:
                 return exchange.answer
             error = exchange.error or BugError()
-            if not self._waits_in_place(error):
+            pause = _short_pause(error)
+            if pause is None:
                 raise error
-            await asyncio.sleep(error.retry_after)  # type: ignore[attr-defined] - RetryError, as just checked
+            await asyncio.sleep(pause)
             self._look_at_lease(call.timeout)
-
-    def _waits_in_place(self, error: VaivemError) -> bool:
-        short = isinstance(error, RetryError) and error.limit and error.retry_after is not None
-        return bool(short and error.retry_after <= SHORT_WAIT_SECONDS)  # type: ignore[attr-defined]
 
     def _note(
         self, call: Call, n: int, exchange: Exchange, begun: datetime, *, write: bool, done: bool
@@ -170,6 +167,7 @@ class StepContext:
             **parts,
         )
         self._run.memory.calls += row.method != ""
+        self._run.memory.sent[n] = self._run.memory.sent.get(n, 0) + row.write
         if row.done:
             self._known = None
         self._run.steps.append(row)
@@ -189,7 +187,8 @@ class StepContext:
         kept = self._run.memory.at(n)
         if kept is not None:
             self._same(kept.name, call.name)
-            return kept.adopted if kept.code == "adopted" else take(kept.answer)
+            adopted: T = kept.adopted if kept.code == "adopted" else take(kept.answer)
+            return adopted
         found = await self._settle_doubt(n, call, repeat)
         if found is None:
             if not self._run.intent:
@@ -197,7 +196,7 @@ class StepContext:
             self._look_at_lease(call.timeout)
             result = await self._send_write(call, n, repeat, take)
         else:
-            result = found
+            result = cast("T", found)
         if remember and self._claimed is not None:
             for key, record_id in remember.items():
                 self._remember(key, record_id(result))
@@ -214,7 +213,7 @@ class StepContext:
             if isinstance(repeat, Keyed) and repeat.find is not None:
                 found = await self._look(n, repeat.find)
                 if found is not None:
-                    return self._adopt(n, call, found)
+                    return cast("T", self._adopt(n, call, found))
             raise
 
     async def _doubted(self, n: int, call: Call, repeat: Repeat, error: VaivemError) -> Exception:
@@ -232,7 +231,7 @@ class StepContext:
         )
 
     async def _settle_doubt(self, n: int, call: Call, repeat: Repeat) -> Any | None:
-        """When a write is in doubt since before: act by its declared kind. Return the record that was found."""
+        """Act by the declared kind when a write is in doubt since before; return the record found."""
         memory = self._run.memory
         if memory.doubt is None:
             return None
@@ -240,7 +239,7 @@ class StepContext:
         self._run.intent = True  # durable since then
         if isinstance(repeat, Idempotent | Keyed):
             return None
-        answer = memory.answers.get(f"doubt:{n}")
+        answer = memory.answers.get(self._doubt_slot(n))
         if answer is not None:
             return await self._answered(n, call, repeat, answer)
         if isinstance(repeat, Unsafe):
@@ -273,21 +272,29 @@ class StepContext:
             self._looking = None
 
     def _adopt(self, n: int, call: Call, found: Any) -> Any:
+        self._add_answer(n, call, "adopted", found)
+        return found
+
+    def _add_answer(self, n: int, call: Call, code: str, record: Any | None) -> None:
+        """Journal what settled a doubt without a call: a record found, or a person's word."""
         self._add_row(
             n,
             call.name,
             write=True,
-            done=True,
+            done=record is not None,
             method="",
             url="",
             status=0,
             request=None,
-            response=json.dumps(found).encode(),
-            code="adopted",
+            response=json.dumps(record).encode(),
+            code=code,
             ms=0,
             at=self._desk.clock.now(),
         )
-        return found
+
+    def _doubt_slot(self, n: int) -> str:
+        """Return the name of the question about the last time that a write was sent."""
+        return f"doubt:{n}:{self._run.memory.sent.get(n, 0)}"
 
     async def _ask_doubt(self, n: int, call: Call, code: str) -> ParkError:
         """Put the question whether a write was done; return how the run waits for the answer."""
@@ -300,7 +307,7 @@ class StepContext:
             "url": wire.shown_url,
             "sent": sent,
         }
-        await self._desk.ask(self._run, self.connection.id, f"doubt:{n}", "doubt", question)
+        await self._desk.ask(self._run, self.connection.id, self._doubt_slot(n), "doubt", question)
         return ParkError("decision", code, None, self.connection.id, {"call": call.name}, keeps=True)
 
     async def _answered(self, n: int, call: Call, repeat: Repeat, answer: Mapping[str, Any]) -> Any | None:
@@ -309,6 +316,8 @@ class StepContext:
         if choice == "skip":
             raise SkipStepError
         if choice != "done":
+            self._add_answer(n, call, "told_to_do_it", None)
+            await self._desk.flush(self._run, intent=n)  # the answer is used up: the next doubt asks again
             return None
         if isinstance(repeat, Findable):
             found = await self._look(n, repeat.find)
@@ -411,3 +420,10 @@ class StepContext:
     def _look_at_lease(self, seconds: float) -> None:
         if not self._desk.lease.covers(seconds):
             self._desk.lost()
+
+
+def _short_pause(error: VaivemError) -> float | None:
+    """Return the seconds to wait in place for a limit, None when the run parks instead."""
+    if isinstance(error, RetryError) and error.limit and error.retry_after is not None:
+        return error.retry_after if error.retry_after <= SHORT_WAIT_SECONDS else None
+    return None

@@ -21,8 +21,8 @@ class Cursor(Protocol):
         ...
 
 
-def _run(cursor: Cursor, name: str, **params: Any) -> Sequence[Any] | None:
-    cursor.execute(statement("control", name), params)
+def _run(cursor: Cursor, statement_name: str, /, **params: Any) -> Sequence[Any] | None:
+    cursor.execute(statement("control", statement_name), params)
     return cursor.fetchone()
 
 
@@ -58,7 +58,7 @@ def retry_now(cursor: Cursor, ws: int, run_id: int) -> bool:
 
 
 def retry_run(cursor: Cursor, ws: int, run_id: int) -> bool:
-    """Let a failed run go on from its failed step, with its own version. False when it is not a failed one."""
+    """Let a failed run go on from its failed step, with its own version. False when it did not fail."""
     row = _run(cursor, "retry_run", ws=ws, run_id=run_id)
     _wake(cursor)
     return row is not None

@@ -109,7 +109,7 @@ class Desk:
     async def flush(
         self, run: RunState, *, intent: int | None = None, finish: Finish | None = None, let_go: bool = False
     ) -> bool:
-        """Make what the run did durable, with the next intent or its end. Return whether its lane was let go."""
+        """Make what the run did durable, with the next intent or its end; return if its lane was let go."""
         if intent is None and finish is None and not run.dirty:
             return False
         op = Outcome(

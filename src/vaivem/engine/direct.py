@@ -1,4 +1,4 @@
-"""Calls to a vendor outside of runs: connect forms, live lists, webhooks. No journal; the caller lists first."""
+"""Calls to a vendor outside of runs: connect forms, live lists, webhooks. They keep no journal."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Gates:
         await self._pool.execute(statement("gates", "pause"), conn, code, json.dumps(dict(params)))
 
     async def limited(self, conn: int, seconds: float | None) -> float:
-        """The vendor's limit is reached: nobody calls for `seconds`, or for a growing time when it did not say.
+        """The vendor's limit is reached: nobody calls for `seconds`, or for a growing time if it said none.
 
         Return the seconds.
         """

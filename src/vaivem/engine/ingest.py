@@ -152,7 +152,9 @@ class IngestApp:
             return webhooks.unreadable
         except Exception as error:  # whatever a parser stumbles over: kept, listed, read again after a fix
             log.exception("Connection %s: a delivery could not be read", connection.id)
-            await self._reject(line, delivery, UnreadableError(detail=repr(error)), webhooks.unreadable.status)
+            await self._reject(
+                line, delivery, UnreadableError(detail=repr(error)), webhooks.unreadable.status
+            )
             return webhooks.unreadable
         await self._intake.take(line, plain, events)
         return webhooks.accepted(plain, connection)
@@ -217,6 +219,9 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
 
 
 async def _answer(send: Send, reply: Reply, headers: list[tuple[bytes, bytes]] | None = None) -> None:
-    head = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(reply.content)).encode())]
+    head = [
+        (b"content-type", reply.content_type.encode()),
+        (b"content-length", str(len(reply.content)).encode()),
+    ]
     await send({"type": "http.response.start", "status": reply.status, "headers": head + (headers or [])})
     await send({"type": "http.response.body", "body": reply.content})

@@ -116,7 +116,9 @@ class LaneWorker:
             if not items:
                 if await self._let_go(seq) or await self._tail() is None:
                     return
-                await asyncio.sleep(ARRIVING_SECONDS)  # an ingest holds the lane: its work is about to be here
+                await asyncio.sleep(
+                    ARRIVING_SECONDS
+                )  # an ingest holds the lane: its work is about to be here
 
     async def _more(self, after: int) -> tuple[Item, ...]:
         lane = self._lane

@@ -25,32 +25,36 @@ async def send_letter(desk: Desk, run: RunState, n: int, step: str, letter: Emai
     if not letter.to:
         raise RecordError("letter_without_address", params={"step": step})
     doubt, run.memory.doubt = run.memory.doubt, None
-    answer = run.memory.answers.get(f"doubt:{n}")
+    answer = run.memory.answers.get(f"doubt:{n}:{run.memory.sent.get(n, 0)}")
     if doubt is not None and answer is None:
         raise await _ask(desk, run, n, letter, "write_in_doubt")
     if answer is not None and answer.get("choice") == "skip":
         raise SkipStepError
     if answer is None or answer.get("choice") != "done":
+        if answer is not None:
+            run.steps.append(_row(desk, run, n, step, letter, "told_to_do_it"))
         await desk.flush(run, intent=n)
         code = await asyncio.to_thread(_deliver, desk.smtp_url, letter)
         if code:
+            run.steps.append(_row(desk, run, n, step, letter, code))
             raise await _ask(desk, run, n, letter, code)
-    run.steps.append(_sent_row(desk, n, step, letter))
+    run.steps.append(_row(desk, run, n, step, letter, ""))
     run.settled = True
 
 
 async def _ask(desk: Desk, run: RunState, n: int, letter: EmailContent, code: str) -> ParkError:
     sent = f"{', '.join(letter.to)}\n{letter.subject}\n\n{letter.body[:2000]}"
     question = {"code": code, "call": "mail.send", "method": "SMTP", "url": "", "sent": sent}
-    await desk.ask(run, 0, f"doubt:{n}", "doubt", question)
+    await desk.ask(run, 0, f"doubt:{n}:{run.memory.sent.get(n, 0)}", "doubt", question)
     return ParkError("decision", code, None, params={"call": "mail.send"}, keeps=True)
 
 
-def _sent_row(desk: Desk, n: int, step: str, letter: EmailContent) -> StepRow:
+def _row(desk: Desk, run: RunState, n: int, step: str, letter: EmailContent, code: str) -> StepRow:
     request = f"To: {', '.join(letter.to)}\nSubject: {letter.subject}\n\n{letter.body}".encode()
+    run.memory.sent[n] = tries = run.memory.sent.get(n, 0) + 1
     return StepRow(
-        n=n, try_=1, step=step, name="mail.send", conn=0, write=True, done=True, known=None, method="SMTP",
-        url="", status=250, request=request, response=b"{}", code="", ms=0, at=desk.clock.now(),
+        n=n, try_=tries, step=step, name="mail.send", conn=0, write=True, done=not code, known=None, method="SMTP",
+        url="", status=0 if code else 250, request=request, response=b"{}", code=code, ms=0, at=desk.clock.now(),
     )  # fmt: skip
 
 

@@ -41,12 +41,13 @@ class Memory:
     """A run's journal.
 
     Only what came before its last durable write counts (`upto`): reads after it are read again, since what
-    they saw may have changed meanwhile. `tries` counts the rows of each place. `doubt` is when the intent
+    they saw may have changed meanwhile. `tries` counts the rows of each place, `sent` those of its write. `doubt` is when the intent
     of a write without an outcome was made. `answers` are people's decisions by slot.
     """
 
     kept: dict[int, Kept] = field(default_factory=dict)
     tries: dict[int, int] = field(default_factory=dict)
+    sent: dict[int, int] = field(default_factory=dict)
     upto: int = -1
     doubt: datetime | None = None
     doubt_n: int = -1
@@ -66,6 +67,7 @@ async def recall(db: asyncpg.Pool, ws: int, run_id: int) -> Memory:
     for row in await db.fetch(statement("lanes", "journal"), ws, run_id):
         n = row["n"]
         memory.tries[n] = memory.tries.get(n, 0) + 1
+        memory.sent[n] = memory.sent.get(n, 0) + row["write"]
         memory.calls += row["method"] != ""
         if row["done"]:
             memory.kept[n] = Kept(

@@ -11,8 +11,6 @@ from urllib.parse import quote_plus, urljoin
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
     BuilderError,
-    ConnectError,
-    ConnectTimeoutError,
     PoolTimeoutError,
     PyreqwestError,
     RequestTimeoutError,
@@ -21,7 +19,7 @@ from pyreqwest.exceptions import (
 from vaivem import __version__
 from vaivem.config import PrivateHost
 from vaivem.connectors.sdk import Answer, Authorisation, Call, Connection, Connector
-from vaivem.core.errors import RetryError, RuleError, UncertainError
+from vaivem.core.errors import RetryError, RuleError, UncertainError, VaivemError
 from vaivem.engine.guard import checked_address
 
 USER_AGENT = f"Vaivem/{__version__}"
@@ -30,6 +28,7 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 PIN_SECONDS = 60.0
 PINNED_CLIENTS = 128
 MAX_REDIRECTS = 5
+NEVER_CONNECTED = "client error (Connect)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +123,10 @@ class Outbound:
                 request = request.body_bytes(wire.body)
             response = await request.build().send()
             content = bytes(await response.bytes())
-        except (ConnectError, ConnectTimeoutError, PoolTimeoutError) as error:
-            raise RetryError("vendor_unreachable", detail=str(error)[:300]) from error
         except BuilderError as error:
             raise RuleError("address_not_usable", params={"address": wire.shown_url[:200]}) from error
-        except RequestTimeoutError as error:
-            raise UncertainError("vendor_timed_out", params={"seconds": wire.timeout}) from error
         except PyreqwestError as error:
-            raise UncertainError("vendor_answer_lost", detail=str(error)[:300]) from error
+            raise broken_exchange(error, wire) from error
         if len(content) > MAX_ANSWER_BYTES:
             raise UncertainError("vendor_answer_too_large", params={"bytes": len(content)})
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -160,6 +155,21 @@ class Outbound:
         await self._shared.close()
         for _, client in self._pinned.values():
             await client.close()
+
+
+def broken_exchange(error: PyreqwestError, wire: Wire) -> VaivemError:
+    """Say what a broken exchange means for what was asked.
+
+    The client calls it a connect error also when the line is cut after the request went out; only the cause
+    "client error (Connect)" says that no connection came about, so that certainly nothing was done.
+    """
+    causes = [cause["message"] for cause in getattr(error, "details", {}).get("causes") or []]
+    detail = "; ".join(causes[1:] or [str(error)])[:300]
+    if NEVER_CONNECTED in causes or isinstance(error, PoolTimeoutError):
+        return RetryError("vendor_unreachable", detail=detail)
+    if isinstance(error, RequestTimeoutError):
+        return UncertainError("vendor_timed_out", params={"seconds": wire.timeout}, detail=detail)
+    return UncertainError("vendor_answer_lost", detail=detail)
 
 
 def _builder() -> ClientBuilder:

@@ -12,7 +12,7 @@ from typing import Any
 class ParkError(Exception):
     """The run waits until `due` (None: until something wakes it).
 
-    `state` is one of retry, held, limit, claim, wait, decision, doubt, paused. `keeps` says that a write is in
+    `state` is one of retry, held, limit, claim, wait, decision, doubt. `keeps` says that a write is in
     doubt: its intent and claims stay. `failed` counts the try as a failure of the vendor.
     """
 

@@ -14,8 +14,8 @@ from vaivem.connectors.sdk import Event
 from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledEmail, CompiledStep, CompiledWait
 from vaivem.core.errors import BugError, Problem, RecordError, RuleError, VaivemError
 from vaivem.core.identity import search_terms, term_hash
-from vaivem.core.values import Values
 from vaivem.core.steps import ActionStep, FindStep, Missing
+from vaivem.core.values import Values
 from vaivem.engine.context import PLACES, StepContext
 from vaivem.engine.desk import Desk, RunState, clean
 from vaivem.engine.ids import time_of
@@ -88,9 +88,7 @@ class LeftLaneError(Exception):
 class Execution:
     """Applies a rule to an item's event."""
 
-    def __init__(
-        self, desk: Desk, use: RuleUse, run: RunState, lane_key: Callable[..., int]
-    ) -> None:
+    def __init__(self, desk: Desk, use: RuleUse, run: RunState, lane_key: Callable[..., int]) -> None:
         self._desk = desk
         self._use = use
         self._run = run
@@ -233,7 +231,9 @@ class Execution:
         item = self._run.item
         await self._desk.drop(self._run, keeps=False)
         await self._desk.journal.leave_lane(item.ws, item.lane, item.seq, own, due)
-        await self._desk.park(item, own, ParkError("wait", "waits_as_the_rule_says", due, params={"step": step}))
+        await self._desk.park(
+            item, own, ParkError("wait", "waits_as_the_rule_says", due, params={"step": step})
+        )
 
     def _passed(self, n: int, step: str) -> StepRow:
         """Return the row that says a wait is behind us: it counts like a write."""

@@ -46,6 +46,8 @@ class Line:
     hook: str
     state: str
     wants_hook: bool = False
+    catch_up: bool = True
+    test_account: bool = False
     subscription: Mapping[str, Any] = field(default_factory=dict)
     expires: datetime | None = None
     refreshed: datetime | None = None
@@ -144,6 +146,8 @@ class Topology:
             row["hook"],
             row["state"],
             row["wants_hook"],
+            row["catch_up"],
+            row["test_account"],
             json.loads(row["subscription"]),
             row["expires"],
             row["refreshed"],

@@ -13,7 +13,8 @@ import os
 import signal
 import socket
 from collections import Counter
-from typing import NoReturn
+from functools import partial
+from typing import Any, NoReturn
 
 import asyncpg
 import uvloop
@@ -113,7 +114,7 @@ class Worker:
         """Run all parts; the first that fails takes the others with it."""
         keeper = TopologyKeeper(self._dsn, self._topology)
         self._broken = asyncio.get_running_loop().create_future()
-        tasks: list[asyncio.Future[object]] = [
+        tasks: list[asyncio.Future[Any]] = [
             self._broken,
             asyncio.create_task(self._beat(lease, desk)),
             asyncio.create_task(keeper.run()),
@@ -181,10 +182,10 @@ class Worker:
             task = asyncio.create_task(LaneWorker(desk, lane).work())
             self._lanes.add(task)
             self._per_gate[lane.gate] += 1
-            task.add_done_callback(lambda done, lane=lane: self._ended(done, lane, desk))
+            task.add_done_callback(partial(self._ended, lane, desk))
         return lanes
 
-    def _ended(self, task: asyncio.Task[None], lane: ClaimedLane, desk: Desk) -> None:
+    def _ended(self, lane: ClaimedLane, desk: Desk, task: asyncio.Task[None]) -> None:
         self._lanes.discard(task)
         self._per_gate[lane.gate] -= 1
         if not self._per_gate[lane.gate]:

@@ -43,6 +43,7 @@ create table item (
   with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_cost_delay = 0);
 create index item_run on item (run_id);
+create index item_event on item (event_id);
 
 -- "This write is about to happen." Present without its step row: in doubt.
 create table intent (

@@ -1,6 +1,6 @@
 -- name: connections
 select id, workspace_id, connector, name, method, credentials, settings::text, account::text, catalog::text, hook, state,
-       wants_hook, subscription::text, expires, refreshed
+       wants_hook, catch_up, test_account, subscription::text, expires, refreshed
 from connection where removed is null;
 
 -- name: zones
@@ -26,6 +26,10 @@ select credentials, expires from connection where id = $1;
 update connection set credentials = $3, expires = $4, refreshed = vv_now(),
   state = case when state = 'reconnect' then 'working' else state end
 where id = $1 and credentials = $2 returning id;
+
+-- name: save_webhook_secrets
+-- Compare and set, like save_credentials; nothing else changes. $1 id, $2 sealed before, $3 sealed now
+update connection set credentials = $3 where id = $1 and credentials = $2 returning id;
 
 -- name: need_reconnect
 update connection set state = 'reconnect' where id = $1 and state in ('working', 'paused') returning id;

@@ -1,0 +1,165 @@
+"""Chores, through PgQueuer: what is scheduled or asked for, is safe to repeat, and is nobody's run.
+
+A chore that fails stays in the queue as failed, with its trace; the next round of its schedule repeats it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import asyncpg
+from pgqueuer import PgQueuer
+from pgqueuer.models import Job, Schedule
+
+from vaivem.config import Config
+from vaivem.connectors.sdk import Delivery
+from vaivem.core.errors import VaivemError
+from vaivem.engine.catalogs import read_catalog
+from vaivem.engine.catching_up import CatchingUp
+from vaivem.engine.desk import Desk
+from vaivem.engine.direct import ChoreCaller
+from vaivem.engine.ingest import unpacked
+from vaivem.engine.intake import Intake
+from vaivem.engine.links import Link
+from vaivem.engine.oauth import REFRESH_AHEAD_SECONDS
+from vaivem.engine.retention import Retention
+from vaivem.engine.statements import statement
+from vaivem.engine.subscriptions import Subscriptions
+from vaivem.vault import Vault
+
+AT_ONCE = 20
+EVERY_MINUTE = "* * * * *"
+EVERY_HOUR = "7 * * * *"
+EVERY_NIGHT = "23 3 * * *"
+
+log = logging.getLogger(__name__)
+
+
+class Chores:
+    """The chores of one worker. All workers run them; the queue gives each job to one."""
+
+    def __init__(self, config: Config, dsn: str, desk: Desk, vault: Vault) -> None:
+        self._dsn = dsn
+        self._desk = desk
+        caller = desk.caller
+        self._link, self._bell = Link(dsn), Link(dsn)
+        self._intake = Intake(desk.topology, desk.ids, desk.clock, self._link, self._bell)
+        self._subscriptions = Subscriptions(config, desk.pool, desk.topology, caller, desk.clock, vault)
+        self._catching_up = CatchingUp(desk, self._intake)
+        self._retention = Retention(desk.pool, desk.clock)
+
+    async def run(self) -> None:
+        """Do chores until cancelled."""
+        connection = await asyncpg.connect(self._dsn)
+        try:
+            queue = PgQueuer.from_asyncpg_connection(connection)
+            self._schedule(queue)
+            self._serve(queue)
+            await self._at_start()
+            await queue.run(dequeue_timeout=timedelta(seconds=2), batch_size=10, max_concurrent_tasks=AT_ONCE)
+        finally:
+            await connection.close(timeout=1)
+            await self._link.close()
+            await self._bell.close()
+
+    async def _at_start(self) -> None:
+        """What must not wait for a schedule: partitions first, then what was missed while we were away."""
+        await self._retention.make_partitions()
+        await self._guarded("keep_webhooks", self._subscriptions.keep_all)
+        await self._guarded("catch_up", self._catching_up.after_absence)
+
+    def _schedule(self, queue: PgQueuer) -> None:
+        rounds: tuple[tuple[str, str, Callable[[], Awaitable[None]]], ...] = (
+            ("keep_webhooks_round", EVERY_MINUTE, self._subscriptions.keep_all),
+            ("keep_tokens_round", EVERY_MINUTE, self._keep_tokens),
+            ("alive_round", EVERY_MINUTE, self._catching_up.note_alive),
+            ("catalogs_round", EVERY_HOUR, self._refresh_catalogs),
+            ("retention_round", EVERY_NIGHT, self._retention.run),
+        )
+        for name, expression, work in rounds:
+
+            async def tick(
+                schedule: Schedule, work: Callable[[], Awaitable[None]] = work, name: str = name
+            ) -> None:
+                await self._guarded(name, work)
+
+            queue.schedule(name, expression, clean_old=True)(tick)
+
+    def _serve(self, queue: PgQueuer) -> None:
+        served: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
+            "ensure_webhook": self._ensure_webhook,
+            "refresh_catalog": self._refresh_catalog,
+            "retake_rejected": self._retake,
+        }
+        for name, work in served.items():
+
+            async def do(job: Job, work: Callable[[dict[str, Any]], Awaitable[None]] = work) -> None:
+                await work(json.loads(job.payload or b"{}"))
+
+            queue.entrypoint(name, on_failure="hold")(do)
+
+    @staticmethod
+    async def _guarded(name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do one round; what goes wrong is told, and the next round tries again."""
+        try:
+            await work()
+        except VaivemError as error:
+            log.warning("Chore %s: %s", name, error)
+
+    async def _keep_tokens(self) -> None:
+        rows = await self._desk.pool.fetch(statement("topology", "expiring"), REFRESH_AHEAD_SECONDS)
+        for row in rows:
+            line = self._desk.topology.lines.get(row["id"])
+            if line is None:
+                continue
+            try:
+                await self._desk.caller.tokens.refresh(line.connector, line.connection)
+            except VaivemError as error:
+                log.warning("Connection %s: its token could not be refreshed ahead: %s", row["id"], error)
+
+    async def _ensure_webhook(self, payload: dict[str, Any]) -> None:
+        await self._desk.topology.load(self._desk.pool)
+        line = self._desk.topology.lines.get(int(payload["connection"]))
+        if line is not None and line.wants_hook:
+            await self._subscriptions.keep(line)
+
+    async def _refresh_catalogs(self) -> None:
+        for conn in list(self._desk.topology.lines):
+            await self._guarded("refresh_catalog", partial(self._refresh_catalog, {"connection": conn}))
+
+    async def _refresh_catalog(self, payload: dict[str, Any]) -> None:
+        line = self._desk.topology.lines.get(int(payload["connection"]))
+        if line is None or line.state != "working" or not (line.connector.lists or line.connector.objects):
+            return
+        catalog = await read_catalog(line.connector, ChoreCaller(self._desk.caller, line))
+        await self._desk.pool.execute(
+            statement("topology", "save_catalog"), line.connection.id, json.dumps(catalog)
+        )
+
+    async def _retake(self, payload: dict[str, Any]) -> None:
+        """Read a rejected delivery again: it became readable by a fix of the connection or of ours."""
+        row = await self._desk.pool.fetchrow(statement("chores", "rejected"), payload["ws"], payload["id"])
+        line = self._desk.topology.lines.get(row["conn"]) if row else None
+        if row is None or line is None or line.connector.webhooks is None:
+            return
+        webhooks = line.connector.webhooks
+        kept = Delivery(row["method"], row["path"], row["query"], json.loads(row["headers"]), row["body"])
+        try:
+            delivery = unpacked(kept, webhooks.max_bytes)
+            events = webhooks.parse(delivery, line.connection)
+        except VaivemError as error:
+            await self._desk.pool.execute(
+                statement("chores", "still_rejected"),
+                row["ws"],
+                row["id"],
+                error.code,
+                json.dumps(dict(error.params)),
+            )
+            return
+        await self._intake.take(line, delivery, events)
+        await self._desk.pool.execute(statement("chores", "retaken"), row["ws"], row["id"])

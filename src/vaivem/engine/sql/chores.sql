@@ -1,0 +1,58 @@
+-- name: fact
+select value::text from fact where name = $1;
+
+-- name: note_fact
+insert into fact (name, value, at) values ($1, $2::jsonb, vv_now())
+on conflict (name) do update set value = excluded.value, at = excluded.at;
+
+-- name: rejected
+select * from rejected where ws = $1 and id = $2 and state = 0;
+
+-- name: retaken
+update rejected set state = 1 where ws = $1 and id = $2;
+
+-- name: still_rejected
+update rejected set code = $3, params = $4::jsonb where ws = $1 and id = $2;
+
+-- name: make_partitions
+select vv_make_partitions(vv_now() - interval '8 days', vv_now() + interval '22 days');
+
+-- name: workspaces
+select id, retention_days from workspace;
+
+-- name: thin_steps
+delete from step where (ws, run_id, n, try) in (
+  select ws, run_id, n, try from step s where ws = $1 and run_id < $2
+    and not exists (select 1 from item i where i.run_id = s.run_id) limit $3);
+
+-- name: thin_runs
+delete from run where (ws, id) in (select ws, id from run where ws = $1 and id < $2 limit $3);
+
+-- name: thin_terms
+delete from term where (ws, hash, event_id) in (
+  select ws, hash, event_id from term t where ws = $1 and event_id < $2
+    and not exists (select 1 from item i where i.event_id = t.event_id) limit $3);
+
+-- name: thin_events
+-- Not the events of runs that have not ended.
+delete from event where (ws, id) in (
+  select ws, id from event e where ws = $1 and id < $2
+    and not exists (select 1 from item i where i.event_id = e.id) limit $3);
+
+-- name: thin_rejected
+delete from rejected where (ws, id) in (select ws, id from rejected where ws = $1 and id < $2 limit $3);
+
+-- name: forget_digests
+delete from seen where until < vv_now();
+
+-- name: forget_ids
+-- As long as the longest history is kept, and never under 30 days.
+delete from seen where until is null and event_id < ((extract(epoch from vv_now()) * 1000)::bigint
+  - greatest(30, (select max(retention_days) from workspace))::bigint * 86400000) << 22;
+
+-- name: prune_chore_log
+delete from pgqueuer_log where created < now() - interval '3 days';
+
+-- name: prune_links
+-- Links of connections that are gone for long.
+delete from link where conn in (select id from connection where removed < vv_now() - interval '30 days');

@@ -1,0 +1,134 @@
+"""Webhooks at the vendors: registered, adopted, put back and moved by us."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from vaivem.config import Config
+from vaivem.connectors.sdk import Webhooks
+from vaivem.core.errors import VaivemError
+from vaivem.engine.caller import Caller
+from vaivem.engine.clock import Clock
+from vaivem.engine.direct import ChoreCaller
+from vaivem.engine.statements import statement
+from vaivem.engine.topology import Line, Topology
+from vaivem.vault import Vault
+
+CHECK_SECONDS = 600.0
+
+log = logging.getLogger(__name__)
+
+
+class Subscriptions:
+    """Keeps each connection's subscription at its vendor as it has to be."""
+
+    def __init__(
+        self,
+        config: Config,
+        pool: asyncpg.Pool,
+        topology: Topology,
+        caller: Caller,
+        clock: Clock,
+        vault: Vault,
+    ) -> None:
+        self._config = config
+        self._pool = pool
+        self._topology = topology
+        self._caller = caller
+        self._clock = clock
+        self._vault = vault
+
+    async def address(self, line: Line) -> str:
+        """Return the address that the vendor delivers to; "" when it has no way to reach us."""
+        public = self._config.public_url or await self._chosen_address()
+        if public:
+            return f"{public}/hook/{line.hook}"
+        return f"{self._config.local_url}/hook/{line.hook}" if line.test_account else ""
+
+    async def _chosen_address(self) -> str:
+        """Return the public address chosen on the settings page."""
+        value = await self._pool.fetchval(statement("chores", "fact"), "public_address")
+        return str(json.loads(value).get("url") or "").rstrip("/") if value else ""
+
+    async def keep_all(self) -> None:
+        """Look after every connection whose subscription is not right, or was not looked at lately."""
+        for line in list(self._topology.lines.values()):
+            if self._is_ours(line) and await self._needs_look(line):
+                await self.keep(line)
+
+    @staticmethod
+    def _is_ours(line: Line) -> bool:
+        webhooks = line.connector.webhooks
+        return line.wants_hook and webhooks is not None and webhooks.managed and line.state == "working"
+
+    async def _needs_look(self, line: Line) -> bool:
+        known = line.subscription
+        if known.get("address") != await self.address(line) or known.get("kinds") != self._kinds(line):
+            return True
+        checked = known.get("checked")
+        age = (
+            (self._clock.now() - datetime.fromisoformat(checked)).total_seconds()
+            if checked
+            else CHECK_SECONDS
+        )
+        return age >= CHECK_SECONDS
+
+    @staticmethod
+    def _kinds(line: Line) -> list[str]:
+        """Return every event kind that a rule may use: a new rule then needs no change at the vendor."""
+        webhooks = line.connector.webhooks
+        used = {kind for trigger in line.connector.triggers for kind in trigger.kinds}
+        return sorted(used) if webhooks is not None else []
+
+    async def keep(self, line: Line) -> None:
+        """Make one subscription right, and write down what was found."""
+        webhooks, address = line.connector.webhooks, await self.address(line)
+        if webhooks is None:
+            return
+        found: dict[str, Any] = dict(line.subscription)
+        found |= {"address": address, "kinds": self._kinds(line), "checked": self._clock.now().isoformat()}
+        found["problem"] = {}
+        if not address:
+            found["problem"] = {"code": "no_public_address"}
+        else:
+            try:
+                await self._ensure(line, webhooks, address, found)
+            except VaivemError as error:
+                log.warning("Connection %s: the webhook is not right: %s", line.connection.id, error)
+                found["problem"] = error.problem.to_dict()
+        await self._pool.execute(
+            statement("topology", "save_subscription"), line.connection.id, json.dumps(found)
+        )
+
+    async def _ensure(self, line: Line, webhooks: Webhooks, address: str, found: dict[str, Any]) -> None:
+        """Ask the vendor, under a lock: two workers never make a second subscription."""
+        before = str(line.subscription.get("address") or "")
+        writer = ChoreCaller(self._caller, line)
+        async with self._pool.acquire() as db, db.transaction():
+            await db.execute(statement("topology", "connection_lock"), -line.connection.id)
+            made = await webhooks.ensure(writer, address, found["kinds"])
+            if not await self._save_secrets(db, line, dict(made.secrets)):
+                found["checked"] = None  # somebody saved other credentials meanwhile: looked at again
+        if before and before != address:
+            await webhooks.remove(writer, before)
+        found["ids"] = list(made.ids)
+        if made.mended:
+            found["mended"] = {"at": self._clock.now().isoformat(), "what": list(made.mended)}
+
+    async def _save_secrets(
+        self, db: asyncpg.pool.PoolConnectionProxy, line: Line, secrets: dict[str, Any]
+    ) -> bool:
+        row = await db.fetchrow(statement("topology", "credentials"), line.connection.id)
+        stored = self._vault.open(row["credentials"])
+        if stored.get("webhook") == secrets:
+            return True
+        sealed = self._vault.seal({**stored, "webhook": secrets})
+        saved = await db.fetchval(
+            statement("topology", "save_webhook_secrets"), line.connection.id, row["credentials"], sealed
+        )
+        return saved is not None

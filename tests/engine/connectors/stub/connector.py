@@ -1,0 +1,195 @@
+"""A vendor for tests of the engine: one action for each way in which a repeat is made safe."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from vaivem.connectors.sdk import (
+    Account,
+    Action,
+    ActionContext,
+    Answer,
+    Authorisation,
+    Call,
+    Connection,
+    Connector,
+    Delivery,
+    ErrorTable,
+    Event,
+    Findable,
+    Idempotent,
+    Keyed,
+    Outcome,
+    RecordRef,
+    Trigger,
+    Unsafe,
+    VendorMessage,
+    Webhooks,
+    load_manifest,
+)
+from vaivem.core.errors import SignatureError, UnreadableError
+from vaivem.core.fields import Field
+
+
+def _id(answer: Answer) -> dict[str, Any]:
+    return {"id": str(answer.json["id"])}
+
+
+def _outcome(object_key: str, record: Mapping[str, Any], did: str) -> Outcome:
+    return Outcome((RecordRef(object_key, record["id"], did),), dict(record))
+
+
+class StubWebhooks(Webhooks):
+    managed = False
+
+    def verify(self, delivery: Delivery, connection: Connection) -> None:
+        if not hmac.compare_digest(delivery.headers.get("x-key", ""), connection.credentials["token"]):
+            raise SignatureError
+
+    def is_probe(self, delivery: Delivery, connection: Connection) -> bool:
+        return delivery.body == b""
+
+    def parse(self, delivery: Delivery, connection: Connection) -> list[Event]:
+        try:
+            data = json.loads(delivery.body)
+            parts = data if isinstance(data, list) else [data]
+            return [
+                Event(
+                    kind=part.get("kind", "thing"),
+                    object="thing",
+                    record=str(part["record"]),
+                    same=(str(part["delivery"]),) if "delivery" in part else (),
+                    data=part,
+                    title=part.get("title", ""),
+                    terms=(str(part.get("email", "")),),
+                )
+                for part in parts
+            ]
+        except (ValueError, KeyError, AttributeError) as error:
+            raise UnreadableError(detail=repr(error)) from error
+
+
+class ThingHappened(Trigger):
+    key = "thing_happened"
+    object = "thing"
+    kinds = frozenset({"thing"})
+    sample = {"record": "1", "name": "One"}
+
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return (Field("record"), Field("name"), Field("email"))
+
+
+FIELDS = (Field("thing.name"), Field("thing.email"), Field("thing.record"))
+
+
+class StubAction(Action):
+    object = "thing"
+
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return FIELDS
+
+
+class Put(StubAction):
+    key = "put"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        name = str(context.values["thing.name"])
+        call = Call("things.put", "PUT", f"/things/{context.values['thing.record']}", json={"name": name})
+        return _outcome("thing", await context.write(call, Idempotent(), _id), "updated")
+
+
+class PostKeyed(StubAction):
+    key = "post_keyed"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        body = {"name": context.values["thing.name"], "key": context.reference}
+        call = Call("things.keyed", "POST", "/keyed", json=body)
+        return _outcome("thing", await context.write(call, Keyed(context.reference), _id), "created")
+
+
+class PostFound(StubAction):
+    """Find, then create under a claim; the record is remembered by its source."""
+
+    key = "post_found"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        name = str(context.values["thing.name"])
+        key = f"name:{name}"
+
+        async def find() -> dict[str, Any] | None:
+            answer = await context.read(Call("things.find", "GET", "/things", query=(("name", name),)))
+            found = answer.json
+            if len(found) > 1:
+                chosen = await context.choose("thing", found)
+                return {"id": chosen} if chosen else None
+            return {"id": str(found[0]["id"])} if found else None
+
+        async with context.claim("thing", key) as claim:
+            if claim.known:
+                return _outcome("thing", {"id": claim.known}, "kept")
+            found = await find()
+            if found is not None:
+                return _outcome("thing", found, "found")
+            call = Call("things.post", "POST", "/things", json={"name": name})
+            made = await context.write(call, Findable(find), _id, remember={key: lambda record: record["id"]})
+        return _outcome("thing", made, "created")
+
+
+class PostUnsafe(StubAction):
+    key = "post_unsafe"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        call = Call("notes.post", "POST", "/notes", json={"name": context.values["thing.name"]})
+        return _outcome("note", await context.write(call, Unsafe(), _id), "created")
+
+
+class PersonAndDeal(StubAction):
+    """Find a person, create or update it, create a deal: three calls."""
+
+    key = "person_and_deal"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        email = str(context.values["thing.email"])
+
+        async def find() -> dict[str, Any] | None:
+            answer = await context.read(Call("people.find", "GET", "/people", query=(("email", email),)))
+            return {"id": str(answer.json[0]["id"])} if answer.json else None
+
+        async with context.claim("person", f"email:{email}"):
+            person = await find()
+            body = {"email": email, "name": context.values["thing.name"]}
+            if person is None:
+                call = Call("people.post", "POST", "/people", json=body)
+                person = await context.write(call, Findable(find), _id)
+            else:
+                call = Call("people.put", "PUT", f"/people/{person['id']}", json=body)
+                person = await context.write(call, Idempotent(), _id)
+        deal = {"name": context.values["thing.name"], "person": person["id"], "key": context.reference}
+        made = await context.write(
+            Call("deals.post", "POST", "/keyed", json=deal), Keyed(context.reference), _id
+        )
+        return _outcome("deal", made, "created")
+
+
+def _read(answer: Answer) -> VendorMessage:
+    return VendorMessage(answer.text[:200])
+
+
+class StubConnector(Connector):
+    manifest = load_manifest("vaivem.connectors.stub")
+    errors = ErrorTable(read=_read)
+    triggers = (ThingHappened(),)
+    actions = (Put(), PostKeyed(), PostFound(), PostUnsafe(), PersonAndDeal())
+    webhooks = StubWebhooks()
+
+    def authorise(self, connection: Connection) -> Authorisation:
+        return Authorisation(headers=(("X-Key", connection.credentials["token"]),))
+
+    async def account(self, reader: Any) -> Account:
+        return Account("1", "Stub")
+
+
+connector = StubConnector()

@@ -1,0 +1,118 @@
+"""What broken exchanges mean: certainly not done, or perhaps. Asked of the real client over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from vaivem.config import PrivateHost
+from vaivem.connectors.sdk import Call, Connection
+from vaivem.connectors.sdk.registry import get_connector
+from vaivem.core.errors import RetryError, RuleError, UncertainError, VaivemError
+from vaivem.engine.outbound import Outbound
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def ask(
+    talk: Talk | None, *, allowed: str = "127.0.0.1", timeout: float = 2.0, base: str = ""
+) -> VaivemError | int:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert talk is not None
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            await talk(reader, writer)
+        finally:
+            writer.close()
+            ended.set()
+
+    ended = asyncio.Event()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    if talk is None:
+        server.close()
+        await server.wait_closed()
+    stub = get_connector("stub")
+    address = base or f"http://127.0.0.1:{port}"
+    connection = Connection(1, 1, "stub", "s", "token", {"token": "t"}, {"address_api": address})
+    outbound = Outbound((PrivateHost(host=allowed),) if allowed else ())
+    try:
+        answer = await outbound.send(stub, connection, Call("x", "POST", "/x", json={}, timeout=timeout))
+    except VaivemError as error:
+        return error
+    finally:
+        await outbound.close()
+        server.close()
+        if talk is not None and not base:
+            await ended.wait()
+            await asyncio.sleep(0.01)  # the transport closes in the loop's next turns
+    return answer.status
+
+
+async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    return
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nhalf")
+    await writer.drain()
+
+
+async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x00\x01\x02 nonsense\r\n\r\n")
+    await writer.drain()
+
+
+async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(0.6)
+
+
+@pytest.mark.parametrize("talk", [cut, reset, half, nonsense])
+async def test_a_cut_after_the_request_is_uncertain(talk: Talk) -> None:
+    error = await ask(talk)
+    assert isinstance(error, UncertainError)
+    assert error.code == "vendor_answer_lost"
+
+
+async def test_a_time_out_is_uncertain() -> None:
+    error = await ask(silence, timeout=0.3)
+    assert isinstance(error, UncertainError)
+    assert error.code == "vendor_timed_out"
+
+
+async def test_a_refused_connection_is_certainly_not_done() -> None:
+    error = await ask(None)
+    assert isinstance(error, RetryError)
+    assert error.code == "vendor_unreachable"
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "http://127.0.0.1:80",
+        "http://localhost:80",
+        "http://169.254.169.254",
+        "http://[::1]:80",
+        "http://[::ffff:10.0.0.1]",
+        "http://2130706433/",
+        "http://0.0.0.0",
+        "http://10.1.2.3",
+    ],
+)
+async def test_private_addresses_are_refused(base: str) -> None:
+    error = await ask(cut, allowed="", base=base)
+    assert isinstance(error, RuleError)
+    assert error.code == "address_is_private"
+
+
+@pytest.mark.parametrize("base", ["ftp://example.com", "file:///etc/passwd", "//x", "http://"])
+async def test_other_addresses_are_not_usable(base: str) -> None:
+    error = await ask(cut, base=base)
+    assert isinstance(error, RuleError)
+    assert error.code == "address_not_usable"

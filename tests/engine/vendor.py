@@ -1,0 +1,100 @@
+"""A vendor on loopback for the engine's tests: a bare HTTP server whose answers can be lost, late or wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Record = dict[str, Any]
+
+
+@dataclass
+class Vendor:
+    """Things, notes, people and deals; `fault` may say what happens to a call.
+
+    `fault(method, path, nth)` returns None (answer), "lost" (do it, cut the line), "refuse" (cut the line
+    without doing it), a status (answer it, do nothing), or seconds to wait before the answer.
+    """
+
+    things: list[Record] = field(default_factory=list)
+    notes: list[Record] = field(default_factory=list)
+    people: list[Record] = field(default_factory=list)
+    keyed: dict[str, Record] = field(default_factory=dict)
+    puts: list[tuple[str, Record]] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    fault: Callable[[str, str, int], Any] = lambda method, path, nth: None
+    port: int = 0
+    _server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._talk, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await self._one(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        method, target, _ = head.split("\r\n", 1)[0].split(" ")
+        lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
+        body = await reader.readexactly(int(lengths[0].partition(":")[2])) if lengths else b""
+        path = urlsplit(target).path
+        name = f"{method} {path.split('/')[1]}"
+        self.calls[name] += 1
+        fault = self.fault(method, path, self.calls[name])
+        if isinstance(fault, float):
+            await asyncio.sleep(fault)
+            fault = None
+        if fault == "refuse":
+            return False
+        if isinstance(fault, int):
+            self._write(writer, fault, {"error": "made up"})
+            return True
+        answer = self._do(method, path, parse_qs(urlsplit(target).query), json.loads(body or b"{}"))
+        if fault == "lost":
+            return False
+        self._write(writer, 200, answer)
+        await writer.drain()
+        return True
+
+    @staticmethod
+    def _write(writer: asyncio.StreamWriter, status: int, answer: Any) -> None:
+        content = json.dumps(answer).encode()
+        head = (
+            f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+        )
+        writer.write(head.encode() + content)
+
+    def _do(self, method: str, path: str, query: dict[str, list[str]], body: Record) -> Any:
+        kind = path.split("/")[1]
+        if kind == "keyed":
+            return self.keyed.setdefault(body["key"], {"id": len(self.keyed) + 1, **body})
+        rows: list[Record] = getattr(self, kind)
+        if method == "GET":
+            ((name, (value,)),) = query.items()
+            return [row for row in rows if str(row.get(name)) == value]
+        if method == "PUT":
+            self.puts.append((path, body))
+            return {"id": path.rsplit("/", 1)[1]}
+        rows.append({"id": len(rows) + 1, **body})
+        return rows[-1]
