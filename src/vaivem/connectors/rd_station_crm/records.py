@@ -1,0 +1,119 @@
+"""One shape for each kind of record, whichever of the two APIs it came from.
+
+The APIs' own shapes stay in `shapes_v1` and `shapes_v2`; everything else works with these plain dicts:
+
+- contact: ``id, name, emails [str], phones [str], phone_types {phone: type}, job_title, birthday,
+  organization (id), custom {key: value}, deals [id] (v1 only), created_at, updated_at``
+- organization: ``id, name, description, website, address, owner (id), segments [id], custom {key: value},
+  created_at, updated_at``
+- deal: ``id, name, status, pipeline, stage, owner, source, campaign, lost_reason, organization (ids),
+  contacts [id] or None when the answer did not say, one_time_price, recurrence_price, total_price,
+  expected_close_date, rating, closed_at, custom, names {relation: name}, created_at, updated_at``
+
+What is written has the keys of our fields without their group (``name``, ``email``, ``custom.<key>``): the
+`changes` that `Values.to_create` and `Values.to_update` give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from vaivem.core.identity import normalise_email, normalise_phone
+from vaivem.core.numbers import parse_moment
+
+Record = dict[str, Any]
+Changes = Mapping[str, Any]
+
+CUSTOM = "custom."
+OPEN = ("ongoing", "paused")
+
+# A record "made after the run began" may carry a time of the vendor's clock, which may be behind ours.
+CLOCK_SLACK = timedelta(minutes=15)
+
+
+def flat_contact(contact: Record) -> Record:
+    """Return a contact by field key, to compare with what a rule wants."""
+    plain = {key: contact.get(key) for key in ("name", "job_title", "birthday", "organization")}
+    lists = {"email": contact.get("emails") or [], "phone": contact.get("phones") or []}
+    return plain | lists | flat_custom(contact)
+
+
+def flat_organization(organization: Record) -> Record:
+    """Return an organization by field key."""
+    plain = {
+        key: organization.get(key)
+        for key in ("name", "description", "website", "address", "owner", "segments")
+    }
+    return plain | flat_custom(organization)
+
+
+DEAL_KEYS = (
+    "name", "pipeline", "stage", "owner", "source", "campaign", "lost_reason", "organization", "status",
+    "one_time_price", "recurrence_price", "expected_close_date", "rating",
+)  # fmt: skip
+
+
+def flat_deal(deal: Record) -> Record:
+    """Return a deal by field key."""
+    return {"id": deal["id"]} | {key: deal.get(key) for key in DEAL_KEYS} | flat_custom(deal)
+
+
+def flat_custom(record: Record) -> Record:
+    """Return a record's own fields as ``custom.<key>``."""
+    return {f"{CUSTOM}{key}": value for key, value in (record.get("custom") or {}).items()}
+
+
+def custom_of(changes: Changes) -> Record:
+    """Return the own fields among changes, by their key at the vendor."""
+    return {key.removeprefix(CUSTOM): value for key, value in changes.items() if key.startswith(CUSTOM)}
+
+
+def has_email(contact: Record, email: str) -> bool:
+    """Say whether a contact has an address, whatever the case of its letters."""
+    wanted = normalise_email(email) or email.lower()
+    return any((normalise_email(held) or held.lower()) == wanted for held in contact["emails"])
+
+
+def has_phone(contact: Record, phone: str) -> bool:
+    """Say whether a contact has a phone number, however it is written."""
+    wanted = normalise_phone(phone) or phone
+    return any((normalise_phone(held) or held) == wanted for held in contact["phones"])
+
+
+def made_since(record: Record, moment: datetime) -> bool:
+    """Say whether a record was created after `moment`, as far as two clocks can tell.
+
+    Without a readable time it counts as new: then it is looked at, not made again.
+    """
+    made = parse_moment(record.get("created_at"))
+    if not isinstance(made, datetime):
+        return True
+    aware = made if made.tzinfo else made.replace(tzinfo=UTC)
+    return aware >= moment - CLOCK_SLACK
+
+
+def oldest(records: Iterable[Record]) -> Record | None:
+    """Return the record created first, the same one however the vendor sorts; None for no records."""
+    return min(records, key=lambda record: (str(record.get("created_at") or ""), record["id"]), default=None)
+
+
+def phone_spellings(phone: str) -> tuple[str, ...]:
+    """Return how people write a phone number: the vendor keeps and compares it as typed."""
+    number = normalise_phone(phone) or phone
+    spellings = [number, number.removeprefix("+")]
+    if number.startswith("+55") and len(number) in (13, 14):
+        area, local = number[3:5], number[5:]
+        dashed = f"{local[:-4]}-{local[-4:]}"
+        spellings += [f"{area}{local}", f"({area}) {dashed}", f"{area} {dashed}", f"+55 {area} {dashed}"]
+    return tuple(dict.fromkeys([*spellings, phone]))
+
+
+def document_spellings(number: str) -> tuple[str, ...]:
+    """Return a CPF or CNPJ without and with its mask."""
+    if len(number) == 11:
+        return number, f"{number[:3]}.{number[3:6]}.{number[6:9]}-{number[9:]}"
+    if len(number) == 14:
+        return number, f"{number[:2]}.{number[2:5]}.{number[5:8]}/{number[8:12]}-{number[12:]}"
+    return (number,)
