@@ -6,8 +6,8 @@ import re
 from datetime import timedelta
 
 import pytest
-
 from tests.hub.conftest import PASSWORD, Site
+
 from vaivem.config import Config
 
 
@@ -131,7 +131,9 @@ def test_many_wrong_passwords_are_held_off(site: Site) -> None:
     for _ in range(10):
         browser.post("/account/login/", {"login": site.owner.email, "password": "errada"})
     right = browser.post(
-        "/account/login/", {"login": site.owner.email, "password": PASSWORD}, headers={"accept-language": "en"}
+        "/account/login/",
+        {"login": site.owner.email, "password": PASSWORD},
+        headers={"accept-language": "en"},
     )
     assert "_auth_user_id" not in browser.session
     assert "Too many failed" in right.text
@@ -141,7 +143,9 @@ def test_nobody_signs_up(site: Site) -> None:
     assert site.browser().get("/account/signup/").status_code in {404}
 
 
-@pytest.mark.parametrize("path", ["/theme/", "/language/", "/profile/", "/account/login/", "/account/logout/"])
+@pytest.mark.parametrize(
+    "path", ["/theme/", "/language/", "/profile/", "/account/login/", "/account/logout/"]
+)
 def test_a_form_from_elsewhere_changes_nothing(site: Site, path: str) -> None:
     browser = site.browser(site.owner, csrf=True)
     assert browser.post(path, {"theme": "dark", "language": "fr"}).status_code == 403

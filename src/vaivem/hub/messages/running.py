@@ -1,0 +1,173 @@
+"""Sentences about calls, connections, runs and deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_lazy as _
+
+from vaivem.hub.messages.table import Entry
+
+AGAIN_BY_ITSELF = _("Nothing to do: Vaivém tries again by itself.")
+RECONNECT = _("Reconnect it. What waits goes on by itself afterwards, in order.")
+FIX_RULE = _("Correct the rule, then retry the run.")
+
+SENTENCES: Mapping[str, Entry] = {
+    "bug": Entry(
+        _("Vaivém made a mistake of its own here."),
+        _("Nothing was lost. Retry the run; if it happens again, report it with the run's address."),
+    ),
+    # What vendors answer
+    "credentials_refused": Entry(
+        _("{The} no longer accepts the access."), RECONNECT, _("{The} refused the access: {message}")
+    ),
+    "reconnect_needed": Entry(_("The connection to {the} has to be made again."), RECONNECT),
+    "refresh_refused": Entry(
+        _("{The} did not renew the access."), RECONNECT, _("{The} did not renew the access: {message}")
+    ),
+    "plan_lacks_feature": Entry(
+        _("The plan of the account {in_the} does not include this."),
+        _("See the plan {in_the}, or take this step out of the rule."),
+        _("The plan of the account {in_the} does not include this: {message}"),
+    ),
+    "permission_missing": Entry(
+        _("The connected user may not do this {in_the}."),
+        _("Give the user the permission {in_the}, or reconnect with one who has it. Then retry the run."),
+        _("{The} does not allow this to the connected user: {message}"),
+    ),
+    "record_not_found": Entry(
+        _("The record no longer exists {in_the}."),
+        _("It was deleted or merged there. Check it, then retry or leave the run."),
+        _("The record was not found {in_the}: {message}"),
+    ),
+    "record_conflict": Entry(
+        _("{The} already has a record like this one."),
+        _("See which one is right {in_the}, then retry the run."),
+        _("{The} found a conflict: {message}"),
+    ),
+    "record_refused": Entry(
+        _("{The} refused the record."), FIX_RULE, _("{The} refused the record: {message}")
+    ),
+    "vendor_timed_out": Entry(_("{The} did not answer in time."), AGAIN_BY_ITSELF),
+    "vendor_unavailable": Entry(_("{The} is out of service at the moment."), AGAIN_BY_ITSELF),
+    "vendor_unreachable": Entry(_("{The} could not be reached."), AGAIN_BY_ITSELF),
+    "vendor_failed": Entry(_("{The} failed while answering."), AGAIN_BY_ITSELF),
+    "vendor_limit": Entry(
+        _("The limit of calls {of_the} is reached."), _("Nothing to do: it goes on when the limit allows.")
+    ),
+    "vendor_redirects": Entry(
+        _("{The} sends our calls to another address."), _("Check the address in the connection's settings.")
+    ),
+    "vendor_answer_lost": Entry(_("The answer {of_the} was lost on the way."), AGAIN_BY_ITSELF),
+    "vendor_answer_unreadable": Entry(_("{The} answered something that cannot be read."), AGAIN_BY_ITSELF),
+    "vendor_answer_unexpected": Entry(_("{The} answered something unexpected."), AGAIN_BY_ITSELF),
+    "vendor_answer_too_large": Entry(
+        _("{The} answered with more data than can be taken ({bytes} bytes)."),
+        _("Let the step ask for less, then retry the run."),
+    ),
+    # Addresses and connections
+    "address_not_usable": Entry(
+        _("The address {address} cannot be called."), _("Correct it; it must begin with http:// or https://.")
+    ),
+    "address_is_private": Entry(
+        _("The address {address} is inside a private network, which Vaivém does not call."),
+        _("Only who runs the server can allow it, with VAIVEM_ALLOW_PRIVATE."),
+    ),
+    "address_unknown": Entry(_("The name {address} is not known at the moment."), AGAIN_BY_ITSELF),
+    "connection_is_gone": Entry(
+        _("A connection that this rule uses was removed."), _("Choose another one in the rule.")
+    ),
+    "method_is_not_oauth": Entry(_("This connection was not made by signing in {in_the}."), RECONNECT),
+    "oauth_app_missing": Entry(
+        _("The app that gave this access is no longer set up here."),
+        _("Enter its client id and secret in Settings, then reconnect."),
+    ),
+    "oauth_denied": Entry(
+        _("The access was not given {in_the}."),
+        _("Start again, and allow the access there."),
+        _("The access was not given {in_the}: {message}"),
+    ),
+    "wrong_account": Entry(
+        _("This is another account {in_the}: {found}. The connection belongs to {wanted}."),
+        _("Sign in to the right account, or make a new connection for this one."),
+    ),
+    "no_public_address": Entry(
+        _("Events {of_the} cannot arrive: Vaivém has no address that it can reach."),
+        _("Set the public address in Settings."),
+    ),
+    # Runs
+    "gave_up": Entry(
+        _("It was tried again for 24 hours without success."),
+        _("See the last answer below. When the cause is gone, retry the run."),
+    ),
+    "filtered": Entry(_("The rule's conditions did not hold.")),
+    "not_yet": Entry(_("What the rule waits for is not complete yet; a later event starts it.")),
+    "already_started": Entry(_("The rule had already started for this one; it starts once for each.")),
+    "nothing_found": Entry(_("The step “{step}” found nothing."), _("Check what it looks for, then retry.")),
+    "stopped_by_person": Entry(_("Somebody stopped this run.")),
+    "skipped_by_person": Entry(_("Somebody chose to skip this step.")),
+    "rule_is_gone": Entry(_("The rule's version was removed before its turn came.")),
+    "event_is_gone": Entry(_("The event is no longer kept, so the run cannot go on.")),
+    "decision_needed": Entry(_("Somebody has to decide."), _("Open the run and choose.")),
+    "several_matches": Entry(
+        _("Several records {in_the} fit."), _("Choose the right one; the run then goes on by itself.")
+    ),
+    "record_busy": Entry(
+        _("Another run is just looking for or creating the same record {in_the}."),
+        _("Nothing to do: this one goes on right after it."),
+    ),
+    "write_settling": Entry(
+        _("It is not known yet whether the last call was carried out {in_the}."),
+        _("Nothing to do: Vaivém looks {in_the} before it repeats anything."),
+    ),
+    "waits_as_the_rule_says": Entry(_("The rule says to wait here.")),
+    "journal_differs": Entry(
+        _("The run cannot go on from where it was: its steps have changed since."),
+        _("Start it again from History, with today's rule."),
+    ),
+    "step_makes_too_many_calls": Entry(
+        _("The step “{step}” makes more calls than one run may."), _("Let it work on fewer records.")
+    ),
+    "claim_in_claim": Entry(_("A connector claimed a record twice; this is a mistake of its code.")),
+    "rule_needs_fix": Entry(_("The rule has to be corrected."), FIX_RULE),
+    "compiled_format_unknown": Entry(
+        _("The rule was published by a newer version of Vaivém."),
+        _("Update Vaivém, or publish the rule again."),
+    ),
+    # E-mail steps
+    "letter_without_address": Entry(_("The e-mail of the step “{step}” has no address."), FIX_RULE),
+    "mail_not_configured": Entry(
+        _("No mail server is set up, so the e-mail cannot leave."), _("Who runs the server can set one up.")
+    ),
+    "mail_address_refused": Entry(
+        _("The mail server refused the address."),
+        FIX_RULE,
+        _("The mail server refused the address: {message}"),
+    ),
+    "mail_refused": Entry(
+        _("The mail server refused the e-mail."), FIX_RULE, _("The mail server refused the e-mail: {message}")
+    ),
+    "mail_server_busy": Entry(_("The mail server is busy."), AGAIN_BY_ITSELF),
+    "mail_server_unreachable": Entry(_("The mail server could not be reached."), AGAIN_BY_ITSELF),
+    "mail_credentials_refused": Entry(
+        _("The mail server refused the user name or password."), _("Who runs the server can correct them.")
+    ),
+    # Deliveries
+    "signature_wrong": Entry(
+        _("The delivery is not signed with the secret that was agreed, so it may not come from {the}."),
+        _("If it does, reconnect: the secret is then agreed anew."),
+    ),
+    "delivery_refused": Entry(_("The delivery could not be taken.")),
+    "delivery_unreadable": Entry(
+        _("The delivery is authentic but could not be read."),
+        _("It is kept as it came. When the cause is gone, read it again."),
+        _("The delivery is authentic but could not be read: {message}"),
+    ),
+    "delivery_too_large": Entry(_("The delivery is larger than the limit of {bytes} bytes.")),
+    "encoding_unknown": Entry(_("The delivery is packed in a way that is not known: {encoding}.")),
+    "body_not_compressed": Entry(_("The delivery says that it is packed as {encoding}, but it is not.")),
+    "body_incomplete": Entry(_("The delivery ended before it was whole.")),
+    "event_unreadable": Entry(
+        _("The event could not be read again."), "", _("The event could not be read: {message}")
+    ),
+}
