@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check --quiet
+CATALOGS := $(wildcard src/vaivem/locale/*/LC_MESSAGES/*.po)
+DATA = $(or $(VAIVEM_DATA_DIR),$(shell $(BIN)/python -m vaivem.cli.demo_folder "$(CURDIR)/.data"))
+CHROMIUM := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
+TESTS ?= tests
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check dev lock .venv
@@ -10,15 +15,41 @@ PIP_FLAGS := --disable-pip-version-check --quiet
 help: ## Say what each command does
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-.venv: $(VENV)/.runtime ## Build the environment in .venv
+.venv: $(VENV)/.runtime $(VENV)/.catalogs ## Build the environment in .venv
 
-dev: $(VENV)/.dev ## Add the tools that tests and checks need
+dev: .venv $(VENV)/.dev ## Add the tools that tests and checks need
 
-$(VENV)/bin/python:
+demo: .venv ## Start Vaivém with two test accounts and a few days of history
+	@VAIVEM_DATA_DIR="$(DATA)" $(BIN)/vaivem demo
+
+test: dev ## Run the tests (those in a browser only where there is a Chromium)
+	@if [ -z "$(CHROMIUM)" ] && [ -n "$$VAIVEM_REQUIRE_BROWSER" ]; then \
+		echo "The browser tests are required and there is no Chromium." >&2; exit 1; fi
+ifneq ($(CHROMIUM),)
+	@VAIVEM_CHROMIUM="$(CHROMIUM)" $(BIN)/pytest -n 2 --dist worksteal $(TESTS)
+	@echo "All tests ran, those in a browser too ($(CHROMIUM))."
+else
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not browser" $(TESTS)
+	@echo "Left out: the tests in a browser, because there is no Chromium here (apt-get install chromium)."
+endif
+
+check: dev ## Check style, types, imports, translations and migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/translations.py
+	$(BIN)/python -m django makemigrations --check --dry-run --settings vaivem.hub.settings
+
+lock: ## Choose versions anew (needs uv)
+	$(LOCK) --output-file requirements/runtime.lock pyproject.toml
+	$(LOCK) --group dev --output-file requirements/dev.lock pyproject.toml
+
+$(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Vaivém needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.lock pyproject.toml
+$(VENV)/.runtime: $(BIN)/python requirements/runtime.lock pyproject.toml
 	@echo "Installing what Vaivém needs (about a minute the first time)" >&2
 	$(BIN)/pip install $(PIP_FLAGS) --require-hashes -r requirements/runtime.lock
 	$(BIN)/pip install $(PIP_FLAGS) --no-deps -e .
@@ -26,4 +57,8 @@ $(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.lock
 	$(BIN)/pip install $(PIP_FLAGS) --require-hashes -r requirements/dev.lock
+	touch $@
+
+$(VENV)/.catalogs: $(VENV)/.runtime $(CATALOGS)
+	$(if $(CATALOGS),$(BIN)/pybabel --quiet compile --directory src/vaivem/locale --domain django)
 	touch $@

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def read_or_make_keys(path: Path) -> tuple[bytes, ...]:
 
 def write_keys(path: Path, keys: tuple[bytes, ...]) -> None:
     """Replace the key file in one step, so that a crash leaves the old or the new one, never half."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = _draft(path)
     try:
         _write_private(draft, keys)
         draft.replace(path)
@@ -119,7 +120,7 @@ def write_keys(path: Path, keys: tuple[bytes, ...]) -> None:
 
 
 def _make(path: Path) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = _draft(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_private(draft, (Fernet.generate_key(),))
@@ -133,8 +134,12 @@ def _make(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
+def _draft(path: Path) -> Path:
+    """Return a name beside the file that no other process or thread uses."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+
+
 def _write_private(path: Path, keys: tuple[bytes, ...]) -> None:
-    path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(b"\n".join(keys) + b"\n")
         file.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -112,6 +113,9 @@ def with_port(config: Config) -> Config:
 
 def _load_on_leash(target: str) -> Callable[..., Any]:
     """Load the web application in the server's child process, which must not outlive its parent either."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # The parent's handlers came along with the fork and would swallow a signal that comes while we load.
+        signal.signal(number, signal.SIG_DFL)
     leash.attach_to(os.getppid())
     module, _, name = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), name)

@@ -158,14 +158,14 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _unpack(file: Path, folder: Path) -> dict[str, Any]:
     try:
-        with tarfile.open(file) as archive:
+        with tarfile.open(file, "r:") as archive:
             for name in (MANIFEST, DUMP, KEY_FILE):
                 if name in archive.getnames():
                     archive.extract(name, folder, filter="data")
         manifest = json.loads((folder / MANIFEST).read_text())
         if not isinstance(manifest, dict) or not {"format", "version", "made"} <= manifest.keys():
             raise ValueError("its manifest says too little")
-    except (tarfile.TarError, FileNotFoundError, ValueError) as error:
+    except (tarfile.TarError, EOFError, FileNotFoundError, ValueError) as error:
         raise DatabaseError(f"{file} is not a backup of Vaivém, or is damaged: {error}.") from error
     if not (folder / DUMP).exists():
         raise DatabaseError(f"{file} is not a whole backup: the database is missing in it.")
@@ -184,13 +184,13 @@ def _server_major(dsn: str) -> int:
 
 
 def _run(dsn: str, program: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's tools; on a database unless `dsn` is empty. The password is not in its arguments."""
+    """Run one of PostgreSQL's tools, on a database unless `dsn` is empty; no password in its arguments."""
     command = [str(installed().program(program)), *arguments]
     environment = dict(os.environ)
     if dsn:
-        parts = conninfo_to_dict(dsn)
+        parts: dict[str, Any] = dict(conninfo_to_dict(dsn))
         environment["PGPASSWORD"] = str(parts.pop("password", "") or "")
-        command.insert(1, f"--dbname={make_conninfo(**parts)}")
+        command.insert(1, f"--dbname={make_conninfo('', **parts)}")
     done = subprocess.run(
         command, check=False, capture_output=True, text=True, errors="replace", env=environment
     )

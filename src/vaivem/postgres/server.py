@@ -101,11 +101,15 @@ class EmbeddedServer:
             self._make_database()
         return self.dsn
 
-    def leave(self) -> bool:
-        """Stop using the server; True if we were the last and it was stopped."""
+    def leave(self, patience_seconds: float = 0.0) -> bool:
+        """Stop using the server; True if we were the last and it was stopped.
+
+        `patience_seconds` is for one who has just ended the other users: a killed process gives its locks
+        back a moment later.
+        """
         if not self._users.held or os.getpid() != self._pid:
             return False
-        if not self._users.exclusive():
+        if not self._users.exclusive(patience_seconds):
             return False
         try:
             return self._stop()

@@ -26,6 +26,7 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 STEADY_SECONDS = 30.0  # a part that ran this long begins with the first pause again
 DATABASE_LOOK_SECONDS = 0.5
+LEAVE_SECONDS = 2.0  # the children have ended, but a killed one holds its locks for a moment longer
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -166,7 +167,7 @@ class Supervisor:
 
     async def _start_database(self, part: DatabasePart) -> None:
         async def leave() -> None:
-            await asyncio.to_thread(part.server.leave)
+            await asyncio.to_thread(part.server.leave, LEAVE_SECONDS)
 
         self._stops.append((part.name, leave))
         # Not to be cancelled half-way: the thread goes on anyway, and `leave` must come after it.
