@@ -44,6 +44,7 @@ class RdStationCrmConnector(Connector):
     webhooks = RdStationCrmWebhooks()
     lists: ClassVar[tuple[str, ...]] = (
         "pipelines",
+        "stages/<pipelines>",
         "users",
         "sources",
         "campaigns",
@@ -58,7 +59,7 @@ class RdStationCrmConnector(Connector):
         if connection.method == "oauth":
             token = connection.credentials["access_token"]
             return Authorisation(headers=(("Authorization", f"Bearer {token}"),))
-        return Authorisation(query=(("token", str(connection.credentials["token"])),))
+        return Authorisation(query=(("token", bare_token(str(connection.credentials["token"]))),))
 
     @override
     async def account(self, reader: Reader) -> Account:
@@ -113,6 +114,11 @@ class RdStationCrmConnector(Connector):
     @override
     def record_url(self, connection: Connection, object_key: str, record_id: str) -> str:
         return web_address(connection, object_key, record_id)
+
+
+def bare_token(pasted: str) -> str:
+    """Return a token without the blanks, line breaks and quotes that come along when it is pasted."""
+    return "".join(pasted.split()).strip("\"'<>“”‘’")
 
 
 connector = RdStationCrmConnector()

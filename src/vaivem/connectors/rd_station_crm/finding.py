@@ -34,6 +34,20 @@ async def one(reader: Reader, call: Call, read: Callable[[Answer], T]) -> T | No
     return read(answer)
 
 
+async def whole(
+    reader: Reader, record: Record, call: Callable[[str], Call], read: Callable[[Answer], Record]
+) -> Record:
+    """Return a record, read again when only its id is known.
+
+    So it is after a person settled a write in doubt by naming the record.
+    """
+    if record.keys() != {"id"}:
+        return record
+    if not record["id"]:
+        raise RecordError("record_not_told")
+    return read(await reader.read(call(record["id"])))
+
+
 async def all_pages(reader: Reader, api: Api, first: Call, read: Callable[[Answer], list[T]]) -> list[T]:
     """Return the records of all pages of a list, as far as MAX_PAGES."""
     found: list[T] = []

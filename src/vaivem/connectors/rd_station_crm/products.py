@@ -36,8 +36,9 @@ async def _settle(
             lines = await all_pages(context, api, api.products(deal_id), api.read_products)
             return _of_product(lines, line["product"])
 
-        call = api.product_add(deal_id, line.to_create())
-        return await context.write(call, Findable(find), api.read_product)
+        wanted = line.to_create()
+        made = await context.write(api.product_add(deal_id, wanted), Findable(find), api.read_product)
+        return wanted | made  # a person who settled a doubt told the id alone
     changes = line.to_update(there)
     if not changes:
         return there

@@ -193,12 +193,13 @@ async def _create(
         return oldest(c for c in found if keys.fit(c) and c["id"] not in declined)
 
     searched = bool(keys.email or keys.phone or (keys.documents and api.finds_by_field))
-    return await context.write(
+    made = await context.write(
         api.contact_create(changes),
         Findable(find, sure=searched and api.sees_all),
         api.read_contact,
         remember=dict.fromkeys(claims, record_id),
     )
+    return await finding.whole(context, made, api.contact, api.read_contact)
 
 
 async def _update(

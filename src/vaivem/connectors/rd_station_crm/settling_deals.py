@@ -99,6 +99,7 @@ async def create_deal(
         api.read_deal,
         remember={claim_key: record_id},
     )
+    deal = await finding.whole(context, deal, api.deal, api.read_deal)
     deal = await _complete(context, api, deal, changes)
     deal = await _link(context, api, deal, plan.contacts)
     later = {key: plan.values[key] for key in AFTERWARDS if plan.values.has(key)}

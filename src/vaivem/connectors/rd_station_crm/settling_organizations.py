@@ -100,7 +100,7 @@ async def _create(
         if there is None:
             raise
         return await _update(context, api, values, there)
-    return made, "created"
+    return await finding.whole(context, made, api.organization, api.read_organization), "created"
 
 
 async def _update(

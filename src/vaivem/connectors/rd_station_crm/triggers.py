@@ -189,7 +189,7 @@ class DealDeleted(_Deleted):
 
 
 class _DealStatus(_DealTrigger):
-    """A deal got a status. Closed again after it was reopened, it has another time of closing and counts anew."""
+    """A deal got a status. Closed again after a reopening, it has another time of closing and counts anew."""
 
     status: ClassVar[str]
     kinds = frozenset({"crm_deal_created", "crm_deal_updated"})
