@@ -21,6 +21,7 @@ MODULES = {
     "migrate": "vaivem.cli.database",
     "owner-code": "vaivem.cli.access",
     "restore": "vaivem.cli.database",
+    "rules": "vaivem.cli.rules",
     "sandbox": "vaivem.cli.sandbox",
     "up": "vaivem.cli.run",
     "web": "vaivem.cli.run",

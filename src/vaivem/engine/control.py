@@ -80,6 +80,11 @@ def resume_rule(cursor: Cursor, rule: int) -> None:
     _wake(cursor)
 
 
+def drop_rule_work(cursor: Cursor, rule: int) -> None:
+    """End what waits of a removed rule as stopped; what a worker has in hand finishes."""
+    _run(cursor, "drop_rule_work", rule=rule)
+
+
 def retake_rejected(cursor: Cursor, ws: int, rejected: int) -> bool:
     """Ask for a rejected delivery to be read again. False when it is not there."""
     row = _run(cursor, "retake_rejected", ws=ws, rejected=rejected)

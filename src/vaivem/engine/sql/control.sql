@@ -72,6 +72,23 @@ with l as (update lane set state = 3 where rule = %(rule)s and state = 1 returni
 -- name: resume_rule
 with l as (update lane set state = 1 where rule = %(rule)s and state = 3 returning key) select count(*) from l;
 
+-- name: drop_rule_work
+-- Of a removed rule: every lane that nobody owns, with what waits in it.
+with l as materialized (select ws, key from lane where rule = %(rule)s and state <> 2 for update skip locked),
+it as (
+  delete from item x using l where x.ws = l.ws and x.lane = l.key returning x.ws, x.run_id, x.event_id, x.rule, x.version),
+dp as (delete from pending x using it where x.ws = it.ws and x.run_id = it.run_id),
+di as (delete from intent x using it where x.ws = it.ws and x.run_id = it.run_id),
+dc as (delete from claim x using it where x.ws = it.ws and x.run_id = it.run_id),
+dd as (update decision x set answer = '{"choice": "stopped"}', answered = vv_now() from it
+       where x.ws = it.ws and x.run_id = it.run_id and x.answer is null),
+ld as (delete from lane x using l where x.ws = l.ws and x.key = l.key),
+r as (
+  insert into run (ws, id, event_id, rule, version, status, code, params, records, calls, tries, finished)
+  select it.ws, it.run_id, it.event_id, it.rule, it.version, 4, 'rule_was_removed', '{}', '[]', 0, 0, vv_now() from it
+  returning id)
+select count(*) from r;
+
 -- name: retake_rejected
 select id from rejected where ws = %(ws)s and id = %(rejected)s and state = 0;
 

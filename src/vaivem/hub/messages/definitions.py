@@ -54,4 +54,22 @@ SENTENCES: Mapping[str, Entry] = {
         _("This uses the result of a step that comes later."), _("Move the step up, or choose another field.")
     ),
     "step_unknown": Entry(_("There is no step that “{path}” could come from."), _("Choose an earlier step.")),
+    # The life of a rule
+    "rule_state_wrong": Entry(_("The rule's present state does not allow this.")),
+    "rule_is_removed": Entry(_("The rule was removed.")),
+    "rule_was_removed": Entry(_("The rule was removed before this run's turn came.")),
+    # Rules from files
+    "file_unreadable": Entry(
+        _("The file is not readable YAML."), "",
+        _("The file is not readable YAML, near line {line}: {message}"),
+    ),
+    "file_too_large": Entry(_("The file is larger than {max} characters.")),
+    "file_without_rules": Entry(_("The file holds no list of rules."), _("Begin it with “rules:”.")),
+    "file_with_too_many_rules": Entry(_("The file holds more than {max} rules."), _("Split it.")),
+    "title_twice_in_file": Entry(_("Two rules of the file are called “{title}”."), _("Rename one of them.")),
+    "title_twice_in_workspace": Entry(
+        _("Two rules of the workspace are called “{title}”."), _("Rename one of them there.")
+    ),
+    "plan_has_problems": Entry(_("The file has problems; nothing was changed.")),
+    "plan_is_old": Entry(_("The rules were changed meanwhile."), _("Make the plan again.")),
 }  # fmt: skip

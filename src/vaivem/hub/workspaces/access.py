@@ -116,22 +116,26 @@ def use_link(token: str) -> Member | None:
     return link.member if taken else None
 
 
+def chosen_workspace(slug: str | None) -> Workspace:
+    """Return the workspace with this slug; None takes the only one. Raises `AccessError` in a sentence."""
+    found = list(Workspace.objects.filter(slug=slug) if slug else Workspace.objects.all()[:2])
+    if not found:
+        raise AccessError(f"There is no workspace {slug}." if slug else "There is no workspace yet.")
+    if len(found) > 1:
+        raise AccessError("There are several workspaces: say which.")
+    return found[0]
+
+
 def make_api_token(workspace: str | None, name: str, scopes: tuple[str, ...] = SCOPES) -> str:
     """Make a token for `/api/v1` and return it; it cannot be shown again.
 
     `workspace` is its slug; None takes the only one. Raises `AccessError` when that says nothing.
     """
-    found = list(Workspace.objects.filter(slug=workspace) if workspace else Workspace.objects.all()[:2])
-    if not found:
-        raise AccessError(
-            f"There is no workspace {workspace}." if workspace else "There is no workspace yet."
-        )
-    if len(found) > 1:
-        raise AccessError("There are several workspaces: say which.")
+    found = chosen_workspace(workspace)
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown:
         raise AccessError(f"There is no scope {unknown[0]}; there are {', '.join(SCOPES)}.")
-    return token_for(found[0], name, scopes)
+    return token_for(found, name, scopes)
 
 
 def token_for(workspace: Workspace, name: str, scopes: tuple[str, ...] = SCOPES) -> str:

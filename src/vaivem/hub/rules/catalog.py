@@ -1,0 +1,129 @@
+"""What a workspace's connections offer to rules (a core `Catalog`), from the last copies of their lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from vaivem.connectors import sdk
+from vaivem.connectors.sdk.registry import connector_keys, get_connector
+from vaivem.core.catalog import ActionShape, TriggerShape
+from vaivem.core.fields import Field, Option
+from vaivem.core.folding import fold
+from vaivem.core.steps import ConnectionRef
+from vaivem.hub.connections.models import Connection, ConnectionState
+from vaivem.hub.workspaces.models import Workspace
+
+
+def as_seen(connection: Connection, credentials: Mapping[str, Any] | None = None) -> sdk.Connection:
+    """Return a connection as its connector sees it; without credentials it can describe but not call."""
+    manifest = get_connector(connection.connector).manifest
+    return sdk.Connection(
+        id=connection.pk,
+        workspace=connection.workspace_id,
+        connector=connection.connector,
+        name=connection.name,
+        method=connection.method,
+        credentials=dict(credentials or {}),
+        settings=manifest.defaults() | connection.settings,
+        account=connection.account,
+        catalog=connection.catalog,
+    )
+
+
+class WorkspaceCatalog:
+    """The triggers, actions, fields and choices of one workspace's connections.
+
+    A connection is named by its id, its short name (slug) or its name, whatever the letters' case; a name
+    that two connections share names neither.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        rows = Connection.objects.filter(workspace=workspace).exclude(state=ConnectionState.REMOVED)
+        self.connections = {row.pk: row for row in rows.order_by("name", "id")}
+        self._seen: dict[int, sdk.Connection] = {}
+        self._by_slug = {row.slug: row.pk for row in self.connections.values()}
+        self._by_name: dict[str, int | None] = {}
+        for row in self.connections.values():
+            name = fold(row.name)
+            self._by_name[name] = None if name in self._by_name else row.pk
+
+    def connection_id(self, ref: ConnectionRef) -> int | None:
+        """Return the id of a connection."""
+        if isinstance(ref, int):
+            return ref if ref in self.connections else None
+        return self._by_slug.get(ref) or self._by_name.get(fold(ref))
+
+    def connection(self, ref: ConnectionRef) -> Connection | None:
+        """Return a connection's row."""
+        number = self.connection_id(ref)
+        return None if number is None else self.connections[number]
+
+    def seen(self, ref: ConnectionRef) -> sdk.Connection | None:
+        """Return a connection as its connector sees it, without credentials."""
+        row = self.connection(ref)
+        if row is None or row.connector not in connector_keys():
+            return None
+        if row.pk not in self._seen:
+            self._seen[row.pk] = as_seen(row)
+        return self._seen[row.pk]
+
+    def connector(self, ref: ConnectionRef) -> sdk.Connector | None:
+        """Return the code that knows a connection's vendor."""
+        seen = self.seen(ref)
+        return None if seen is None else get_connector(seen.connector)
+
+    def trigger(self, ref: ConnectionRef, key: str) -> TriggerShape | None:
+        """Return a trigger of a connection."""
+        seen, connector = self.seen(ref), self.connector(ref)
+        if seen is None or connector is None:
+            return None
+        try:
+            found = connector.trigger(key)
+        except KeyError:
+            return None
+        return TriggerShape(found.kinds, found.fields(seen), filled(seen, found.options))
+
+    def action(self, ref: ConnectionRef, key: str) -> ActionShape | None:
+        """Return an action of a connection; None also for one that its way of connecting cannot do."""
+        seen, connector = self.seen(ref), self.connector(ref)
+        if seen is None or connector is None:
+            return None
+        try:
+            found = connector.action(key)
+        except KeyError:
+            return None
+        if not found.available(seen):
+            return None
+        return ActionShape(
+            fields=filled(seen, found.fields(seen)),
+            groups=found.groups,
+            keys=found.keys,
+            options=filled(seen, found.options),
+            reads_only=found.reads_only,
+        )
+
+
+def filled(seen: sdk.Connection, fields: Iterable[Field]) -> tuple[Field, ...]:
+    """Return the fields with the choices of their live lists."""
+    return tuple(
+        replace(field, options=choices(seen, field)) if field.source and not field.options else field
+        for field in fields
+    )
+
+
+def choices(seen: sdk.Connection, field: Field, parent: Any = None) -> tuple[Option, ...]:
+    """Return what a field is chosen from, as last read.
+
+    For a field that depends on another, the choices under `parent` (the other's value), or of all parents.
+    """
+    if not field.source:
+        return field.options
+    if field.depends_on is None:
+        return seen.options(field.source) or field.options
+    if parent is not None:
+        return seen.options(f"{field.source}/{parent}")
+    lists: Mapping[str, Any] = seen.catalog.get("lists", {})
+    found = [name for name in lists if name.startswith(f"{field.source}/")]
+    return tuple(option for name in found for option in seen.options(name))

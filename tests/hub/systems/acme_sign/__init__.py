@@ -1,0 +1,1 @@
+"""A signature system that exists only in tests."""
