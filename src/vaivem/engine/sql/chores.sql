@@ -23,7 +23,7 @@ select id, retention_days from workspace;
 -- name: thin_steps
 delete from step where (ws, run_id, n, try) in (
   select ws, run_id, n, try from step s where ws = $1 and run_id < $2
-    and not exists (select 1 from item i where i.run_id = s.run_id) limit $3);
+    and not exists (select 1 from item i where i.ws = s.ws and i.run_id = s.run_id) limit $3);
 
 -- name: thin_runs
 delete from run where (ws, id) in (select ws, id from run where ws = $1 and id < $2 limit $3);

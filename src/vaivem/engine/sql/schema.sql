@@ -42,7 +42,7 @@ create table item (
   rule int not null, version int not null, primary key (ws, lane, seq))
   with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_cost_delay = 0);
-create index item_run on item (run_id);
+create index item_run on item (ws, run_id);
 create index item_event on item (event_id);
 
 -- "This write is about to happen." Present without its step row: in doubt.
@@ -114,6 +114,7 @@ create table event (
   items smallint not null, part smallint not null default 0, method text not null, path text not null,
   query text not null, headers bytea not null, body bytea not null, primary key (ws, id))
   partition by range (id);
+create index event_unused on event (ws, id desc) where items = 0;
 
 -- A rule applied to an event, written once when it ends.
 -- status: 1 done, 2 failed, 3 nothing to do (filtered, skipped), 4 stopped by a person.
@@ -124,7 +125,7 @@ create table run (
   partition by range (id);
 create index run_event on run (ws, event_id);
 create index run_rule on run (ws, rule, id desc);
-create index run_failed on run (ws, id desc) where status = 2;
+create index run_ended on run (ws, status, id desc) where status <> 1;
 
 -- One exchange with a vendor, or one thing a run waited for or was told. n = place of the rule's step * 1000 + its
 -- calls; write: a repeat must be safe; done: final for this n. known: what the claim before it gave.
