@@ -1,0 +1,1 @@
+"""HTTP: a rule calls any tool."""

@@ -1,0 +1,1 @@
+"""Webhook: any tool that can send a request starts a rule."""
