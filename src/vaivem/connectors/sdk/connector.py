@@ -89,6 +89,10 @@ class Connector:
         """Read the account's own fields of an object."""
         return []
 
+    def learn_fields(self, samples: Sequence[Mapping[str, Any]]) -> list[Field]:
+        """Return the fields that events' `data` had, for a system without a fixed shape; else nothing."""
+        return []
+
     async def prepare(self, writer: Writer, choice: str, **values: Any) -> Mapping[str, Any]:
         """Make something at the vendor that connecting offers (a reference field); return settings."""
         raise NotImplementedError
