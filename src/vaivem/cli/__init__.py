@@ -16,6 +16,10 @@ from vaivem.processes import leash
 MODULES = {
     "api-token": "vaivem.cli.access",
     "backup": "vaivem.cli.database",
+    "demo": "vaivem.cli.demo",
+    "demo-mark": "vaivem.cli.demo",
+    "demo-seed": "vaivem.cli.demo",
+    "demo-trail": "vaivem.cli.demo",
     "doctor": "vaivem.cli.doctor",
     "login-link": "vaivem.cli.access",
     "migrate": "vaivem.cli.database",

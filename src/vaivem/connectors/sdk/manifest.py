@@ -66,6 +66,26 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()  # shown for these ways to connect only
 
 
+class TestAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """How a served test account is connected: ``{placeholders}`` are its address and credentials.
+
+    `app` is the OAuth app that it brings (client id, client secret), for methods that need one.
+    """
+
+    method: str
+    credentials: Mapping[str, str] = {}
+    settings: Mapping[str, str] = {}
+    app: tuple[str, str] | None = None
+
+    def fill(self, base_url: str, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the credentials and settings of a served account."""
+        values = {**given, "base_url": base_url}
+        return (
+            {key: text.format_map(values) for key, text in self.credentials.items()},
+            {key: text.format_map(values) for key, text in self.settings.items()},
+        )
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the program knows about a vendor without asking it.
 
@@ -87,6 +107,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[Setting, ...] = ()
     settle: float = 25.0  # seconds before a write in doubt is looked for; over every call's time-out
     polling: bool = True
+    test_account: TestAccount | None = None
     generic: bool = False  # any address a person gives: guarded more strictly
 
     def method(self, key: str) -> AuthMethod:

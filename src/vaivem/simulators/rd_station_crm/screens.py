@@ -1,7 +1,7 @@
 """The pages of the account: the board, deals, contacts, companies, the profile with its token, webhooks."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from babel.numbers import format_currency
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from vaivem.simulators.kit.pages import Pages, language_of, see_other
@@ -27,6 +27,17 @@ from vaivem.simulators.rd_station_crm.v2 import sentence
 ROWS_SHOWN = 100
 DELIVERIES_SHOWN = 30
 TABS = ("history", "contacts", "tasks")
+
+VENDOR_PATHS = {"/deals": "/negocios", "/contacts": "/contatos", "/organizations": "/empresas"}
+
+
+def _to_page(page: str) -> Callable[[Request], Awaitable[Response]]:
+    """Lead the addresses of the vendor's own application to the page that shows the record."""
+
+    async def go(request: Request) -> Response:
+        return RedirectResponse(f"{page}/{request.path_params['id']}", status_code=302)
+
+    return go
 
 
 class Screens:
@@ -53,6 +64,7 @@ class Screens:
             Route("/integracoes/webhooks", self._show_webhooks, methods=["GET", "POST"]),
             Route("/integracoes/webhooks/{id}/{act}", self._change_webhook, methods=["POST"]),
             Route("/files/{id}", self._download),
+            *(Route(f"{api}/{{id}}", _to_page(page)) for api, page in VENDOR_PATHS.items()),
         ]
 
     def _render(

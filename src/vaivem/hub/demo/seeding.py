@@ -1,0 +1,109 @@
+"""Makes the demo's workspace, and puts it right at every later start. Safe to run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+
+from vaivem.connectors.sdk import Connection as SeenConnection
+from vaivem.connectors.sdk import Connector
+from vaivem.connectors.sdk.connector import Account
+from vaivem.connectors.sdk.registry import connector_keys, get_connector
+from vaivem.engine.catalogs import read_catalog
+from vaivem.engine.direct import DirectCaller
+from vaivem.hub.connections.lines import vault
+from vaivem.hub.connections.models import Connection, ConnectionState, OAuthApp
+from vaivem.hub.connections.saving import Access, save_new
+from vaivem.hub.recipes.applying import apply_with_defaults
+from vaivem.hub.recipes.registry import all_recipes
+from vaivem.hub.rules.models import Rule
+from vaivem.hub.workspaces.access import make_owner
+from vaivem.hub.workspaces.models import Member, Workspace
+
+OWNER = ("Júlia Prates", "julia@demo.example")
+WORKSPACE = "Raiar Solar"
+
+
+def seed(served: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Connect the served test accounts (as `vaivem sandbox serve` describes them); switch recipes on.
+
+    Return what there is: the workspace's short name, the connections, and whether all of it is new.
+    """
+    fresh = not Member.objects.exists()
+    if fresh:
+        make_owner(OWNER[0], OWNER[1], None, WORKSPACE)
+    workspace = Workspace.objects.order_by("id")[0]
+    owner = Member.objects.order_by("id")[0]
+    connections = [row for line in served if (row := _connect(workspace, owner, line)) is not None]
+    if not Rule.objects.filter(workspace=workspace).exists():
+        for recipe in all_recipes():
+            apply_with_defaults(recipe, workspace, owner, connections)
+    return {
+        "workspace": workspace.slug,
+        "connections": {row.connector: row.pk for row in connections},
+        "fresh": fresh,
+    }
+
+
+def _connect(workspace: Workspace, owner: Member, line: Mapping[str, Any]) -> Connection | None:
+    if line["name"] not in connector_keys():
+        return None
+    connector = get_connector(line["name"])
+    how = connector.manifest.test_account
+    if how is None:
+        return None
+    credentials, chosen = how.fill(line["base_url"], line["credentials"])
+    if how.app is not None:
+        _keep_app(connector, [part.format_map(line["credentials"]) for part in how.app])
+    known = Connection.objects.filter(workspace=workspace, connector=connector.key, test_account=True)
+    row = known.exclude(state=ConnectionState.REMOVED).first()
+    if row is not None:
+        Connection.objects.filter(pk=row.pk).update(settings={**row.settings, **chosen})
+        return row
+    account, catalog = _look(workspace, connector, how.method, credentials, chosen)
+    access = Access(connector.key, how.method, credentials, chosen, account)
+    row = save_new(workspace, owner, connector.suggested_name(account), access, test_account=True)
+    Connection.objects.filter(pk=row.pk).update(catalog=catalog)
+    row.refresh_from_db()
+    return row
+
+
+def _keep_app(connector: Connector, pair: Sequence[str]) -> None:
+    secret = vault().seal({"client_secret": pair[1]})
+    OAuthApp.objects.update_or_create(
+        workspace=None, connector=connector.key, defaults={"client_id": pair[0], "client_secret": secret}
+    )
+
+
+def _look(
+    workspace: Workspace,
+    connector: Connector,
+    method: str,
+    credentials: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+) -> tuple[Account, dict[str, Any]]:
+    """Ask the test account who it is, and for its lists."""
+    seen = SeenConnection(
+        0,
+        workspace.pk,
+        connector.key,
+        connector.manifest.name,
+        method,
+        credentials,
+        connector.manifest.defaults() | dict(chosen),
+    )
+
+    async def look() -> tuple[Account, dict[str, Any]]:
+        async with DirectCaller(settings.VAIVEM, seen) as caller:
+            account = await connector.account(caller)
+            known = replace(
+                seen, account={"id": account.id, "name": account.name, "details": dict(account.details)}
+            )
+        async with DirectCaller(settings.VAIVEM, known) as caller:
+            return account, await read_catalog(connector, caller)
+
+    return async_to_sync(look)()

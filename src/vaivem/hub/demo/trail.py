@@ -1,0 +1,63 @@
+"""The trail of one source record through the system, and the moving of a demo's history into the past."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection as database
+
+from vaivem.engine.ids import SHIFT
+
+TABLES = (("event", "id"), ("run", "id"), ("run", "event_id"), ("step", "run_id"), ("term", "event_id"))
+TIMES = (("run", "finished", "id"), ("step", "at", "run_id"))
+
+
+def read_trail(record: str) -> dict[str, Any]:
+    """Return a source record's events, runs and calls, oldest first."""
+    with database.cursor() as cursor:
+        cursor.execute("select id, kind, title, items from event where record = %s order by id", [record])
+        events = [dict(zip(("id", "kind", "title", "runs"), row, strict=True)) for row in cursor.fetchall()]
+        cursor.execute(
+            "select r.id, r.event_id, r.status, r.code, r.records, r.finished from run r"
+            " where r.event_id = any(%s) order by r.id",
+            [[event["id"] for event in events]],
+        )
+        names = ("id", "event", "status", "code", "records", "finished")
+        runs = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        for run in runs:
+            cursor.execute(
+                "select name, method, url, status, code, ms from step where run_id = %s order by n, try",
+                [run["id"]],
+            )
+            names = ("name", "method", "url", "status", "code", "ms")
+            run["calls"] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return {"events": events, "runs": runs}
+
+
+def waiting_work() -> int:
+    """Return how many lanes have work now."""
+    with database.cursor() as cursor:
+        cursor.execute("select count(*) from lane where due <= vv_now()")
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def move_back(first_event: int, ago: timedelta) -> None:
+    """Make everything from an event on look as if it had happened `ago` earlier. Only for finished runs.
+
+    Ids are time-ordered, so moving them moves the rows to their place in the history.
+    """
+    distance = int(ago.total_seconds() * 1000) << SHIFT
+    with database.cursor() as cursor:
+        cursor.execute("select vv_make_partitions(vv_now() - %s - interval '8 days', vv_now())", [ago])
+        for table, column, key in TIMES:
+            cursor.execute(
+                f"update {table} set {column} = {column} - %s where {key} >= %s",  # noqa: S608 - our own names
+                [ago, first_event],
+            )
+        for table, column in TABLES:
+            cursor.execute(
+                f"update {table} set {column} = {column} - %s where {column} >= %s",  # noqa: S608 - our own names
+                [distance, first_event],
+            )
