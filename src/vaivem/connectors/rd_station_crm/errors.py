@@ -21,10 +21,10 @@ _TEXT_KEYS = ("detail", "error_message", "error_MESSAGE", "title", "message", "e
 
 
 def says(*phrases: str) -> Callable[[Call, Answer], bool]:
-    """Return a test for the vendor's sentence: it holds when one of `phrases` (folded) is in it."""
+    """Return a test for the vendor's words: it holds when one of `phrases` (folded) is among them."""
 
     def holds(call: Call, answer: Answer) -> bool:
-        text = fold(read_message(answer).text) or fold(answer.text)
+        text = fold(f"{read_message(answer).text} {answer.text}")
         return any(phrase in text for phrase in phrases)
 
     return holds
