@@ -25,6 +25,7 @@ from typing_extensions import override
 from vaivem.cli.migration import MigrationError
 from vaivem.config import ConfigError
 from vaivem.postgres import DatabaseError
+from vaivem.postgres.server import DISK_FULL_WORDS
 from vaivem.processes.occupancy import OccupiedError
 from vaivem.processes.parts import PartError
 from vaivem.vault import VaultError
@@ -118,7 +119,9 @@ def run(root: click.Command, arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         outcome = Outcome(problem=error.format_message())
     except psycopg.OperationalError as error:
-        outcome = Outcome(problem=f"The database does not answer: {str(error).strip()}")
+        full = DISK_FULL_WORDS in str(error)
+        what = "The database's disk is full" if full else "The database does not answer"
+        outcome = Outcome(problem=f"{what}: {str(error).strip()}")
     except KNOWN_ERRORS as error:
         outcome = _failed(error)
     except Exception as error:  # noqa: BLE001 - the last place where a defect can still be reported

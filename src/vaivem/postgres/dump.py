@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def _load(folder: Path, dsn: str) -> None:
     draft, script = folder / "draft.sql", folder / SCRIPT
     _run("", "pg_restore", *PLAIN, f"--file={draft}", str(folder / DUMP))
     with draft.open("rb") as source, script.open("wb") as target:
-        for line, _ in zip(source, range(HEAD_LINES), strict=False):
+        for line in islice(source, HEAD_LINES):
             target.write(b"" if line.strip() == NEWER_SETTINGS else line)
         shutil.copyfileobj(source, target)
     _run(

@@ -29,6 +29,7 @@ MIB = 1024 * 1024
 # A new cluster takes 40 MB, and the first migration and its write-ahead log about as much.
 FIRST_START_BYTES = 200 * MIB
 LATER_START_BYTES = 24 * MIB
+NEARLY_FULL_BYTES = 100 * MIB
 LOG_BYTES = 10 * MIB
 
 
@@ -123,6 +124,13 @@ class DataFolder:
                 f"The disk that holds {self.root} is full: the database needs {needed // MIB} MB and "
                 f"{free // MIB} MB are free. Free some room, or choose another folder with VAIVEM_DATA_DIR."
             )
+
+    def nearly_full(self) -> str:
+        """Return a sentence when the disk is about to be full, else nothing."""
+        free = shutil.disk_usage(self.root).free
+        if free >= NEARLY_FULL_BYTES:
+            return ""
+        return f"The disk that holds {self.root} is nearly full ({free // MIB} MB free). Free some room."
 
     def wal_megabytes(self) -> int:
         """Return how large the write-ahead log may grow: 4 GB, or a tenth of what is free on a small disk."""

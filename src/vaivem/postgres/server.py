@@ -34,7 +34,7 @@ from vaivem.postgres.address import (
     with_database,
 )
 from vaivem.postgres.binaries import Binaries, reachable_by
-from vaivem.postgres.errors import PortTakenError, StartError
+from vaivem.postgres.errors import DiskFullError, PortTakenError, StartError
 from vaivem.postgres.flocks import FileLock
 from vaivem.postgres.folder import DataFolder
 
@@ -58,10 +58,12 @@ class Answer(Enum):
     """What a try to connect found."""
 
     YES = "yes"
-    BUSY = "busy"  # it is there, and starting, stopping, recovering or full
+    BUSY = "busy"  # it is there, and starting, stopping, recovering or serving too many
+    FULL = "full"  # it is there and can do nothing: its disk is full
     NO = "no"
 
 
+DISK_FULL_WORDS = "No space left on device"
 _BUSY_WORDS = ("starting up", "shutting down", "recovery mode", "not yet accepting", "too many", "slots are")
 
 
@@ -145,7 +147,10 @@ class EmbeddedServer:
         self.leave()
 
     def _answer(self) -> Answer:
-        return probe(with_database(self.dsn, MAINTENANCE_DATABASE))
+        answer = probe(with_database(self.dsn, MAINTENANCE_DATABASE))
+        if answer is Answer.FULL:
+            raise DiskFullError(f"The disk that holds {self.folder.root} is full: free some room.")
+        return answer
 
     def _bring_up(self) -> None:
         account = choose(self.folder.cluster, self._wanted_user)
@@ -181,15 +186,20 @@ class EmbeddedServer:
         child = cluster.start(self.folder, account, binaries, listening, alone.fileno())
         _children.append(child)
         until = time.monotonic() + ANSWER_SECONDS
-        while time.monotonic() < until:
-            if child.poll() is not None:
-                said = self.folder.log_since(offset)
-                raise cluster.explain(said, self.folder, "The database did not start.")
-            if self.folder.postmaster_file.exists() and self._answer() is Answer.YES:
-                return
-            time.sleep(POLL_SECONDS)
-        child.kill()
-        raise StartError(f"The database did not answer within {ANSWER_SECONDS:.0f} seconds of its start.")
+        try:
+            while time.monotonic() < until:
+                if child.poll() is not None:
+                    said = self.folder.log_since(offset)
+                    raise cluster.explain(said, self.folder, "The database did not start.")
+                if self.folder.postmaster_file.exists() and self._answer() is Answer.YES:
+                    return
+                time.sleep(POLL_SECONDS)
+            raise StartError(f"The database did not answer within {ANSWER_SECONDS:.0f} seconds of its start.")
+        except BaseException:
+            child.send_signal(
+                signal.SIGQUIT
+            )  # also when we are interrupted: it is not half-started for others
+            raise
 
     def _await_end(self, alone: FileLock) -> bool:
         """Wait until the old server answers (False) or is gone with all its children (True, lock held)."""
@@ -275,6 +285,8 @@ def probe(dsn: str, timeout_seconds: int = 3) -> Answer:
             connection.execute("select 1")
     except psycopg.OperationalError as error:
         said = str(error)
+        if DISK_FULL_WORDS in said:
+            return Answer.FULL
         return Answer.BUSY if any(words in said for words in _BUSY_WORDS) else Answer.NO
     return Answer.YES
 

@@ -26,6 +26,7 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 STEADY_SECONDS = 30.0  # a part that ran this long begins with the first pause again
 DATABASE_LOOK_SECONDS = 0.5
+LOOKS_BETWEEN_DISK = 120
 LEAVE_SECONDS = 2.0  # the children have ended, but a killed one holds its locks for a moment longer
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -181,8 +182,12 @@ class Supervisor:
 
     async def _watch_database(self, part: DatabasePart) -> None:
         """Start the server again when its first process is gone. Recovery takes about a second."""
+        looks = 0
         while True:
             await asyncio.sleep(DATABASE_LOOK_SECONDS)
+            looks += 1
+            if looks % LOOKS_BETWEEN_DISK == 0 and (warning := part.server.folder.nearly_full()):
+                self._progress.note(part.name, warning)
             if part.server.postmaster_pid is not None:
                 continue
             self._progress.note(part.name, "The database ended; starting it again.")
