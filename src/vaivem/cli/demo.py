@@ -33,7 +33,7 @@ HISTORY_DAYS = (3, 2, 1)
 ACTS_A_DAY = 7
 QUIET_SECONDS = 60.0
 TEST_LIMITS = "6000/60"
-CHECK_RETRIES = "1,2,5"
+TEST_RETRIES = "1,2,5,15,60"
 
 
 @click.command(cls=Command)
@@ -76,8 +76,9 @@ async def _checked(config: Config) -> Outcome:
 class DemoInstallation:
     """The parts of a demo: those of any installation, the test accounts, and the seed between them."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, limits: str = TEST_LIMITS, retries: str = TEST_RETRIES) -> None:
         self.config = config
+        self._options = ("--limits", limits, "--retries", retries)
         self._logs = config.data_dir / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
         self._ports = _ports(config.data_dir)
@@ -96,7 +97,7 @@ class DemoInstallation:
                 name,
                 port=port,
                 state=self.config.data_dir / f"test-account-{name}.json",
-                options=("--limits", TEST_LIMITS, "--retries", CHECK_RETRIES),
+                options=self._options,
                 logs=self._logs,
             )
             for name, port in self._ports.items()
