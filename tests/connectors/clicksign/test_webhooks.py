@@ -161,7 +161,8 @@ def test_a_title_names_the_signer_who_acted() -> None:
         ("sign__second_signer", ("sign", DOCUMENT, BRUNO)),
         ("refusal__roles_in_list", ("refusal", "2026-11-19T11:31:42.000-03:00", DOCUMENT, ANA)),
         ("refusal__without_time", ()),
-        ("brand_new_kind__unknown", ("brand_new_kind", "2026-11-19T11:00:00Z", DOCUMENT, ANA)),
+        ("brand_new_kind__unknown", ("brand_new_kind", "2026-11-19T11:00:00Z", DOCUMENT)),
+        ("add_signer__two", ("add_signer", "2026-11-17T09:12:30.000-03:00", DOCUMENT, ANA, BRUNO)),
     ],
 )
 def test_what_makes_a_delivery_the_same(name: str, same: tuple[str, ...]) -> None:
@@ -181,6 +182,13 @@ def test_what_can_repeat_is_told_apart_by_its_time(kind: str) -> None:
     (early,) = changed("cancel__by_hand", name=kind, occurred_at="2026-11-19T11:00:00.000-03:00")
     (late,) = changed("cancel__by_hand", name=kind, occurred_at="2026-11-19T12:00:00.000-03:00")
     assert early.same != late.same
+
+
+def test_two_signers_added_in_one_moment_are_two_events() -> None:
+    (both,) = parse("add_signer__two")
+    (one,) = changed("add_signer__two", data={"signers": [{"key": ANA}]})
+    (other,) = changed("add_signer__two", data={"signers": [{"key": BRUNO}]})
+    assert len({both.same, one.same, other.same}) == 3
 
 
 def test_two_signers_of_one_moment_are_two_events() -> None:

@@ -165,6 +165,13 @@ def listed_signer(resource: Raw) -> dict[str, Any]:
     return {"key": resource.get("id"), **{key: attributes.get(key) for key in known}}
 
 
+def signers_of_event(event: Raw) -> tuple[str, ...]:
+    """Return the keys of the signers that an event itself names: one who acted, or several that were added."""
+    details = _object(event.get("data"))
+    named = [_object(raw).get("key") for raw in (details.get("signer"), *_list(details.get("signers")))]
+    return tuple(str(key) for key in named if key)
+
+
 def moment(value: Any) -> datetime | None:
     """Read one of the vendor's times (``Z`` and ``-03:00`` are mixed); None for anything without a zone."""
     try:

@@ -16,7 +16,7 @@ import orjson
 from typing_extensions import override
 
 from vaivem.connectors.clicksign import catch_up, client
-from vaivem.connectors.clicksign.objects import moment, search_terms, webhook_data
+from vaivem.connectors.clicksign.objects import moment, search_terms, signers_of_event, webhook_data
 from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Subscriptions, Webhooks, Writer
 from vaivem.core.errors import RecordError, SignatureError, UncertainError, UnreadableError
 
@@ -133,7 +133,7 @@ def _event(event: Mapping[str, Any], document: Any, payload: Mapping[str, Any]) 
         kind=kind,
         object="document",
         record=document["key"],
-        same=_same(kind, document["key"], data),
+        same=_same(event, document["key"]),
         data=data,
         title=" · ".join(filter(None, (data["document"]["filename"], signer))),
         occurred=moment(event.get("occurred_at")),
@@ -141,19 +141,20 @@ def _event(event: Mapping[str, Any], document: Any, payload: Mapping[str, Any]) 
     )
 
 
-def _same(kind: str, document: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+def _same(event: Mapping[str, Any], document: str) -> tuple[str, ...]:
     """Return what makes two deliveries one event.
 
-    The vendor gives no delivery id. What can honestly repeat is told apart by its time; without a time the
-    digest of the whole request has to do.
+    The vendor gives no delivery id. What can honestly repeat is told apart by its time and by whom it is
+    about; without a time the digest of the whole request has to do.
     """
+    kind: str = event["name"]
     if kind in ONCE_PER_DOCUMENT:
         return (kind, document)
-    signer = str(data["signer"].get("key") or "")
-    if kind in ONCE_PER_SIGNER and signer:
-        return (kind, document, signer)
-    occurred = data["event"]["occurred_at"]
-    return (kind, str(occurred), document, signer) if occurred else ()
+    people = signers_of_event(event)
+    if kind in ONCE_PER_SIGNER and people:
+        return (kind, document, *people)
+    occurred = event.get("occurred_at")
+    return (kind, str(occurred), document, *people) if occurred else ()
 
 
 def _acceptance(event: Mapping[str, Any], acceptance: Mapping[str, Any]) -> Event:
