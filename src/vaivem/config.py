@@ -45,6 +45,7 @@ class Config:
     trusted_proxies: tuple[IpNetwork, ...] = ()
     allowed_private_hosts: tuple[PrivateHost, ...] = ()
     log_level: str = "info"
+    smtp_url: str | None = None
     inherited_dsn: str | None = None
     """The address that a parent process found or started (VAIVEM_DSN); only for its children."""
 
@@ -62,6 +63,7 @@ class Config:
             trusted_proxies=_networks(env.get("VAIVEM_TRUSTED_PROXIES", "")),
             allowed_private_hosts=_private_hosts(env.get("VAIVEM_ALLOW_PRIVATE", "")),
             log_level=_log_level(env.get("VAIVEM_LOG_LEVEL") or "info"),
+            smtp_url=env.get("VAIVEM_SMTP_URL") or None,
             inherited_dsn=env.get("VAIVEM_DSN") or None,
         )
 

@@ -1,4 +1,4 @@
-"""A backup into a PostgreSQL that is older than the tools: the operator's own server may be version 15 or 16."""
+"""A backup into a PostgreSQL older than the tools: the operator's own server may be version 15 or 16."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ import psutil
 import psycopg
 import pytest
 
-from vaivem.postgres import EmbeddedServer
+from vaivem.postgres import EmbeddedServer, binaries
+from vaivem.postgres.account import Account
 from vaivem.postgres.errors import DiskFullError, FolderError, VersionError
 from vaivem.postgres.folder import DataFolder
 from vaivem.postgres.server import Answer, probe
@@ -264,6 +265,23 @@ def test_root_may_use_a_folder_that_only_root_could_enter(data_dir: Path) -> Non
     with EmbeddedServer(data_dir) as server:
         assert probe(server.dsn) is Answer.YES
     assert data_dir.stat().st_mode & 0o777 == 0o711
+
+
+@as_root
+def test_programs_that_the_database_user_cannot_reach_are_copied(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in a project under /root. The copy is another place, so asking about it must still be answered truly.
+    original = binaries.installed().root
+    can_run = Account.can_run
+    monkeypatch.setattr(
+        Account, "can_run", lambda self, program: original not in program.parents and can_run(self, program)
+    )
+    with EmbeddedServer(data_dir) as server:
+        assert server.postmaster_pid is not None
+        assert psutil.Process(server.postmaster_pid).exe().startswith(str(data_dir / "programs"))
+    with EmbeddedServer(data_dir) as server:
+        assert probe(server.dsn) is Answer.YES
 
 
 @as_root

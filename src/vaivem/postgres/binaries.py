@@ -63,8 +63,19 @@ def reachable_by(account: Account, copies: Path) -> Binaries:
     if not target.is_dir():
         draft = copies / f".draft-{version}"
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(found.root, draft, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+        _copy(found.root, draft)
         draft.rename(target)
     for place in (copies, target):
         place.chmod(0o755)
-    return Binaries(target)
+    return Binaries(target / MODULE / INSTALL_FOLDER)
+
+
+def _copy(root: Path, target: Path) -> None:
+    """Copy the programs with their libraries, which the package keeps beside them at places they expect."""
+    package = root.parent
+    skipped = shutil.ignore_patterns("include", "*.a")
+    shutil.copytree(root, target / MODULE / INSTALL_FOLDER, symlinks=True, ignore=skipped)
+    beside = {package.with_name(f"{MODULE}.libs"): f"{MODULE}.libs", package / ".dylibs": f"{MODULE}/.dylibs"}
+    for libraries, place in beside.items():
+        if libraries.is_dir():
+            shutil.copytree(libraries, target / place, symlinks=True)

@@ -82,7 +82,7 @@ class DataFolder:
     def prepare(self) -> None:
         """Make our own folders; raise `FolderError` or `DiskFullError` when that cannot be."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.locks.mkdir(mode=0o700, exist_ok=True)
             self.log.parent.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
