@@ -166,7 +166,7 @@ def listed_signer(resource: Raw) -> dict[str, Any]:
 
 
 def signers_of_event(event: Raw) -> tuple[str, ...]:
-    """Return the keys of the signers that an event itself names: one who acted, or several that were added."""
+    """Return the keys of the signers that an event itself names: who acted, or those that were added."""
     details = _object(event.get("data"))
     named = [_object(raw).get("key") for raw in (details.get("signer"), *_list(details.get("signers")))]
     return tuple(str(key) for key in named if key)
