@@ -112,7 +112,7 @@ def body(name: str) -> Any:
     return json.loads((FIXTURES / "api" / f"{name}.json").read_text("utf-8"))
 
 
-def said(name: str, status: int = 200, **changes: Any) -> Answer:
+def said(name: str, status: int = 200, /, **changes: Any) -> Answer:
     """Return a recorded answer; `changes` are made to the record in it."""
     content = body(name)
     if changes:

@@ -168,7 +168,8 @@ async def _known(
 
 def _new_contact(values: Values, keys: ContactKeys, organization: str | None) -> Record:
     changes = values.to_create()
-    changes.setdefault("name", keys.email or keys.phone or keys.documents[0][1])
+    if not keys.name:  # the vendor wants one
+        changes["name"] = keys.email or keys.phone or keys.documents[0][1]
     if organization:
         changes.setdefault("organization", organization)
     return changes
