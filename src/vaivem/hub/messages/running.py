@@ -11,6 +11,10 @@ from vaivem.hub.messages.table import Entry
 AGAIN_BY_ITSELF = _("Nothing to do: Vaivém tries again by itself.")
 RECONNECT = _("Reconnect it. What waits goes on by itself afterwards, in order.")
 FIX_RULE = _("Correct the rule, then retry the run.")
+NOT_SIGNED = Entry(
+    _("The delivery is not signed with the secret that was agreed, so it may not come from {the}."),
+    _("If it does, reconnect: the secret is then agreed anew."),
+)
 
 SENTENCES: Mapping[str, Entry] = {
     "bug": Entry(
@@ -153,10 +157,8 @@ SENTENCES: Mapping[str, Entry] = {
         _("The mail server refused the user name or password."), _("Who runs the server can correct them.")
     ),
     # Deliveries
-    "signature_wrong": Entry(
-        _("The delivery is not signed with the secret that was agreed, so it may not come from {the}."),
-        _("If it does, reconnect: the secret is then agreed anew."),
-    ),
+    "signature_missing": NOT_SIGNED,
+    "signature_wrong": NOT_SIGNED,
     "delivery_refused": Entry(_("The delivery could not be taken.")),
     "delivery_unreadable": Entry(
         _("The delivery is authentic but could not be read."),
