@@ -52,6 +52,8 @@ class Lease:
     async def register(self) -> int:
         """Take a lease; return the worker's id."""
         begun = boot_time()
+        # An earlier incarnation in this process lost its database: it is over, though the process lives.
+        await self._connection.fetch(statement("leases", "bury"), socket.gethostname(), os.getpid())
         born = psutil.Process().create_time()
         self.worker = await self._connection.fetchval(
             statement("leases", "register"), self._seconds, socket.gethostname(), os.getpid(), born

@@ -53,9 +53,23 @@ def _row(desk: Desk, run: RunState, n: int, step: str, letter: EmailContent, cod
     request = f"To: {', '.join(letter.to)}\nSubject: {letter.subject}\n\n{letter.body}".encode()
     run.memory.sent[n] = tries = run.memory.sent.get(n, 0) + 1
     return StepRow(
-        n=n, try_=tries, step=step, name="mail.send", conn=0, write=True, done=not code, known=None, method="SMTP",
-        url="", status=0 if code else 250, request=request, response=b"{}", code=code, ms=0, at=desk.clock.now(),
-    )  # fmt: skip
+        n=n,
+        try_=tries,
+        step=step,
+        name="mail.send",
+        conn=0,
+        write=True,
+        done=not code,
+        known=None,
+        method="SMTP",
+        url="",
+        status=0 if code else 250,
+        request=request,
+        response=b"{}",
+        code=code,
+        ms=0,
+        at=desk.clock.now(),
+    )
 
 
 def _deliver(smtp_url: str, letter: EmailContent) -> str:

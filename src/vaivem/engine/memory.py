@@ -41,8 +41,8 @@ class Memory:
     """A run's journal.
 
     Only what came before its last durable write counts (`upto`): reads after it are read again, since what
-    they saw may have changed meanwhile. `tries` counts the rows of each place, `sent` those of its write. `doubt` is when the intent
-    of a write without an outcome was made. `answers` are people's decisions by slot.
+    they saw may have changed meanwhile. `tries` counts the rows of each place, `sent` those of its write.
+    `doubt` is when the intent of a write without an outcome was made. `answers` are people's decisions.
     """
 
     kept: dict[int, Kept] = field(default_factory=dict)

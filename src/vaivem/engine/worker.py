@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
@@ -35,6 +36,7 @@ from vaivem.engine.oauth import Tokens
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Topology, TopologyKeeper
+from vaivem.processes.heartbeat import Pulse
 from vaivem.vault import Vault
 
 SLOTS = 384
@@ -44,7 +46,6 @@ POLL_SECONDS = 1.0
 LANES_CHANNEL = "vv_lanes"
 STOP_SECONDS = 8.0
 BUG_PAUSE_SECONDS = 60.0
-HEARTBEAT_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,11 @@ def lease_lost() -> NoReturn:
 class Worker:
     """One incarnation of a worker."""
 
-    def __init__(self, config: Config, dsn: str, vault: Vault, outbound: Outbound) -> None:
+    def __init__(
+        self, config: Config, dsn: str, vault: Vault, outbound: Outbound, ready: Callable[[], None]
+    ) -> None:
         self._config = config
+        self._ready = ready
         self._dsn = dsn
         self._vault = vault
         self._outbound = outbound
@@ -102,7 +106,7 @@ class Worker:
             await claim_db.add_listener(LANES_CHANNEL, lambda *_: self._wake.set())
             chores = Chores(self._config, self._dsn, desk, self._vault)
             log.info("Worker %s of %s is at work", lease.worker, socket.gethostname())
-            print('{"ready": "worker"}', flush=True)  # noqa: T201 - the supervisor waits for this line
+            self._ready()
             await self._together(desk, claim_db, lease, chores)
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> asyncpg.Connection:
@@ -120,7 +124,6 @@ class Worker:
             asyncio.create_task(keeper.run()),
             asyncio.create_task(chores.run()),
             asyncio.create_task(self._claim(desk, claim_db)),
-            asyncio.create_task(_heartbeat()),
             asyncio.create_task(self.stopping.wait()),
         ]
         try:
@@ -227,14 +230,17 @@ class Worker:
                 await self._wake.wait()
 
 
-async def _heartbeat() -> None:
-    """Tell the supervisor that the event loop turns; it kills a worker that falls silent."""
-    descriptor = os.environ.get("VAIVEM_HEARTBEAT_FD", "")
-    if not descriptor.isdigit():
-        await asyncio.Event().wait()
-    while True:
-        os.write(int(descriptor), b".")
-        await asyncio.sleep(HEARTBEAT_SECONDS)
+class Heart:
+    """Beats from the first time that a worker is ready: also while it waits for a database that is away."""
+
+    def __init__(self) -> None:
+        self._pulse = Pulse.from_environment()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to beat; once is enough."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._pulse.run())
 
 
 async def _live(config: Config) -> None:
@@ -242,12 +248,13 @@ async def _live(config: Config) -> None:
     dsn = config.dsn
     vault = Vault.from_folder(config.data_dir)
     outbound = Outbound(config.allowed_private_hosts)
+    heart = Heart()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     while not stop.is_set():
-        worker = Worker(config, dsn, vault, outbound)
+        worker = Worker(config, dsn, vault, outbound, heart.start)
         watch = asyncio.create_task(_pass_on(stop, worker.stopping))
         try:
             await worker.run()
