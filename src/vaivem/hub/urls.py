@@ -5,6 +5,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("vaivem.hub.workspaces.urls")),
     path("w/<slug:slug>/", include("vaivem.hub.home.urls")),
+    path("w/<slug:slug>/settings/", include("vaivem.hub.workspaces.settings_urls")),
     path("", include("vaivem.hub.connections.urls")),
     path("account/", include("vaivem.hub.workspaces.account_urls")),
 ]

@@ -2,15 +2,164 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_skeleton
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from vaivem.connectors.sdk.registry import connector_keys, get_connector
+from vaivem.hub.connections.addresses import public_address
+from vaivem.hub.connections.health import Health, all_health
+from vaivem.hub.home.charts import day_chart, spark
+from vaivem.hub.home.figures import (
+    DONE,
+    FAILED,
+    Day,
+    Figures,
+    Latest,
+    has_history,
+    read_day,
+    read_figures,
+    read_latest,
+    read_sparks,
+)
+from vaivem.hub.home.needs import read_needs
+from vaivem.hub.messages import connector_text, explain_run
+from vaivem.hub.shell import clock
+from vaivem.hub.shell.links import page
+from vaivem.hub.shell.templatetags.shell import babel_locale, num
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
+from vaivem.hub.workspaces.models import Role
+
+CONNECTIONS_SHOWN = 6
 
 
 @require_safe
 @for_role(place="home")
 def home(request: MemberRequest) -> HttpResponse:
-    """Show the workspace's state."""
-    return render(request, "home/home.html")
+    """Show the workspace's state; before anything happened, the first steps."""
+    workspace, now = request.workspace, clock.now()
+    health = all_health(workspace.pk, now)
+    if not has_history(workspace.pk):
+        return _first_steps(request, health)
+    zone = ZoneInfo(workspace.zone)
+    day = read_day(workspace.pk, zone, now)
+    figures = read_figures(workspace.pk, zone, now)
+    needs = read_needs(workspace.pk, workspace.slug, health, now)
+    sparks = read_sparks(workspace.pk, now)
+    label = _("Events by hour today, compared with yesterday")
+    values = {
+        "now": now,
+        "today": format_skeleton("EEEEMMMMd", localtime(now), locale=babel_locale()),
+        "headline": headline(health, day, figures),
+        "day": day,
+        "figures": figures,
+        "needs": needs,
+        "chart": day_chart(day, label),
+        "narrow_chart": day_chart(day, label, narrow=True),
+        "finding": finding(day),
+        "latest": [line_of(one, workspace.slug) for one in read_latest(workspace.pk)],
+        "health": [(one, spark(sparks.get(one.row.pk, [0] * 10))) for one in health[:CONNECTIONS_SHOWN]],
+        "public_address": public_address(),
+        "only_tests": all(one.row.test_account for one in health),
+        "can_change": request.membership.at_least(Role.ADMIN),
+    }
+    return render(request, "home/home.html", values)
+
+
+def _first_steps(request: MemberRequest, health: list[Health]) -> HttpResponse:
+    connectors = [get_connector(key) for key in connector_keys()]
+    connectors.sort(key=lambda one: (one.manifest.generic, one.manifest.name.lower()))
+    values = {
+        "connectors": connectors,
+        "connected": health,
+        "can_change": request.membership.at_least(Role.ADMIN),
+        "public_address": public_address(),
+    }
+    return render(request, "home/first.html", values)
+
+
+def headline(health: list[Health], day: Day, figures: Figures) -> str:
+    """Return the answer to "is it flowing?"."""
+    stopped = [one.connector.manifest.name for one in health if one.broken]
+    silent = [one.connector.manifest.name for one in health if one.kind == "warn" and one.gate.state == 1]
+    if stopped:
+        return _("Everything is flowing except %(systems)s.") % {"systems": ", ".join(dict.fromkeys(stopped))}
+    if silent:
+        return _("%(systems)s does not answer at the moment.") % {"systems": ", ".join(dict.fromkeys(silent))}
+    if figures.failed:
+        return ngettext(
+            "It is flowing, and one run failed today.",
+            "It is flowing, and %(number)s runs failed today.",
+            figures.failed,
+        ) % {"number": num(figures.failed)}
+    if not day.events:
+        return _("All is well; nothing has arrived today yet.")
+    return _("Everything is flowing.")
+
+
+def finding(day: Day) -> str:
+    """Return what the chart says, for those who do not see it."""
+    if not day.events:
+        return _("No events today yet. Yesterday by this time there were %(yesterday)s.") % {
+            "yesterday": num(day.yesterday_so_far)
+        }
+    return _(
+        "Events by hour, from midnight to %(hour)s:00. The peak is at %(peak)s:00 with %(most)s events. "
+        "Yesterday by this time there were %(yesterday)s."
+    ) % {
+        "hour": day.hour,
+        "peak": day.peak,
+        "most": num(day.hours[day.peak].events),
+        "yesterday": num(day.yesterday_so_far),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of "just now": what, and what came of it."""
+
+    run: Latest
+    url: str
+    dot: str
+    icon: str
+    text: str
+    note: str
+
+
+def line_of(run: Latest, slug: str) -> Line:
+    """Say what came of a run."""
+    url = page("run", slug, run.id)
+    path = " → ".join(_system(key) for key in (run.source, *run.targets) if key)
+    connector = run.targets[0] if run.targets else run.source
+    if run.status == DONE:
+        return Line(run, url, "ok", "ok", _came_of(run, connector), path)
+    why = " ".join(str(one.text) for one in explain_run(run.code, run.params, connector)[:1])
+    if run.status == FAILED:
+        return Line(run, url, "bad", "bad", _("failed"), why)
+    return Line(run, url, "", "skip", _("led to nothing"), why)
+
+
+def _came_of(run: Latest, connector: str) -> str:
+    names: dict[str, list[str]] = {}
+    for record in run.records:
+        kind = connector_text(connector, f"objects.{record.get('object')}") or str(record.get("object") or "")
+        names.setdefault(str(record.get("did")), []).append(kind)
+    for did, text in (
+        ("created", _("made %(what)s")),
+        ("updated", _("changed %(what)s")),
+        ("found", _("found %(what)s")),
+    ):
+        if names.get(did):
+            return text % {"what": ", ".join(dict.fromkeys(name.lower() for name in names[did]))}
+    return _("is done")
+
+
+def _system(key: str) -> str:
+    return get_connector(key).manifest.name if key in connector_keys() else key

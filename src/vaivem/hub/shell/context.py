@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from vaivem.hub.shell.links import page
-from vaivem.hub.workspaces.models import Workspace
+from vaivem.hub.workspaces.models import Membership, Role, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "here": getattr(request, "place", ""),
     }
     if workspace is not None:
-        values["nav"] = SimpleLazyObject(lambda: places(workspace))
+        values["nav"] = SimpleLazyObject(lambda: places(workspace, values["membership"]))
     return values
 
 
-def places(workspace: Workspace) -> dict[str, list[Place]]:
+def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place]]:
     """Return the navigation: ``main``, ``foot`` (by the account), ``bar`` and ``more`` (phone)."""
     needs, reconnect = _waiting(workspace.id)
     slug = workspace.slug
@@ -67,8 +67,10 @@ def places(workspace: Workspace) -> dict[str, list[Place]]:
     tests = Place("test_accounts", "flask", _("Test accounts"), page("test_accounts", slug))
     settings_ = Place("settings", "gear", _("Settings"), page("settings", slug))
 
+    administers = membership.at_least(Role.ADMIN)
+
     def there(*wanted: Place) -> list[Place]:
-        return [place for place in wanted if place.url]
+        return [place for place in wanted if place.url and (administers or place.name != "settings")]
 
     return {
         "main": there(home, connections, recipes, rules, history),

@@ -148,3 +148,40 @@ def when(context: template.Context, moment: datetime | None) -> SafeString | str
 def clock_time(moment: datetime) -> str:
     """Write a moment's time of day."""
     return formats.date_format(timezone.localtime(moment), "H:i")
+
+
+@register.filter
+def pairs(values: dict[str, Any]) -> str:
+    """Write the values of an audit entry."""
+    return ", ".join(f"{name}: {'–' if value in (None, '') else value}" for name, value in values.items())
+
+
+@register.filter
+def audit_words(action: str) -> str:
+    """Say what was done."""
+    words = {
+        "owner.made": _("became the owner"),
+        "workspace.changed": _("changed the company"),
+        "public_address.changed": _("changed the public address"),
+        "member.added": _("added the member"),
+        "member.link_made": _("made a sign-in link for"),
+        "member.role_changed": _("changed the role of"),
+        "member.removed": _("removed the member"),
+        "api_token.made": _("made the API token"),
+        "api_token.revoked": _("revoked the API token"),
+        "oauth_app.made": _("set up the app for"),
+        "oauth_app.changed": _("changed the app for"),
+        "oauth_app.removed": _("forgot the app for"),
+        "connection.made": _("connected"),
+        "connection.reconnected": _("reconnected"),
+        "connection.renamed": _("renamed the connection to"),
+        "connection.changed": _("changed the settings of"),
+        "connection.removed": _("disconnected"),
+        "rule.made": _("made the rule"),
+        "rule.published": _("published the rule"),
+        "rule.paused": _("paused the rule"),
+        "rule.resumed": _("resumed the rule"),
+        "rule.restored": _("restored the rule"),
+        "rule.removed": _("removed the rule"),
+    }
+    return words.get(action, action)

@@ -90,7 +90,18 @@
     notice.append(words, acts);
     page.prepend(notice);
   }
-  document.addEventListener("htmx:afterSwap", (event) => one("[data-focus]", event.target)?.focus());
+  document.addEventListener("htmx:afterSettle", () => {
+    const el = one("[data-focus]");
+    if (!el) return;
+    el.removeAttribute("data-focus");
+    el.focus();
+  });
+
+  // Live parts rest while nobody looks, and while a menu in them is open.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const part = event.detail.elt;
+    if (part.matches("[data-poll]") && (document.hidden || one("details.menu[open], dialog[open]"))) event.preventDefault();
+  });
 
   // Keyboard. Single keys do nothing while typing, and a person can switch them off.
   let waiting = 0;

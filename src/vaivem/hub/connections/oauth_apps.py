@@ -1,0 +1,46 @@
+"""The OAuth apps that people sign in through: the workspace's own, else the operator's for everybody."""
+
+from __future__ import annotations
+
+from django.db.models import F
+
+from vaivem.engine.oauth import App
+from vaivem.hub.connections.lines import vault
+from vaivem.hub.connections.models import OAuthApp
+from vaivem.hub.workspaces import audit
+from vaivem.hub.workspaces.models import Member, Workspace
+
+
+def find_app(workspace: Workspace, connector: str) -> OAuthApp | None:
+    """Return the app that this workspace signs in through, if there is one."""
+    rows = OAuthApp.objects.filter(connector=connector, workspace__in=[workspace]) | OAuthApp.objects.filter(
+        connector=connector, workspace=None
+    )
+    return rows.order_by(F("workspace").asc(nulls_last=True)).first()
+
+
+def open_app(row: OAuthApp) -> App:
+    """Return the app with its secret."""
+    return App(row.client_id, str(vault().open(bytes(row.client_secret))["client_secret"]))
+
+
+def save_app(
+    workspace: Workspace | None,
+    connector: str,
+    client_id: str,
+    client_secret: str,
+    member: Member | None = None,
+) -> OAuthApp:
+    """Keep an app; without a workspace it is for everybody. The secret is never shown again."""
+    sealed = vault().seal({"client_secret": client_secret})
+    row, made = OAuthApp.objects.update_or_create(
+        workspace=workspace, connector=connector, defaults={"client_id": client_id, "client_secret": sealed}
+    )
+    audit.note(
+        workspace,
+        member,
+        "oauth_app.made" if made else "oauth_app.changed",
+        connector,
+        after={"client_id": client_id},
+    )
+    return row
