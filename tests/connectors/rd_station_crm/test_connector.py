@@ -21,7 +21,7 @@ from tests.connectors.rd_station_crm.recorded import (
 
 from vaivem.connectors.rd_station_crm.connector import bare_token
 from vaivem.connectors.sdk import Connection
-from vaivem.core.errors import ReconnectError, RuleError
+from vaivem.core.errors import ReconnectError, RecordError, RuleError
 from vaivem.core.fields import FieldType
 
 
@@ -127,6 +127,14 @@ async def test_lists(
 
 async def test_api_v1_has_no_list_of_segments() -> None:
     assert await connector.live_list(reader({}, token()), "segments") == []
+
+
+async def test_a_list_of_products_that_is_not_there_is_empty_and_no_other() -> None:
+    gone = answer(404, {"errors": {"error_type": "RESOURCE_NOT_FOUND", "error_message": "Not found."}})
+    routes: dict[str, Reply] = {"products.list": gone, "campaigns.list": gone}
+    assert await connector.live_list(reader(routes, token()), "products") == []
+    with pytest.raises(RecordError):
+        await connector.live_list(reader(routes, token()), "campaigns")
 
 
 async def test_lists_are_read_page_by_page_without_following_links() -> None:

@@ -375,6 +375,10 @@ async def test_api_v1_says_the_same_in_its_own_words() -> None:
             "contact_custom_fields": [{"custom_field_id": V1_KEYS["cpf"], "value": CPF}],
         }
     }
+    asked = [
+        dict(call.query).get("phone") for call in context.vendor.calls if call.name == "contacts.by_phone"
+    ]
+    assert asked == ["+5511912345678", "11912345678"]
     assert outcome.output["contact"]["birthday"] == "1988-04-12"
     assert all(call.base == "api_v1" for call in context.vendor.calls)
 

@@ -63,10 +63,9 @@ class ApiV1:
 
     def contacts_with_phone(self, *phones: str) -> list[Call]:
         """Contacts with a phone: a call for each of the two ways that records mostly have it."""
-        wanted = [phone for phone in phones if phone.startswith("+") or phone.isdigit()][:2]
-        return [
-            self._list("contacts.by_phone", "/contacts", ("phone", phone)) for phone in wanted or phones[:1]
-        ]
+        digits = sorted((phone for phone in phones if phone.isdigit()), key=len)
+        wanted = dict.fromkeys([phones[0], *digits[:1]])  # with the country, and without it
+        return [self._list("contacts.by_phone", "/contacts", ("phone", phone)) for phone in wanted]
 
     def contacts_named(self, name: str) -> Call:
         """Contacts whose name holds these words."""

@@ -28,7 +28,7 @@ from vaivem.connectors.sdk import (
     Writer,
     load_manifest,
 )
-from vaivem.core.errors import RuleError
+from vaivem.core.errors import RecordError, RuleError
 from vaivem.core.fields import Field, Option
 
 FIELD_LISTS = tuple(f"fields/{object_key}" for object_key in OBJECTS)
@@ -86,7 +86,12 @@ class RdStationCrmConnector(Connector):
             return []  # v1 has no list of them
         api = api_for(reader.connection)
         call = api.listing(source)
-        rows = await all_pages(reader, api, call, lambda answer: api.read_listing(source, answer))
+        try:
+            rows = await all_pages(reader, api, call, lambda answer: api.read_listing(source, answer))
+        except RecordError as error:
+            if source != "products" or error.code != "record_not_found":
+                raise
+            return []  # v1's list of products is not documented: without it their ids can still be given
         return [Option(row["id"], row["name"]) for row in rows]
 
     @override
