@@ -81,3 +81,8 @@ def _shown(trail: Mapping[str, Any], held: Sequence[Held], seconds: float) -> st
             )
     lines += [f"{one.object:<7}{one.id}  {one.name}" for one in held]
     return "\n".join([*lines, f"From the signature to the deal: {seconds:.1f} s"])
+
+
+def _place(url: str) -> str:
+    """Return an address without its query: names and numbers are in the JSON."""
+    return url.partition("?")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -12,20 +13,23 @@ from django.conf import settings
 from vaivem.connectors.sdk import Connection as SeenConnection
 from vaivem.connectors.sdk import Connector
 from vaivem.connectors.sdk.connector import Account
+from vaivem.connectors.sdk.recipes import Recipe, all_recipes
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.engine.catalogs import read_catalog
 from vaivem.engine.direct import DirectCaller
 from vaivem.hub.connections.lines import vault
 from vaivem.hub.connections.models import Connection, ConnectionState, OAuthApp
 from vaivem.hub.connections.saving import Access, save_new
-from vaivem.hub.recipes.applying import apply_with_defaults
-from vaivem.hub.recipes.registry import all_recipes
+from vaivem.hub.recipes.setting_up import ask, chosen_values, fitting, switch_on
+from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.models import Rule
+from vaivem.hub.shell import clock
 from vaivem.hub.workspaces.access import make_owner
 from vaivem.hub.workspaces.models import Member, Workspace
 
 OWNER = ("Júlia Prates", "julia@demo.example")
 WORKSPACE = "Raiar Solar"
+HISTORY = timedelta(days=30)
 
 
 def seed(served: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -41,12 +45,36 @@ def seed(served: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     connections = [row for line in served if (row := _connect(workspace, owner, line)) is not None]
     if not Rule.objects.filter(workspace=workspace).exists():
         for recipe in all_recipes():
-            apply_with_defaults(recipe, workspace, owner, connections)
+            _switch_on(recipe, workspace, owner)
     return {
         "workspace": workspace.slug,
         "connections": {row.connector: row.pk for row in connections},
         "fresh": fresh,
     }
+
+
+def _switch_on(recipe: Recipe, workspace: Workspace, owner: Member) -> None:
+    """Switch a recipe on whose accounts are all there, with what a person in a hurry would choose.
+
+    It counts from before the history that the demo makes for the days before its first start.
+    """
+    catalog = WorkspaceCatalog(workspace)
+    accounts = {key: rows[0] for key, rows in fitting(recipe, catalog).items() if rows}
+    if len(accounts) < len(recipe.accounts):
+        return
+    chosen: dict[str, str] = {}
+    for _ in recipe.choices:  # each round may open the next list: a stage needs its funnel
+        asked = ask(recipe, accounts, chosen, catalog)
+        chosen = chosen_values(asked)
+        open_ones = [one for one in asked if one.choice.type == "field" and one.options and not one.value]
+        if not open_ones:
+            break
+        first = open_ones[0]
+        depends = first.choice.key in {one.waits_for for one in ask(recipe, accounts, {}, catalog)}
+        chosen[first.choice.key] = str(first.options[0 if depends else -1].value)
+    given = {key: row.pk for key, row in accounts.items()}
+    rule = switch_on(recipe, workspace, given, chosen, owner)
+    Rule.objects.filter(pk=rule.pk).update(on_since=clock.now() - HISTORY)
 
 
 def _connect(workspace: Workspace, owner: Member, line: Mapping[str, Any]) -> Connection | None:

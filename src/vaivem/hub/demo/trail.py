@@ -48,13 +48,18 @@ def move_back(first_event: int, ago: timedelta) -> None:
 
     Ids are time-ordered, so moving them moves the rows to their place in the history.
     """
-    distance = int(ago.total_seconds() * 1000) << SHIFT
+    seconds = ago.total_seconds()
+    distance = int(seconds * 1000) << SHIFT
     with database.cursor() as cursor:
-        cursor.execute("select vv_make_partitions(vv_now() - %s - interval '8 days', vv_now())", [ago])
+        cursor.execute(
+            "select vv_make_partitions(vv_now() - make_interval(secs => %s) - interval '8 days', vv_now())",
+            [seconds],
+        )
         for table, column, key in TIMES:
             cursor.execute(
-                f"update {table} set {column} = {column} - %s where {key} >= %s",  # noqa: S608 - our own names
-                [ago, first_event],
+                f"update {table} set {column} = {column} - make_interval(secs => %s)"  # noqa: S608 - our own names
+                f" where {key} >= %s",
+                [seconds, first_event],
             )
         for table, column in TABLES:
             cursor.execute(

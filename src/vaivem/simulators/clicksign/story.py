@@ -11,7 +11,7 @@ from vaivem.simulators.clicksign.people import person
 from vaivem.simulators.clicksign.seed import vars_of
 from vaivem.simulators.stories import Act, Asker, Served
 
-SUBJECTS = ("Contrato", "Proposta aceita", "Aditivo", "Contrato anual", "Termo de adesão", "Renovação")
+SUBJECTS = ("Plano anual", "Proposta aceita", "Aditivo", "Instalação", "Adesão", "Renovação")
 COUPLES = 4  # every so many documents have a second signer
 PLAN_VALUES = (1290, 2480, 890, 12500, 4300, 640)
 
@@ -19,7 +19,7 @@ PLAN_VALUES = (1290, 2480, 890, 12500, 4300, 640)
 async def act(account: Served, number: int, asker: Asker, *, sign: bool = True) -> Act:
     """Send document `number` and have it signed by all its signers."""
     who = person(number)
-    filename = f"{SUBJECTS[number % len(SUBJECTS)]} {who.company}.pdf"
+    filename = f"{SUBJECTS[number % len(SUBJECTS)]} - {who.company}.pdf"
     signers = [vars_of(who)]
     if number % COUPLES == COUPLES - 1:
         signers.append(vars_of(person(number + 1000)))
@@ -45,11 +45,10 @@ async def _send(
 
     envelope = await post("", "envelopes", {"name": filename.removesuffix(".pdf")})
     content = base64.b64encode(make_pdf([filename, "", "Documento da conta de teste."])).decode()
-    company = filename.partition(" ")[2].removesuffix(".pdf")
     attributes = {
         "filename": filename,
         "content_base64": f"data:application/pdf;base64,{content}",
-        "metadata": {"empresa": company, "valor": PLAN_VALUES[number % len(PLAN_VALUES)]},
+        "metadata": {"empresa": person(number).company, "valor": PLAN_VALUES[number % len(PLAN_VALUES)]},
     }
     document = await post(f"/{envelope}/documents", "documents", attributes)
     for signer in signers:
