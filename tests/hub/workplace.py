@@ -53,10 +53,10 @@ DEFINITION = {
 def systems(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the registry find the systems of `tests/hub/systems`, and only for this test."""
     from vaivem import connectors
-    from vaivem.connectors.sdk import texts
+    from vaivem.connectors.sdk import recipes, texts
     from vaivem.connectors.sdk.registry import connector_keys, get_connector
 
-    caches = (connector_keys, get_connector, texts.load_texts)
+    caches = (connector_keys, get_connector, texts.load_texts, recipes.all_recipes)
     monkeypatch.setattr(connectors, "__path__", [*connectors.__path__, str(SYSTEMS)])
     for cache in caches:
         cache.cache_clear()

@@ -58,6 +58,9 @@ SENTENCES: Mapping[str, Entry] = {
     "rule_state_wrong": Entry(_("The rule's present state does not allow this.")),
     "rule_is_removed": Entry(_("The rule was removed.")),
     "rule_was_removed": Entry(_("The rule was removed before this run's turn came.")),
+    # Recipes
+    "recipe_incomplete": Entry(_("The recipe is not complete yet.")),
+    "choice_missing": Entry(_("“{choice}” is not chosen yet."), _("Choose one.")),
     # Rules from files
     "file_unreadable": Entry(
         _("The file is not readable YAML."), "",
