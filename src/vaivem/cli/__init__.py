@@ -17,7 +17,7 @@ MODULES = {
     "api-token": "vaivem.cli.access",
     "backup": "vaivem.cli.database",
     "demo": "vaivem.cli.demo",
-    "demo-mark": "vaivem.cli.demo",
+    "demo-history": "vaivem.cli.demo",
     "demo-seed": "vaivem.cli.demo",
     "demo-trail": "vaivem.cli.demo",
     "doctor": "vaivem.cli.doctor",

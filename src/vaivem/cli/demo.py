@@ -8,9 +8,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,11 @@ from vaivem.cli.run import Steps, with_port
 from vaivem.config import Config
 from vaivem.postgres.server import free_port
 from vaivem.processes.occupancy import check_port, sole_user
-from vaivem.processes.parts import PartError, Step
+from vaivem.processes.parts import Step
 from vaivem.processes.supervisor import Startable, Supervisor
-from vaivem.simulators.stories import Asker, Served, stories
+from vaivem.simulators.stories import Served, stories
 
 PORTS_FILE = "demo-ports.json"
-HISTORY_DAYS = (3, 2, 1)
-ACTS_A_DAY = 7
-QUIET_SECONDS = 60.0
 TEST_LIMITS = "60000/60"
 TEST_RETRIES = "1,2,5,15,60"
 
@@ -125,7 +121,7 @@ class DemoInstallation:
         if self._seeded.get("fresh"):
             say("  Making a few days of history: documents are signed in the test account, deals appear")
             begun = time.monotonic()
-            await make_history(self.config, self.served())
+            await parts.call(self.config, "demo-history", *(json.dumps(line) for line in self._lines()))
             Steps().ready("history", time.monotonic() - begun)
         link = (await parts.call(self.config, "login-link"))["url"]
         say("")
@@ -158,44 +154,6 @@ def _free(wanted: int | None) -> int:
     return free_port("127.0.0.1")
 
 
-async def make_history(config: Config, served: Sequence[Served]) -> None:
-    """Let documents be signed on each of the last days, and wait until all of it has arrived."""
-    number = 0
-    async with Asker() as asker:
-        for days in HISTORY_DAYS:
-            ago = timedelta(days=days, hours=2)
-            marker = (await parts.call(config, "demo-mark"))["event"]
-            await _set_clocks(asker, served, datetime.now(UTC) - ago)
-            for _ in range(ACTS_A_DAY):
-                for account in served:
-                    story = stories("act").get(account.name)
-                    if story is not None:
-                        await story.act(account, number, asker)
-                number += 1
-            await _until_quiet(config)
-            await parts.call(
-                config, "demo-mark", "--move", str(marker), "--seconds", str(ago.total_seconds())
-            )
-        await _set_clocks(asker, served, None)
-
-
-async def _set_clocks(asker: Asker, served: Sequence[Served], moment: datetime | None) -> None:
-    for account in served:
-        body = {"real": True} if moment is None else {"at": moment.isoformat()}
-        await asker.call("POST", f"{account.control_url}/clock", body)
-
-
-async def _until_quiet(config: Config) -> None:
-    limit = time.monotonic() + QUIET_SECONDS
-    quiet = 0
-    while quiet < 2:
-        report = await parts.call(config, "demo-mark")
-        quiet = quiet + 1 if not report["waiting"] else 0
-        if time.monotonic() > limit:
-            raise PartError("The history did not become complete; the logs in the data folder say why.")
-        await asyncio.sleep(0.3)
-
-
 @click.command("demo-seed", cls=Command, hidden=True)
 @click.argument("lines", nargs=-1)
 def demo_seed(lines: tuple[str, ...]) -> Outcome:
@@ -206,18 +164,15 @@ def demo_seed(lines: tuple[str, ...]) -> Outcome:
     return Outcome("", seed([json.loads(line) for line in lines]))
 
 
-@click.command("demo-mark", cls=Command, hidden=True)
-@click.option("--move", type=int, help="Make what came from this event on older.")
-@click.option("--seconds", type=float, default=0.0)
-def demo_mark(move: int | None, seconds: float) -> Outcome:
-    """Tell the next event's lowest id and how much work waits; or move history into the past."""
+@click.command("demo-history", cls=Command, hidden=True)
+@click.argument("lines", nargs=-1)
+def demo_history(lines: tuple[str, ...]) -> Outcome:
+    """Let a few days of history happen at the test accounts. LINES are what they print."""
     on_tables(Config.from_environment())
-    from vaivem.engine.ids import id_at
-    from vaivem.hub.demo.trail import move_back, waiting_work
+    from vaivem.cli.demo_history import make_history
 
-    if move is not None:
-        move_back(move, timedelta(seconds=seconds))
-    return Outcome("", {"event": id_at(datetime.now(UTC)), "waiting": waiting_work()})
+    asyncio.run(make_history([Served.from_line(json.loads(line)) for line in lines]))
+    return Outcome("")
 
 
 @click.command("demo-trail", cls=Command, hidden=True)

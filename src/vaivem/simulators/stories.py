@@ -18,6 +18,7 @@ import orjson
 from pyreqwest.client import Client, ClientBuilder
 
 CALL_SECONDS = 15.0
+KNOWN_PHONE = "11987654321"  # the test accounts already know somebody by it
 _FOLDER = Path(__file__).parent
 
 

@@ -16,16 +16,15 @@ COUPLES = 4  # every so many documents have a second signer
 PLAN_VALUES = (1290, 2480, 890, 12500, 4300, 640)
 
 
-async def act(account: Served, number: int, asker: Asker, *, sign: bool = True) -> Act:
-    """Send document `number` and have it signed by all its signers."""
+async def act(account: Served, number: int, asker: Asker, *, phone: str | None = None) -> Act:
+    """Send document `number` and have it signed by all its signers; `phone` is the first one's, if given."""
     who = person(number)
     filename = f"{SUBJECTS[number % len(SUBJECTS)]} - {who.company}.pdf"
-    signers = [vars_of(who)]
+    signers = [vars_of(who) | ({"phone_number": phone} if phone else {})]
     if number % COUPLES == COUPLES - 1:
         signers.append(vars_of(person(number + 1000)))
     document = await _send(account, asker, filename, signers, number)
-    if sign:
-        await asker.call("POST", f"{account.control_url}/sign", {"document": document, "all": True})
+    await asker.call("POST", f"{account.control_url}/sign", {"document": document, "all": True})
     people = tuple({"name": str(s["name"]), "email": str(s.get("email") or "")} for s in signers)
     return Act(document, filename, people)
 
