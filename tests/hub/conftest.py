@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
+from django.test.utils import setup_test_environment
 from psycopg.conninfo import conninfo_to_dict
 
-from vaivem.config import Config
+from vaivem.config import Config, PrivateHost
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -28,6 +29,7 @@ def _setup_django() -> None:
     os.environ.update(DJANGO_SETTINGS_MODULE="vaivem.hub.settings", VAIVEM_DATA_DIR="/nonexistent/vaivem")
     try:
         django.setup()
+        setup_test_environment()  # keeps each page's context for the tests
     finally:
         for name, value in before.items():
             if value is None:
@@ -53,7 +55,9 @@ def hub(database: str, tmp_path: Path) -> Iterator[Config]:
     connections["default"].close()
     for ours, theirs in names.items():
         entry[ours] = connections["default"].settings_dict[ours] = str(parts.get(theirs) or "")
-    config = Config(data_dir=tmp_path, database_url=database)
+    config = Config(
+        data_dir=tmp_path, database_url=database, allowed_private_hosts=(PrivateHost(host="127.0.0.1"),)
+    )
     cache.clear()
     with override_settings(
         VAIVEM=config,
@@ -103,7 +107,7 @@ def site(hub: Config) -> Site:
     Membership.objects.create(member=stranger, workspace=other, role=Role.OWNER)
 
     def browser(member: Member | None = None, *, csrf: bool = False) -> Client:
-        client = Client(enforce_csrf_checks=csrf, raise_request_exception=True)
+        client = Client(enforce_csrf_checks=csrf, SERVER_NAME="127.0.0.1")
         if member is not None:
             client.force_login(member, "allauth.account.auth_backends.AuthenticationBackend")
         return client
