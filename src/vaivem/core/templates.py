@@ -151,6 +151,8 @@ def _joined(parts: tuple[Part, ...], scope: Scope) -> str | None:
                 return None
             texts.append(value)
     result = "".join(texts)
+    if "\r" in result:  # Liquid writes every kind of line end as \n
+        result = result.replace("\r\n", "\n").replace("\r", "\n")
     return result if len(result) <= MAX_SIMPLE_CHARACTERS else None
 
 
