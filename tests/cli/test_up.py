@@ -86,7 +86,7 @@ def said(data_dir: Path) -> str:
     return (data_dir / "up.log").read_text()
 
 
-def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 45.0) -> None:
     """Return when `true()`; fail the test if it stays false."""
     end = time.monotonic() + seconds
     while not true():
