@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "vaivem.hub.connections",
     "vaivem.hub.rules",
     "vaivem.hub.home",
+    "vaivem.hub.api",
     "allauth",
     "allauth.account",
     "allauth.mfa",

@@ -7,6 +7,7 @@ urlpatterns = [
     path("w/<slug:slug>/", include("vaivem.hub.home.urls")),
     path("w/<slug:slug>/settings/", include("vaivem.hub.workspaces.settings_urls")),
     path("", include("vaivem.hub.connections.urls")),
+    path("api/v1/", include("vaivem.hub.api.urls")),
     path("account/", include("vaivem.hub.workspaces.account_urls")),
 ]
 

@@ -61,7 +61,7 @@ class Connector:
         """Return an action; raises KeyError."""
         return next_by_key(self.actions, key)
 
-    def text(self, language: str, key: str, **params: Any) -> str | None:
+    def text(self, language: str, key: str, /, **params: Any) -> str | None:
         """Return one of the connector's own texts, or None."""
         return texts.text(type(self).__module__.rsplit(".", 1)[0], language, key, **params)
 

@@ -32,7 +32,7 @@ def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def text(package: str, language: str, key: str, **params: Any) -> str | None:
+def text(package: str, language: str, key: str, /, **params: Any) -> str | None:
     """Return a text with its placeholders filled, or None when the connector has no such text."""
     language = language.replace("-", "_")
     known = load_texts(package, language if language in LANGUAGES else "en")

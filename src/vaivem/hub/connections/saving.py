@@ -113,7 +113,7 @@ def change_settings(row: Connection, member: Member, settings: Mapping[str, Any]
 
 
 @transaction.atomic
-def forget(row: Connection, member: Member) -> None:
+def forget(row: Connection, member: Member | None) -> None:
     """Take a connection away for good: its secrets are wiped, its address answers 410 from now on."""
     before = shown(row)
     row.state, row.removed = ConnectionState.REMOVED, clock.now()

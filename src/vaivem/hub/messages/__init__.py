@@ -16,10 +16,15 @@ from typing_extensions import override
 
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.core.errors import Problem, VaivemError
-from vaivem.hub.messages import definitions, running, values
+from vaivem.hub.messages import definitions, requests, running, values
 from vaivem.hub.messages.table import Entry
 
-SENTENCES: Mapping[str, Entry] = {**running.SENTENCES, **values.SENTENCES, **definitions.SENTENCES}
+SENTENCES: Mapping[str, Entry] = {
+    **running.SENTENCES,
+    **values.SENTENCES,
+    **definitions.SENTENCES,
+    **requests.SENTENCES,
+}
 MAX_PARAM = 300
 
 
@@ -52,9 +57,9 @@ def explain(code: str, params: Mapping[str, Any] | None = None, connector: str =
     if entry is None:
         said = str(given.get("message") or "")
         text = _("{The} said: {message}") if said else _("A problem that has no text yet: {code}")
-        return Explained(text.format_map(_Params(filled, code=code)), "", code)
+        return Explained(ended(text.format_map(_Params(filled, code=code))), "", code)
     text = str(entry.with_message if entry.with_message and given.get("message") else entry.text)
-    return Explained(text.format_map(filled), str(entry.next or "").format_map(filled), code)
+    return Explained(ended(text.format_map(filled)), str(entry.next or "").format_map(filled), code)
 
 
 def explain_problem(problem: Problem, connector: str = "") -> Explained:
@@ -80,6 +85,11 @@ def explain_error(error: VaivemError, connector: str = "") -> Explained:
     return explain_problem(error.problem, connector)
 
 
+def ended(text: str) -> str:
+    """Return a sentence with its full stop: what a vendor says often has none."""
+    return text if not text or text[-1] in ".!?…:”»" else f"{text}."
+
+
 def language() -> str:
     """Return the current language as the connectors' locale files name it."""
     return {"pt-br": "pt_BR"}.get(
@@ -87,7 +97,7 @@ def language() -> str:
     )
 
 
-def connector_text(connector: str, key: str, **params: Any) -> str:
+def connector_text(connector: str, key: str, /, **params: Any) -> str:
     """Return one of a connector's own texts in the current language, or ""."""
     if connector not in connector_keys():
         return ""

@@ -27,7 +27,7 @@ class RecipeError(RuleError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A choice as it is asked now. `options` are empty for texts and while a list waits for another choice."""
+    """A choice as it is asked now. `options` are empty for texts, and while a list waits for another."""
 
     choice: RecipeChoice
     label: str

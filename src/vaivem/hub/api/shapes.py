@@ -1,0 +1,324 @@
+"""The JSON that the REST API takes and gives. Ids of events, runs, decisions are texts: they exceed 2^53."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+T = TypeVar("T")
+
+
+class Given(Schema):
+    """What a request brings: unknown names are refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProblemOut(Schema):
+    """One thing that is wrong."""
+
+    code: str
+    message: str
+    params: dict[str, Any]
+    path: str
+
+
+class ErrorBody(ProblemOut):
+    """The first problem, and all of them when there are several."""
+
+    problems: list[ProblemOut] | None = None
+
+
+class ErrorOut(Schema):
+    """Every refusal."""
+
+    error: ErrorBody
+
+
+class PageOut(Schema, Generic[T]):
+    """One page, newest first; `next` is the value of `before` for the page after it, null on the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class AccountOut(Schema):
+    """The account at the vendor."""
+
+    id: str = ""
+    name: str = ""
+
+
+class ConnectionOut(Schema):
+    """A connection, without its secrets."""
+
+    id: int
+    connector: str
+    name: str
+    slug: str
+    method: str
+    state: str
+    account: AccountOut
+    settings: dict[str, Any]
+    test_account: bool
+    hook: str = Field(description="Where its events arrive; empty when Vaivém has no public address.")
+    created: datetime
+    expires: datetime | None = None
+
+
+class ConnectionIn(Given):
+    """A connection to make by pasted credentials."""
+
+    connector: str
+    method: str = Field("", description="The connector's first way by pasted credentials when left out.")
+    name: str = Field("", max_length=80, description="Proposed from the account when left out.")
+    credentials: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class FindingOut(Schema):
+    """One line of a connection's checks; `state` is ok, warn or bad."""
+
+    state: str
+    text: str
+    note: str
+
+
+class TestedOut(Schema):
+    """What testing a connection found."""
+
+    ok: bool
+    checks: list[FindingOut]
+
+
+class ConnectorOut(Schema):
+    """A system that can be connected."""
+
+    key: str
+    name: str
+    methods: list[str]
+    triggers: list[str]
+    actions: list[str]
+
+
+class RuleOut(Schema):
+    """A rule. `draft` is what publishing would make the next version."""
+
+    id: int
+    title: str
+    state: str
+    version: int | None
+    on_since: datetime | None
+    recipe: str
+    draft: dict[str, Any]
+    updated: datetime
+
+
+class RuleIn(Given):
+    """A rule's definition; `publish` switches it on at once."""
+
+    definition: dict[str, Any]
+    publish: bool = False
+
+
+class DraftIn(Given):
+    """A rule's definition."""
+
+    definition: dict[str, Any]
+
+
+class CheckedOut(Schema):
+    """What keeps a definition from being published."""
+
+    ok: bool
+    problems: list[ProblemOut]
+
+
+class VersionOut(Schema):
+    """A published version."""
+
+    number: int
+    created: datetime
+    author: str
+    current: bool
+    definition: dict[str, Any]
+
+
+class OptionOut(Schema):
+    """One of the things to choose from."""
+
+    value: str
+    label: str
+
+
+class ChoiceOut(Schema):
+    """A recipe's choice under the accounts and choices given so far."""
+
+    key: str
+    type: str
+    label: str
+    help: str
+    required: bool
+    asked: bool
+    value: str
+    options: list[OptionOut]
+    waits_for: str
+
+
+class RecipeAccountOut(Schema):
+    """An account that a recipe needs, and the connections that fit."""
+
+    key: str
+    connector: str
+    connections: list[int]
+
+
+class RecipeOut(Schema):
+    """A ready-made rule."""
+
+    key: str
+    name: str
+    help: str
+    minutes: int
+    accounts: list[RecipeAccountOut]
+    choices: list[ChoiceOut]
+
+
+class RecipeIn(Given):
+    """Accounts by key (a connection's id or short name) and choices by key."""
+
+    accounts: dict[str, int | str]
+    choices: dict[str, str] = Field(default_factory=dict)
+    title: str = Field("", max_length=120)
+
+
+class EventOut(Schema):
+    """An event as it is listed."""
+
+    id: str
+    connection: int
+    kind: str
+    object: str
+    record: str
+    title: str
+    at: datetime
+    occurred: datetime | None
+    bulk: bool
+
+
+class RunOut(Schema):
+    """A run. `status`: done, waiting, needs_you, failed, nothing, stopped; `state`: how it waits."""
+
+    id: str
+    event: EventOut
+    rule: int
+    version: int
+    status: str
+    state: str
+    code: str
+    message: str
+    params: dict[str, Any]
+    records: list[dict[str, Any]]
+    calls: int
+    tries: int
+    at: datetime
+    finished: datetime | None
+    since: datetime | None
+    due: datetime | None
+    ahead: int
+
+
+class CallOut(Schema):
+    """One exchange with a vendor. Bodies are text; what proves who we are was never kept."""
+
+    n: int
+    attempt: int
+    step: str
+    name: str
+    connection: int
+    write: bool
+    done: bool
+    method: str
+    url: str
+    status: int
+    request: str | None
+    response: str | None
+    code: str
+    milliseconds: int
+    at: datetime
+
+
+class DecisionOut(Schema):
+    """What waits for a person. `kind` is doubt (was this write done?) or choice (which of these records?)."""
+
+    id: str
+    run: str
+    rule: int
+    connection: int
+    kind: str
+    question: dict[str, Any]
+    choices: list[str]
+    asked: datetime
+    answer: dict[str, Any] | None
+    answered: datetime | None
+
+
+class RunDetailOut(RunOut):
+    """A run with all that is kept of it."""
+
+    steps: list[CallOut]
+    decisions: list[DecisionOut]
+    behind: int
+
+
+class EventDetailOut(EventOut):
+    """An event as it came, with its runs."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: str
+    runs: list[str]
+
+
+class AnswerIn(Given):
+    """An answer: `choice` is one of the decision's choices; `record` an id at the vendor."""
+
+    choice: str
+    record: str = Field("", max_length=200)
+    remember: bool = False
+
+
+class RejectedOut(Schema):
+    """A delivery that could not be taken."""
+
+    id: str
+    connection: int
+    at: datetime
+    code: str
+    message: str
+    status: int
+    method: str
+    headers: dict[str, str]
+    body: str
+
+
+class DoneOut(Schema):
+    """It was done."""
+
+    ok: bool = True
+
+
+class HealthOut(Schema):
+    """How the workspace is doing."""
+
+    version: str
+    time: datetime
+    workers: int
+    waiting: int
+    decisions: int
+    connections: dict[str, int] = Field(description="How many connections are in which state.")

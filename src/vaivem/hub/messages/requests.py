@@ -1,0 +1,39 @@
+"""Sentences about what people and programs ask for: filters, answers, the REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_lazy as _
+
+from vaivem.hub.messages.table import Entry
+
+SENTENCES: Mapping[str, Entry] = {
+    "filter_wrong": Entry(_("The filter “{path}” cannot be read.")),
+    # Runs, decisions, deliveries
+    "run_not_waiting": Entry(
+        _("The run neither waits nor has failed, or it is being worked at this very moment."),
+        _("Look at it again in a moment."),
+    ),
+    "decision_settled": Entry(_("This was decided already.")),
+    "answer_wrong": Entry(_("The answer does not fit: “{path}” must be one of {choices}.")),
+    "rejected_settled": Entry(_("This delivery does not wait any more.")),
+    # The REST API
+    "token_missing": Entry(
+        _("There is no valid API token."),
+        _("Send one as “Authorization: Bearer …”; `vaivem api-token create` makes one."),
+    ),
+    "scope_missing": Entry(_("The token may not do this; it needs the scope “{scope}”.")),
+    "not_found": Entry(_("There is nothing at this address.")),
+    "request_invalid": Entry(
+        _("The request is not right at {path}."), "", _("The request is not right at {path}: {message}")
+    ),
+    "method_unknown": Entry(_("{system} cannot be connected that way; possible are: {choices}.")),
+    "connector_unknown": Entry(_("There is no connector “{connector}”.")),
+    "connect_in_browser": Entry(
+        _("This way of connecting needs a person who signs in {in_the}."), _("Do it on the Connections page.")
+    ),
+    "key_used_differently": Entry(
+        _("This Idempotency-Key was used for another request."), _("Send a new key with a new request.")
+    ),
+}
