@@ -103,7 +103,7 @@ async def test_several_matches_wait_and_the_choice_is_used(house: House) -> None
     house.rule("post_found")
     house.worker()
     await house.deliver(delivery="d1", name="twin")
-    await house.until(lambda: house.rows("select 1 from decision where kind = 'choice'"))
+    await house.until(lambda: house.rows("select 1 from pending where state = 'decision'"))
     assert house.value("select count(*) from claim") == 0
     answer(house, {"choice": "record", "record": "2", "remember": True})
     await house.until(lambda: house.runs())

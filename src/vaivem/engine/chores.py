@@ -78,6 +78,7 @@ class Chores:
             ("keep_webhooks_round", EVERY_MINUTE, self._subscriptions.keep_all),
             ("keep_tokens_round", EVERY_MINUTE, self._keep_tokens),
             ("alive_round", EVERY_MINUTE, self._catching_up.note_alive),
+            ("answered_round", EVERY_MINUTE, self._wake_answered),
             ("catalogs_round", EVERY_HOUR, self._refresh_catalogs),
             ("retention_round", EVERY_NIGHT, self._retention.run),
         )
@@ -110,6 +111,9 @@ class Chores:
             await work()
         except VaivemError as error:
             log.warning("Chore %s: %s", name, error)
+
+    async def _wake_answered(self) -> None:
+        await self._desk.pool.execute(statement("chores", "wake_answered"))
 
     async def _keep_tokens(self) -> None:
         rows = await self._desk.pool.fetch(statement("topology", "expiring"), REFRESH_AHEAD_SECONDS)

@@ -56,3 +56,9 @@ delete from pgqueuer_log where created < now() - interval '3 days';
 -- name: prune_links
 -- Links of connections that are gone for long.
 delete from link where conn in (select id from connection where removed < vv_now() - interval '30 days');
+
+-- name: wake_answered
+-- Runs whose question was answered in the very moment in which they parked.
+update lane l set due = vv_now() from pending p
+where p.state = 'decision' and l.ws = p.ws and l.key = p.lane and l.state = 1 and l.due > vv_now()
+  and not exists (select 1 from decision d where d.ws = p.ws and d.run_id = p.run_id and d.answer is null);

@@ -49,5 +49,11 @@ select event_id from d;
 insert into rejected (ws, id, conn, code, params, status, method, path, query, headers, body)
 values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11);
 
+-- name: reject_once
+-- As `reject`, unless the connection has a row with this code since $12: a flood makes one row, not a table full.
+insert into rejected (ws, id, conn, code, params, status, method, path, query, headers, body)
+select $1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11
+where not exists (select 1 from rejected where ws = $1 and id >= $12 and conn = $3 and code = $4);
+
 -- name: hook_state
 select id, removed is not null as removed from connection where hook = $1;

@@ -116,7 +116,11 @@ p as (
     worked = pending.worked + excluded.worked,
     since = case when pending.state = excluded.state then pending.since else excluded.since end),
 lk as materialized (
-  select l.ws, l.key, t.due from t join lane l on l.ws = t.ws and l.key = t.lane and l.owner = $1
+  -- A question may have been answered before its run has parked: then it does not wait.
+  select l.ws, l.key, case when t.state = 'decision' and not exists (
+           select 1 from decision d where d.ws = t.ws and d.run_id = t.run_id and d.answer is null)
+         then (select vv_now()) else t.due end as due
+  from t join lane l on l.ws = t.ws and l.key = t.lane and l.owner = $1
   order by l.ws, l.key for update of l),
 lu as (
   update lane l set state = 1, owner = null, recover = true, due = lk.due from lk where l.ws = lk.ws and l.key = lk.key)
