@@ -89,7 +89,7 @@ def test_the_vendors_words_are_used_where_there_are_any() -> None:
         unknown = explain("something_new", {"message": "no such thing"}, "clicksign")
         silent = explain("something_new")
     assert bare.text == "Clicksign refused the record."
-    assert said.text == "Clicksign refused the record: name is too long"
+    assert said.text == "Clicksign refused the record: name is too long."
     assert "no such thing" in unknown.text
     assert "something_new" in silent.text
 

@@ -43,7 +43,7 @@ def connections(request: MemberRequest) -> HttpResponse:
     now = clock.now()
     listed = all_health(request.workspace.pk, now)
     ending = sorted(
-        (one for one in listed if one.valid_until is not None and one.valid_until - now < NEAR),
+        (one for one in listed if not one.broken and one.valid_until and one.valid_until - now < NEAR),
         key=lambda one: one.valid_until or now,
     )
     values = {

@@ -17,6 +17,7 @@ from vaivem.hub.messages import explain, explain_run
 from vaivem.hub.shell.links import page
 
 DECISIONS_SHOWN = 3
+FAILURES_SHOWN = 8
 DAY = timedelta(days=1)
 
 
@@ -91,7 +92,7 @@ def _decisions(workspace_id: int, slug: str) -> list[Need]:
     more = (rows[0][5] if rows else 0) - len(found)
     if more > 0:
         text = ngettext("%(number)s more decision waits", "%(number)s more decisions wait", more)
-        url = page("decisions", slug) or page("history", slug, query="status=decision")
+        url = page("decisions", slug) or page("history", slug, query="status=needs_you")
         found.append(Need("", text % {"number": more}, "", url, _("See all")))
     return found
 
@@ -128,8 +129,8 @@ def _failures(workspace_id: int, slug: str, now: datetime) -> list[Need]:
         "   order by s.n desc, s.try desc limit 1) last on true"
         " left join connection c on c.id = coalesce(last.conn, e.conn)"
         " where r.ws = %s and r.id >= %s and r.status = 2 group by r.rule, rule.title, r.code"
-        " order by max(r.id) desc limit 5",
-        [workspace_id, id_at(now - DAY)],
+        " order by max(r.id) desc limit %s",
+        [workspace_id, id_at(now - DAY), FAILURES_SHOWN],
     )
     found = []
     for rule, title, code, number, params, run, connector in rows:
@@ -152,7 +153,7 @@ def _rejected(workspace_id: int, slug: str) -> list[Need]:
         "select c.connector, c.name, count(*), (array_agg(x.code order by x.id desc))[1],"
         " (array_agg(x.params::text order by x.id desc))[1]"
         " from rejected x join connection c on c.id = x.conn where x.ws = %s and x.state = 0"
-        " group by c.connector, c.name order by 3 desc limit 3",
+        " group by c.id order by 3 desc",
         [workspace_id],
     )
     url = page("rejected", slug) or page("history", slug)

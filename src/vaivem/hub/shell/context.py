@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from vaivem.hub.shell.counts import waiting_for_people
 from vaivem.hub.shell.links import page
 from vaivem.hub.workspaces.models import Membership, Role, Workspace
 
@@ -57,7 +57,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place]]:
     """Return the navigation: ``main``, ``foot`` (by the account), ``bar`` and ``more`` (phone)."""
-    needs, reconnect = _waiting(workspace.id)
+    waiting = waiting_for_people(workspace.pk)
+    needs, reconnect = _needs(waiting.needs), _reconnect(waiting.reconnect)
     slug = workspace.slug
     home = Place("home", "home", _("Home"), page("home", slug), "i", needs)
     connections = Place("connections", "plug", _("Connections"), page("connections", slug), "c", reconnect)
@@ -80,18 +81,10 @@ def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place
     }
 
 
-def _waiting(workspace_id: int) -> tuple[Count | None, Count | None]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select (select count(*) from decision where ws = %(ws)s and answer is null),"
-            " (select count(*) from connection where workspace_id = %(ws)s and state = 'reconnect')",
-            {"ws": workspace_id},
-        )
-        decisions, broken = cursor.fetchone()
-    needs = decisions + broken
-    return (
-        Count(needs, "warn", ngettext("item needs you", "items need you", needs)) if needs else None,
-        Count(broken, "bad", ngettext("connection to reconnect", "connections to reconnect", broken))
-        if broken
-        else None,
-    )
+def _needs(number: int) -> Count | None:
+    return Count(number, "warn", ngettext("item needs you", "items need you", number)) if number else None
+
+
+def _reconnect(number: int) -> Count | None:
+    label = ngettext("connection to reconnect", "connections to reconnect", number)
+    return Count(number, "bad", label) if number else None

@@ -90,6 +90,11 @@ class Member(AbstractBaseUser):
         return self.name or self.email
 
     @property
+    def first_word(self) -> str:
+        """Return the name that a greeting uses."""
+        return (self.name.split() or [self.email])[0]
+
+    @property
     def initials(self) -> str:
         """Return one or two letters for the round mark."""
         words = self.name.split() or [self.email]

@@ -1,0 +1,43 @@
+"""How much waits for people: one count, so that the navigation and Home agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection
+
+from vaivem.engine.ids import id_at
+from vaivem.hub.shell import clock
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`needs` is everything on Home's list; `reconnect` the connections among it."""
+
+    needs: int
+    reconnect: int
+
+
+def waiting_for_people(workspace_id: int) -> Waiting:
+    """Count decisions, connections to reconnect or without events, failures by rule and cause, rejected."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select
+              (select count(*) from decision where ws = %(ws)s and answer is null),
+              (select count(*) from connection where workspace_id = %(ws)s and state = 'reconnect'),
+              (select count(*) from connection where workspace_id = %(ws)s
+                 and state not in ('reconnect', 'removed') and wants_hook and subscription->'problem'->>'code' is not null),
+              (select count(*) from (
+                 select from run where ws = %(ws)s and id >= %(day)s and status = 2 group by rule, code) f),
+              (select count(*) from (
+                 select from rejected x join connection c on c.id = x.conn
+                 where x.ws = %(ws)s and x.state = 0 group by x.conn) r)
+            """,
+            {"ws": workspace_id, "day": id_at(clock.now() - DAY)},
+        )
+        decisions, broken, silent, failures, rejected = cursor.fetchone()
+    return Waiting(decisions + broken + silent + failures + rejected, broken)
