@@ -1,7 +1,8 @@
 """One call budget per connection over all workers: a token bucket in the database for each of its limits.
 
-A bucket lets `rate × window + cap` through in a window; with a cap of 5 % of the limit and the rate lowered
-by it, no window ever holds more than the limit. Live events may use it up; bulk keeps off a quarter of it.
+A bucket lets `rate × window + cap` through in a window; with a small cap and the rate lowered by it (and by
+the moment for which calls are taken ahead), no window ever holds more than the limit. Live events may use it
+up; bulk keeps off a part of it, so that whoever is live always comes first.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from math import floor
 
 import asyncpg
 
@@ -19,27 +21,53 @@ from vaivem.engine.statements import statement
 
 CAP_SHARE = 0.05
 BULK_RESERVE = 0.25
-SLICE_SECONDS = 0.1
+LONGEST_SLICE_SECONDS = 0.1
+SLICE_OF_WINDOW = 0.01
 LONGEST_WAIT_SECONDS = 20.0
+PARKED_SECONDS = 5.0  # after a long wait in place: the run comes back then
+BELIEVE_PAUSE_SECONDS = 0.1
 
 
-def bucket_shape(limit: Limit) -> tuple[float, float]:
-    """Return (tokens a second, cap) that keep every rolling window of `limit` within it."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a limit is kept: tokens a second, the most that may lie ready, and calls taken ahead.
+
+    `ahead` calls are taken at once and used within `ahead_seconds`, or given up. 1 means none ahead.
+    """
+
+    rate: float
+    cap: float
+    ahead: int
+    ahead_seconds: float
+
+
+def bucket_shape(limit: Limit) -> Shape:
+    """Return what keeps every rolling window of `limit` within it."""
     allowed = limit.calls * limit.share
-    cap = max(1.0, allowed * CAP_SHARE)
-    return max((allowed - cap) / limit.seconds, 1e-6), cap
+    cap = max(1.0 + BULK_RESERVE, allowed * CAP_SHARE)  # over one call, so that bulk has a reserve to leave
+    rate = max((allowed - cap) / limit.seconds, 1e-6)
+    seconds = min(LONGEST_SLICE_SECONDS, limit.seconds * SLICE_OF_WINDOW)
+    ahead = floor(min(rate * seconds, cap / 2))
+    if ahead < 2:
+        return Shape(rate, cap, 1, 0.0)
+    return Shape((allowed - cap) / (limit.seconds + seconds), cap, ahead, seconds)
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Who waits in this process for one bucket, live or bulk: one asks the database, the others stand by."""
+
+    slice: int = 0  # calls taken ahead
+    taken_at: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """What this process holds of one bucket: tokens taken ahead, for a moment only."""
-
     name: str
-    rate: float
-    cap: float
-    slice: float = 0.0
-    taken_at: float = 0.0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    shape: Shape
+    live: _Queue = field(default_factory=_Queue)
+    bulk: _Queue = field(default_factory=_Queue)
 
 
 class Budgets:
@@ -54,7 +82,8 @@ class Budgets:
     async def take(self, connector: Connector, connection: Connection, cost: int, *, bulk: bool) -> None:
         """Wait for room in every limit of the connection.
 
-        Raises RetryError (a limit, with the seconds to wait) when that would take long.
+        Raises RetryError (a limit, with the seconds to wait) when that would take long. A call that costs
+        more than a bucket holds waits for a full one and leaves it in debt.
         """
         limits = connector.manifest.limit(connection.settings)
         if not limits:
@@ -72,51 +101,65 @@ class Budgets:
             return known[1]
         buckets = []
         for limit in limits:
-            rate, cap = bucket_shape(limit)
-            bucket = _Bucket(f"{limit.calls}/{limit.seconds:g}", rate, cap)
-            await self._pool.execute(statement("budgets", "ensure"), conn, bucket.name, rate, cap)
+            bucket = _Bucket(f"{limit.calls}/{limit.seconds:g}", bucket_shape(limit))
+            shape = bucket.shape
+            await self._pool.execute(statement("budgets", "ensure"), conn, bucket.name, shape.rate, shape.cap)
             buckets.append(bucket)
         self._buckets[conn] = (limits, buckets)
         return buckets
 
     async def _take(self, conn: int, bucket: _Bucket, cost: int, bulk: bool) -> None:
-        async with bucket.turn:
+        queue = bucket.bulk if bulk else bucket.live
+        async with queue.turn:
             deadline = time.monotonic() + LONGEST_WAIT_SECONDS
             while True:
-                if time.monotonic() - bucket.taken_at > 4 * SLICE_SECONDS:
-                    bucket.slice = 0.0  # a stale slice may lie in another window: it is given up
-                if bucket.slice >= cost:
-                    bucket.slice -= cost
+                wait = await self._try(conn, bucket, queue, cost, bulk)
+                if wait is None:
                     return
-                wanted = max(float(cost), min(bucket.rate * SLICE_SECONDS, bucket.cap / 2))
-                reserve = bucket.cap * BULK_RESERVE if bulk else 0.0
-                row = await self._pool.fetchrow(
-                    statement("budgets", "take"), conn, bucket.name, wanted, min(reserve, bucket.cap - cost)
-                )
-                got, wait = float(row["got"]), float(row["wait"])
-                bucket.slice += got
-                bucket.taken_at = time.monotonic()
-                if bucket.slice >= cost:
-                    continue
                 if time.monotonic() + wait > deadline:
-                    raise RetryError("vendor_limit", retry_after=wait, limit=True)
+                    raise RetryError("vendor_limit", retry_after=max(wait, PARKED_SECONDS), limit=True)
                 await asyncio.sleep(min(max(wait, 0.005), 1.0))
+
+    async def _try(self, conn: int, bucket: _Bucket, queue: _Queue, cost: int, bulk: bool) -> float | None:
+        """Take `cost` calls; return None when they are ours, else the seconds until they can be."""
+        shape = bucket.shape
+        if time.monotonic() - queue.taken_at > shape.ahead_seconds:
+            queue.slice = 0  # a stale slice may lie in another window: it is given up
+        if queue.slice < cost:
+            reserve = min(shape.cap * BULK_RESERVE, max(0.0, shape.cap - cost)) if bulk else 0.0
+            begun = time.monotonic()
+            row = await self._pool.fetchrow(
+                statement("budgets", "take"), conn, bucket.name, max(cost, shape.ahead), cost, reserve
+            )
+            if not row["got"]:
+                return float(row["wait"])
+            queue.slice = int(row["got"])
+            queue.taken_at = begun
+        queue.slice -= cost
+        return None
 
     async def believe(self, conn: int, state: LimitState) -> None:
         """Lower the budget to what the vendor's headers say is left."""
         held = self._buckets.get(conn)
         if state.remaining is None or held is None:
             return
-        cap = min((bucket.cap for bucket in held[1]), default=0.0)
+        cap = min((bucket.shape.cap for bucket in held[1]), default=0.0)
         if state.remaining <= 0 and state.reset_in:
             await self.close(conn, state.reset_in)
-        elif state.remaining < cap and time.monotonic() - self._lowered.get(conn, 0.0) > SLICE_SECONDS:
+        elif (
+            state.remaining < cap and time.monotonic() - self._lowered.get(conn, 0.0) > BELIEVE_PAUSE_SECONDS
+        ):
             self._lowered[conn] = time.monotonic()
+            self._give_up(conn)
             await self._pool.execute(statement("budgets", "believe"), conn, float(state.remaining))
 
     async def close(self, conn: int, seconds: float) -> None:
         """Let nobody call for that long: the vendor said so."""
+        self._give_up(conn)
+        await self._pool.execute(statement("budgets", "close"), conn, seconds)
+
+    def _give_up(self, conn: int) -> None:
+        """Give up what was taken ahead."""
         held = self._buckets.get(conn)
         for bucket in held[1] if held else []:
-            bucket.slice = 0.0
-        await self._pool.execute(statement("budgets", "close"), conn, seconds)
+            bucket.live.slice = bucket.bulk.slice = 0

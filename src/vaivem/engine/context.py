@@ -22,7 +22,7 @@ from vaivem.core.retry import next_pause
 from vaivem.engine.caller import Exchange
 from vaivem.engine.claims import Key
 from vaivem.engine.crashpoints import reach
-from vaivem.engine.desk import Desk, RunState
+from vaivem.engine.desk import Desk, RunState, plain
 from vaivem.engine.ids import time_of
 from vaivem.engine.journal import Acquire, LinkRow, StepRow
 from vaivem.engine.parking import ParkError, SkipStepError
@@ -332,7 +332,7 @@ class StepContext:
         """Hold all keys while a record is looked for and made."""
         if self._claimed is not None:
             raise BugError("claim_in_claim", detail=f"{self._step}: {object_key}")
-        wanted = tuple(sorted({(self.connection.id, object_key, key) for key in keys}))
+        wanted = tuple(sorted({(self.connection.id, object_key, plain(key)) for key in keys}))
         kept = self._run.memory.at(self._next)
         if kept is not None and kept.known is not None:
             known = kept.known or None
@@ -373,16 +373,16 @@ class StepContext:
 
     def remember(self, object_key: str, key: str, record_id: str) -> None:
         """Keep that a key is this record."""
-        self._run.links.append(LinkRow(self.connection.id, object_key, key, record_id))
+        self._run.links.append(LinkRow(self.connection.id, object_key, plain(key), plain(record_id)))
 
     def forget(self, object_key: str, key: str) -> None:
         """Drop a key whose record is gone."""
-        self._run.links.append(LinkRow(self.connection.id, object_key, key, None))
+        self._run.links.append(LinkRow(self.connection.id, object_key, plain(key), None))
 
     def _remember(self, key: str, record_id: str) -> None:
         for conn, object_key, held in self._claimed or ():
-            if held == key and record_id:
-                self._run.links.append(LinkRow(conn, object_key, key, record_id))
+            if held == plain(key) and record_id:
+                self._run.links.append(LinkRow(conn, object_key, held, plain(record_id)))
 
     async def choose(self, object_key: str, candidates: list[Mapping[str, Any]], **about: Any) -> str | None:
         """Let a person choose between several matches."""

@@ -25,10 +25,16 @@ from vaivem.engine.topology import Line, Topology
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
+def plain(text: str) -> str:
+    """Return a text that PostgreSQL takes: without null characters and halves of surrogate pairs."""
+    text = text.replace("\x00", "")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 def clean(value: Any) -> Any:
-    """Return JSON that PostgreSQL takes: without the null character."""
+    """Return JSON that PostgreSQL takes."""
     if isinstance(value, str):
-        return value.replace("\x00", "")
+        return plain(value)
     if isinstance(value, Mapping):
         return {clean(str(key)): clean(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -8,6 +8,7 @@ import gzip
 import json
 import logging
 import re
+import time
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -17,7 +18,7 @@ from vaivem.connectors.sdk import Delivery, Reply, Webhooks
 from vaivem.core.errors import SignatureError, TooLargeError, UnreadableError, VaivemError
 from vaivem.engine.clock import Clock
 from vaivem.engine.desk import clean
-from vaivem.engine.ids import IdMaker
+from vaivem.engine.ids import IdMaker, id_at
 from vaivem.engine.intake import Intake, masked_headers
 from vaivem.engine.journal import DatabaseAwayError
 from vaivem.engine.links import Link
@@ -33,6 +34,7 @@ HOOK = re.compile(r"^/hook/([A-Za-z0-9_-]{16,64})(/.*)?$")
 MOST_WAITING = 5000
 RETRY_AFTER_SECONDS = 5
 READY_SECONDS = 2.0
+FLOOD_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class IngestApp:
         self._config = config
         self._clock = Clock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._listed: dict[int, float] = {}  # connection -> when its last forged delivery was listed
 
     async def startup(self) -> None:
         """Connect to the database and read the configuration."""
@@ -51,6 +54,7 @@ class IngestApp:
         self._link, self._look, self._notify = Link(dsn), Link(dsn), Link(dsn)
         self._topology = Topology(Vault.from_folder(self._config.data_dir))
         rows = await self._look.fetch("select nextval('node_seq') as node")
+        await self._look.fetch(statement("chores", "make_partitions"))  # we may be here before any worker
         self._ids = IdMaker(rows[0]["node"], self._clock.time)
         self._intake = Intake(self._topology, self._ids, self._clock, self._link, self._notify)
         keeper = TopologyKeeper(dsn, self._topology)
@@ -137,8 +141,7 @@ class IngestApp:
         try:
             webhooks.verify(delivery, connection)
         except SignatureError as error:
-            log.warning("Connection %s: a delivery is not authentic: %s", connection.id, error)
-            await self._reject(line, delivery, error, 401, keep_body=False)
+            await self._refuse(line, delivery, error)
             return Reply(401)
         try:
             plain = unpacked(delivery, webhooks.max_bytes)
@@ -156,15 +159,41 @@ class IngestApp:
                 line, delivery, UnreadableError(detail=repr(error)), webhooks.unreadable.status
             )
             return webhooks.unreadable
-        await self._intake.take(line, plain, events)
+        try:
+            await self._intake.take(line, plain, events)
+        except DatabaseAwayError:
+            raise
+        except Exception as error:  # an event that the database does not take is not lost either
+            log.exception("Connection %s: a delivery could not be kept as events", connection.id)
+            problem = UnreadableError("delivery_not_storable", detail=repr(error))
+            await self._reject(line, delivery, problem, webhooks.unreadable.status)
+            return webhooks.unreadable
         return webhooks.accepted(plain, connection)
 
-    async def _reject(
-        self, line: Line, delivery: Delivery, error: VaivemError, status: int, *, keep_body: bool = True
-    ) -> None:
-        """List a delivery that was not taken; one that is not authentic without its body."""
-        await self._look.fetch(
-            statement("ingest", "reject"),
+    async def _refuse(self, line: Line, delivery: Delivery, error: SignatureError) -> None:
+        """List a delivery that is not authentic, without its body: one in a while for each connection.
+
+        The answer does not wait for a database that is away: nothing of it has to be kept.
+        """
+        conn, now = line.connection.id, time.monotonic()
+        if now - self._listed.get(conn, -FLOOD_SECONDS) < FLOOD_SECONDS:
+            return
+        self._listed[conn] = now
+        log.warning("Connection %s: a delivery is not authentic: %s", conn, error)
+        since = id_at(self._clock.after(-FLOOD_SECONDS))
+        row = self._rejection(line, delivery, error, 401, b"")
+        with contextlib.suppress(DatabaseAwayError):
+            await self._look.fetch(statement("ingest", "reject_once"), *row, since)
+
+    async def _reject(self, line: Line, delivery: Delivery, error: VaivemError, status: int) -> None:
+        """List an authentic delivery that was not taken, with all that a later look needs."""
+        row = self._rejection(line, delivery, error, status, delivery.body)
+        await self._look.fetch(statement("ingest", "reject"), *row)
+
+    def _rejection(
+        self, line: Line, delivery: Delivery, error: VaivemError, status: int, body: bytes
+    ) -> tuple[object, ...]:
+        return (
             line.connection.workspace,
             self._ids.next(),
             line.connection.id,
@@ -175,7 +204,7 @@ class IngestApp:
             clean(delivery.path)[:1000],
             clean(delivery.query)[:4000],
             json.dumps(masked_headers(delivery, line.connection)).encode(),
-            delivery.body if keep_body else b"",
+            body,
         )
 
 

@@ -25,7 +25,7 @@ from vaivem.engine.topology import Line, RuleUse, Topology
 
 DIGEST_HOURS = 72
 LIVE, BULK = 5, 0
-READY, RULE_PAUSED = 1, 3
+READY = 1
 MASK = "•••"
 MASKED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 NOTIFY_PAUSE_SECONDS = 0.01
@@ -94,9 +94,9 @@ class Intake:
     ) -> tuple[int, int, int, int, int, int, int]:
         record = use.trigger.record(event, use.options)
         lane = lane_key(conn, event.object, record, use.id)
-        state = RULE_PAUSED if use.paused else READY
         prio = BULK if arrival.bulk else LIVE
-        return lane, self._ids.next(), use.id, use.version, use.gate, prio, state
+        # Also for a paused rule: whether it still is, the worker asks under a lock. We may know it late.
+        return lane, self._ids.next(), use.id, use.version, use.gate, prio, READY
 
     def _identity(self, delivery: Delivery, event: Event, part: int) -> tuple[bytes, datetime | None]:
         """Return what makes an event the same as one before, and how long that is remembered."""

@@ -120,6 +120,8 @@ class DatabaseAwayError(Exception):
 
 def is_away(error: BaseException) -> bool:
     """Say whether an error means that the database or the connection to it is gone."""
+    if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
+        return False  # an argument that cannot be sent: the operation's own fault
     gone = (
         OSError,
         asyncpg.InterfaceError,

@@ -209,6 +209,7 @@ class TopologyKeeper:
         db = await asyncpg.connect(self._dsn)
         try:
             await db.add_listener(CHANNEL, lambda *_: self._dirty.set())
+            db.add_termination_listener(lambda *_: self._dirty.set())  # a lost line is noticed at once
             while True:
                 self._dirty.clear()
                 await self._topology.load(db)

@@ -5,23 +5,22 @@ on conflict (conn, name) do update set rate = excluded.rate, cap = excluded.cap,
 where bucket.rate <> excluded.rate or bucket.cap <> excluded.cap;
 
 -- name: take
--- $1 conn, $2 bucket, $3 wanted, $4 needed (fewer are not given), $5 kept in reserve (bulk may not touch it). Gives how
--- many were got and the seconds until that many can be. `at` never goes back: who waited for the row's lock read the
--- clock before the one who held it.
+-- $1 conn, $2 bucket, $3 wanted, $4 needed (fewer are not given; more than the cap waits for a full bucket and leaves a
+-- debt), $5 kept in reserve (bulk may not touch it). Gives how many were got and the seconds until that many can be.
+-- `at` never goes back: who waited for the row's lock read the clock before the one who held it.
 update bucket b
 set tokens = f.available - f.got, at = greatest(f.at, f.now)
 from (
-  select conn, name, now, at, available, rate, closed,
-         case when closed > 0 or available - $5::float8 < $4::float8 then 0
-              else greatest(case when $3::float8 > $4::float8 then least($3::float8, floor(available - $5::float8)) else $3::float8 end,
-                            $4::float8) end as got
+  select conn, name, now, at, rate, closed, available, least($4::float8, cap) + $5::float8 as threshold,
+         case when closed > 0 or available < least($4::float8, cap) + $5::float8 then 0
+              else greatest($4::float8, least($3::float8, floor(available - $5::float8))) end as got
   from (
-    select x.conn, x.name, x.rate, x.at, t.now,
+    select x.conn, x.name, x.rate, x.cap, x.at, t.now,
            least(x.cap, x.tokens + x.rate * greatest(0, extract(epoch from t.now - x.at))) as available,
            coalesce(greatest(0, extract(epoch from x.closed_until - t.now)), 0)::float8 as closed
     from bucket x, (select vv_now() as now) t where x.conn = $1 and x.name = $2 for update of x) a) f
 where b.conn = f.conn and b.name = f.name
-returning f.got::float8 as got, greatest(f.closed, ($4::float8 + $5::float8 - (f.available - f.got)) / f.rate)::float8 as wait;
+returning f.got::float8 as got, greatest(f.closed, (f.threshold - f.available) / f.rate)::float8 as wait;
 
 -- name: believe
 -- The vendor's own word: so many are left. $1 conn, $2 remaining

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from vaivem.connectors.sdk import (
@@ -65,6 +66,8 @@ class StubWebhooks(Webhooks):
                     data=part,
                     title=part.get("title", ""),
                     terms=(str(part.get("email", "")),),
+                    occurred=datetime.fromisoformat(part["occurred"]) if "occurred" in part else None,
+                    within=part.get("within"),
                 )
                 for part in parts
             ]
