@@ -5,11 +5,13 @@ from __future__ import annotations
 import string
 import tomllib
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
+from babel.dates import format_datetime
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -42,7 +44,9 @@ class Pages:
         return [Route("/_static/pages.css", _stylesheet)]
 
     def render(self, request: Request, template: str, http_status: int = 200, **context: Any) -> Response:
-        """A page; the template sees ``t`` (text by key), ``lang``, ``path``, ``said`` and ``context``.
+        """A page; the template sees ``t`` (text by key), ``when``, ``lang``, ``path``, ``said``, ``context``.
+
+        ``when(stamp, length)`` writes an ISO 8601 stamp as people do, on the clock that the stamp itself has.
 
         ``said`` is the key of the notice after a form: the text ``said_<key>``.
         """
@@ -50,6 +54,7 @@ class Pages:
         html = self._environment.get_template(template).render(
             {
                 "t": _Texts(self._texts[language]),
+                "when": _When(language),
                 "lang": language.replace("_", "-"),
                 "title": self._title,
                 "path": request.url.path,
@@ -78,6 +83,17 @@ class _Texts:
 
     def __call__(self, key: str, **values: object) -> str:
         return self._texts[key].format(**values)
+
+
+class _When:
+    """``when("2026-11-23T21:14:37.000-03:00")``: a moment in the page's language."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+
+    def __call__(self, stamp: str, length: Literal["short", "medium"] = "short") -> str:
+        moment = datetime.fromisoformat(stamp)
+        return format_datetime(moment, length, tzinfo=moment.tzinfo, locale=self._language)
 
 
 def see_other(path: str, said: str | None = None) -> RedirectResponse:
