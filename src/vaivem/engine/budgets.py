@@ -21,6 +21,7 @@ from vaivem.engine.statements import statement
 
 CAP_SHARE = 0.05
 BULK_RESERVE = 0.25
+FEW_CALLS = 10.0
 LONGEST_SLICE_SECONDS = 0.1
 SLICE_OF_WINDOW = 0.01
 LONGEST_WAIT_SECONDS = 20.0
@@ -44,6 +45,8 @@ class Shape:
 def bucket_shape(limit: Limit) -> Shape:
     """Return what keeps every rolling window of `limit` within it."""
     allowed = limit.calls * limit.share
+    if allowed < FEW_CALLS:
+        allowed = max(1, floor(allowed)) + 0.9  # calls are whole: 4.9 in a window are 4
     cap = max(1.0 + BULK_RESERVE, allowed * CAP_SHARE)  # over one call, so that bulk has a reserve to leave
     rate = max((allowed - cap) / limit.seconds, 1e-6)
     seconds = min(LONGEST_SLICE_SECONDS, limit.seconds * SLICE_OF_WINDOW)

@@ -1,0 +1,204 @@
+"""One budget over all workers: never over a vendor's limit in any window, and hardly under it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import asyncpg
+import pytest
+
+from vaivem.connectors.sdk import Connection, LimitState
+from vaivem.connectors.sdk.manifest import Limit
+from vaivem.connectors.sdk.registry import get_connector
+from vaivem.core.errors import RetryError
+from vaivem.engine import budgets as budgets_module
+from vaivem.engine.budgets import Budgets, bucket_shape
+
+STUB = get_connector("stub")
+
+
+def limited(calls: int, seconds: float, conn: int = 1) -> Connection:
+    settings = {"limit_calls": calls, "limit_seconds": seconds}
+    return Connection(conn, 1, "stub", "s", "token", {}, settings)
+
+
+def most_in_a_window(grants: list[float], seconds: float) -> int:
+    """Return the most grants that any window of that length holds: one that ends with a grant."""
+    grants = sorted(grants)
+    return max(n + 1 - bisect_left(grants, at - seconds + 1e-9) for n, at in enumerate(grants))
+
+
+@pytest.fixture
+async def three(database: str) -> AsyncIterator[list[Budgets]]:
+    """Three processes' budgets over one database, each with a pool of its own."""
+    async with AsyncExitStack() as stack:
+        pools = [
+            await stack.enter_async_context(asyncpg.create_pool(database, min_size=2, max_size=2))
+            for _ in range(3)
+        ]
+        yield [Budgets(pool) for pool in pools]
+
+
+@pytest.fixture
+async def one(three: list[Budgets]) -> Budgets:
+    return three[0]
+
+
+async def hammer(
+    budgets: Budgets, connection: Connection, until: float, grants: list[float], *, bulk: bool = False
+) -> None:
+    while time.monotonic() < until:
+        await budgets.take(STUB, connection, 1, bulk=bulk)
+        grants.append(time.monotonic())
+
+
+def test_a_shape_keeps_the_limit_by_arithmetic() -> None:
+    for calls, seconds, share in (
+        (50, 2, 1),
+        (20, 10, 0.95),
+        (120, 60, 0.8333),
+        (10000, 10, 1),
+        (2000, 2, 1),
+    ):
+        limit = Limit(calls=calls, seconds=float(seconds), share=share)
+        shape = bucket_shape(limit)
+        held = shape.cap + shape.rate * (seconds + shape.ahead_seconds)
+        assert int(held + 1e-6) <= max(1, calls * share)
+        assert shape.rate * seconds >= (0.9 if calls > 10 else 0.6) * calls * share
+        assert shape.ahead == 1 or shape.ahead <= shape.cap / 2
+
+
+@pytest.mark.parametrize(("calls", "window", "seconds"), [(50, 2.0, 8.0), (1000, 1.0, 3.0)])
+async def test_no_window_ever_holds_more_than_the_limit(
+    three: list[Budgets], calls: int, window: float, seconds: float
+) -> None:
+    grants: list[float] = []
+    connection, begun = limited(calls, window), time.monotonic()
+    until = begun + seconds
+    await asyncio.gather(*(hammer(one, connection, until, grants) for one in three for _ in range(4)))
+    grants = [at for at in grants if at <= until]
+    assert most_in_a_window(grants, window) <= calls
+    assert len(grants) >= 0.9 * calls * seconds / window
+
+
+async def test_whoever_is_live_comes_before_bulk(three: list[Budgets]) -> None:
+    connection, until = limited(10, 1.0), time.monotonic() + 4
+    bulk: list[float] = []
+    hammering = [
+        asyncio.create_task(hammer(one, connection, until, bulk, bulk=True))
+        for one in three
+        for _ in range(10)
+    ]
+    await asyncio.sleep(0.5)
+    waits = []
+    while time.monotonic() < until - 0.5:
+        begun = time.monotonic()
+        await three[0].take(STUB, connection, 1, bulk=False)
+        waits.append(time.monotonic() - begun)
+        await asyncio.sleep(0.3)
+    await asyncio.gather(*hammering)
+    assert len(waits) >= 6
+    # One token's time (0.115 s) and a few turns of a busy machine; 30 bulk takers ahead would be seconds.
+    assert sorted(waits)[len(waits) // 2] < 0.2
+    assert max(waits) < 0.5
+    assert len([at for at in bulk if at <= until]) > 10  # and bulk goes on with what is left
+
+
+async def test_what_was_taken_ahead_is_given_up_when_stale(one: Budgets) -> None:
+    connection = limited(2000, 2.0)
+    shape = bucket_shape(Limit(calls=2000, seconds=2.0))
+    assert shape.ahead > 2
+    await one.take(STUB, connection, 1, bulk=False)
+    queue = one._buckets[1][1][0].live
+    assert queue.slice == shape.ahead - 1
+    await asyncio.sleep(shape.ahead_seconds + 0.02)
+    await one.take(STUB, connection, 1, bulk=False)
+    assert queue.slice == shape.ahead - 1  # a new slice, not what was left of the old one
+
+
+async def test_a_closed_budget_gives_nothing(three: list[Budgets]) -> None:
+    connection = limited(100, 1.0)
+    for one in three:
+        await one.take(STUB, connection, 1, bulk=False)
+    await three[0].close(1, 0.6)
+    begun = time.monotonic()
+    await asyncio.gather(*(one.take(STUB, connection, 1, bulk=False) for one in three))
+    assert 0.5 < time.monotonic() - begun < 1.2
+    await three[0].close(1, 0.1)
+    await three[0].close(1, 60)
+    await three[0].close(1, 0.1)  # a shorter word does not open it earlier
+    for one in three:
+        with pytest.raises(RetryError) as caught:
+            await one.take(STUB, connection, 1, bulk=False)
+        assert caught.value.limit
+        assert caught.value.retry_after is not None
+        assert 58 < caught.value.retry_after <= 60
+
+
+async def test_the_vendors_own_word_lowers_the_budget(one: Budgets) -> None:
+    connection = limited(200, 10.0)  # 19 a second, 10 ready
+    await one.take(STUB, connection, 1, bulk=False)
+    await one.believe(1, LimitState(remaining=150))
+    await one.believe(1, LimitState())
+    begun = time.monotonic()
+    await asyncio.gather(*(one.take(STUB, connection, 1, bulk=False) for _ in range(5)))
+    assert time.monotonic() - begun < 0.15  # nothing was lowered
+    await one.believe(1, LimitState(remaining=1, reset_in=5))
+    begun = time.monotonic()
+    await asyncio.gather(*(one.take(STUB, connection, 1, bulk=False) for _ in range(4)))
+    assert time.monotonic() - begun > 2.5 / 19
+    await one.believe(1, LimitState(remaining=0, reset_in=30))
+    with pytest.raises(RetryError) as caught:
+        await one.take(STUB, connection, 1, bulk=False)
+    assert 28 < (caught.value.retry_after or 0) <= 30
+
+
+async def test_other_figures_count_from_the_next_call(three: list[Budgets]) -> None:
+    for one in three:
+        await one.take(STUB, limited(10, 1.0), 1, bulk=False)
+    connection, until, grants = limited(40, 1.0), time.monotonic() + 3, list[float]()
+    await asyncio.gather(*(hammer(one, connection, until, grants) for one in three))
+    grants = [at for at in grants if at <= until]
+    assert most_in_a_window(grants, 1.0) <= 40
+    assert len(grants) >= 0.85 * 120
+    await three[0].take(STUB, limited(1, 3600.0), 1, bulk=False)
+    with pytest.raises(RetryError):
+        await three[1].take(STUB, limited(1, 3600.0), 1, bulk=False)
+
+
+async def test_a_connection_without_a_limit_waits_for_nobody(one: Budgets) -> None:
+    free = Connection(1, 1, "stub", "s", "token")
+    begun = time.monotonic()
+    for _ in range(1000):
+        await one.take(STUB, free, 1, bulk=True)
+    assert time.monotonic() - begun < 0.5
+
+
+async def test_a_long_wait_in_place_ends(one: Budgets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets_module, "LONGEST_WAIT_SECONDS", 0.3)
+    connection = limited(4, 4.0)
+    await one.take(STUB, connection, 1, bulk=False)
+    with pytest.raises(RetryError) as caught:
+        await one.take(STUB, connection, 1, bulk=False)
+    assert caught.value.limit
+    assert caught.value.retry_after == budgets_module.PARKED_SECONDS  # it parks, and does not wait in place
+    assert one.waiting[1] == 0
+
+
+async def test_a_dear_call_waits_for_a_full_bucket_and_leaves_a_debt(one: Budgets) -> None:
+    connection = limited(20, 1.0)  # 18.75 a second, at most 1.25 ready
+    await one.take(STUB, connection, 5, bulk=False)
+    begun = time.monotonic()
+    await one.take(STUB, connection, 1, bulk=True)
+    assert time.monotonic() - begun > (5 - 1.25 + 1) / 18.75 - 0.02
+
+
+async def test_a_connections_budget_is_its_own(one: Budgets) -> None:
+    await one.take(STUB, limited(1, 3600.0, conn=1), 1, bulk=False)
+    begun = time.monotonic()
+    await one.take(STUB, limited(1, 3600.0, conn=2), 1, bulk=False)
+    assert time.monotonic() - begun < 0.5
