@@ -96,10 +96,10 @@ class House:
         settings = {"address_api": self.vendor.url, **settings}
         with self.db() as db:
             row = db.execute(
-                "insert into connection (workspace_id, connector, name, slug, method, state, credentials, settings,"
-                " account, catalog, hook, subscription, wants_hook, catch_up, created, test_account)"
-                " values (1, 'stub', %s, %s, 'token', 'working', %s, %s, '{}', '{}', %s, '{}', false, true, now(),"
-                " false) returning id",
+                "insert into connection (workspace_id, connector, name, slug, method, state, credentials,"
+                " settings, account, catalog, hook, subscription, wants_hook, catch_up, created, test_account)"
+                " values (1, 'stub', %s, %s, 'token', 'working', %s, %s, '{}', '{}', %s, '{}', false, true,"
+                " now(), false) returning id",
                 (hook, hook, self.vault.seal({"token": KEY}), json.dumps(settings), hook),
             ).fetchone()
             db.execute(
@@ -123,8 +123,8 @@ class House:
         compiled = compile_rule(parse_rule(definition | parts), StubCatalog()).to_dict()
         with self.db() as db:
             row = db.execute(
-                "insert into rule (workspace_id, title, state, version, on_since, draft, recipe, created, updated)"
-                " values (1, %s, 'on', 1, now(), '{}', '', now(), now()) returning id",
+                "insert into rule (workspace_id, title, state, version, on_since, draft, recipe, created,"
+                " updated) values (1, %s, 'on', 1, now(), '{}', '', now(), now()) returning id",
                 (action,),
             ).fetchone()
             assert row is not None
@@ -164,7 +164,10 @@ class House:
 
     def worker(self, crash_at: str = "") -> subprocess.Popen[bytes]:
         environment = self.environment | ({"VAIVEM_CRASH_AT": crash_at} if crash_at else {})
-        code = "from vaivem.config import Config; from vaivem.engine.worker import main; main(Config.from_environment())"
+        code = (
+            "from vaivem.config import Config; from vaivem.engine.worker import main; import os;"
+            " os._exit(main(Config.from_environment()))"
+        )
         with self.folder.joinpath(f"worker-{len(self.workers)}.log").open("wb") as log:
             process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=log, stderr=log)
         self.workers.append(process)

@@ -1,4 +1,4 @@
-"""A vendor on loopback for the engine's tests: a bare HTTP server whose answers can be lost, late or wrong."""
+"""A vendor on loopback for the engine's tests: bare HTTP whose answers can be lost, late or wrong."""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 
 class Recovery(StrEnum):
     """What is done about a problem. The engine reads only this, never the class or the code."""
@@ -82,6 +84,7 @@ class VaivemError(Exception):
         self.problems = problems or (Problem(self.code, self.params, path, detail),)
         super().__init__(self.code, self.params, detail)
 
+    @override
     def __str__(self) -> str:
         listed = "; ".join(f"{p.path} {p.code} {dict(p.params)}".strip() for p in self.problems)
         return f"{listed} {self.detail}".strip()
