@@ -26,6 +26,7 @@ from vaivem.engine.desk import Desk, RunState, plain
 from vaivem.engine.ids import time_of
 from vaivem.engine.journal import Acquire, LinkRow, StepRow
 from vaivem.engine.parking import ParkError, SkipStepError
+from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line
 
 T = TypeVar("T")
@@ -34,6 +35,8 @@ PLACES = 1000  # calls that one step of a rule may make
 SHORT_WAIT_SECONDS = 3.0
 CLAIM_QUEUE_SECONDS = 2.0
 CLAIM_POLL_SECONDS = 0.2
+BUSY_SECONDS = 0.5
+BUSY_PERSON_SECONDS = 5.0  # the holder waits for a person: no hurry
 MAX_KEPT_BYTES = 1024 * 1024
 
 
@@ -353,7 +356,7 @@ class StepContext:
             settle = self.connection.settings.get("settle_seconds") or self._line.connector.manifest.settle
             self._await_settled(run.memory.doubt, float(settle))
         if not await self._desk.local_claims.take(wanted, CLAIM_QUEUE_SECONDS):
-            raise self._busy()
+            raise await self._busy(wanted)
         run.local += wanted
         pause = 0.01
         while True:
@@ -363,13 +366,20 @@ class StepContext:
                 run.intent = True
                 return next((known[key] for _, _, key in wanted if key in known), None)
             if pause > CLAIM_POLL_SECONDS:
-                raise self._busy()
+                raise await self._busy(wanted)
             await asyncio.sleep(pause)
             pause *= 2
 
-    def _busy(self) -> ParkError:
-        due = self._desk.clock.after(0.5)
-        return ParkError("claim", "record_busy", due, self.connection.id)
+    async def _busy(self, wanted: tuple[Key, ...]) -> ParkError:
+        """Return how a run waits for the one that holds its keys, and for whom it waits."""
+        item, (_, object_key, _) = self._run.item, wanted[0]
+        keys = [key for _, _, key in wanted]
+        arguments = (item.ws, item.run_id, self.connection.id, object_key, keys)
+        holder = await self._desk.pool.fetchrow(statement("journal", "holder"), *arguments)
+        asks = holder is not None and holder["state"] == "decision"
+        due = self._desk.clock.after(BUSY_PERSON_SECONDS if asks else BUSY_SECONDS)
+        params = {"run": str(holder["run_id"])} if holder is not None else {}
+        return ParkError("claim", "record_busy", due, self.connection.id, params)
 
     def remember(self, object_key: str, key: str, record_id: str) -> None:
         """Keep that a key is this record."""

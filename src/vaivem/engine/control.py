@@ -83,10 +83,11 @@ def resume_rule(cursor: Cursor, rule: int) -> None:
 def drop_rule_work(cursor: Cursor, rule: int) -> None:
     """End what waits of a removed rule as stopped; what a worker has in hand finishes."""
     _run(cursor, "drop_rule_work", rule=rule)
+    _wake(cursor)
 
 
 def retake_rejected(cursor: Cursor, ws: int, rejected: int) -> bool:
-    """Ask for a rejected delivery to be read again. False when it is not there."""
+    """Ask for a rejected delivery to be read again. False when it is not there, or is not authentic."""
     row = _run(cursor, "retake_rejected", ws=ws, rejected=rejected)
     if row is not None:
         wake_chore(cursor, "retake_rejected", {"ws": ws, "id": rejected})

@@ -35,6 +35,7 @@ class Gates:
     async def load(self) -> None:
         """Read all gates; connections without one get it."""
         await self._pool.execute(statement("gates", "ensure"))
+        await self._pool.execute(statement("gates", "free_removed"))
         rows = await self._pool.fetch(statement("gates", "all"))
         self._states = {row["conn"]: row["state"] for row in rows}
 

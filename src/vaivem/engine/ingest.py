@@ -165,7 +165,7 @@ class IngestApp:
             raise
         except Exception as error:  # an event that the database does not take is not lost either
             log.exception("Connection %s: a delivery could not be kept as events", connection.id)
-            problem = UnreadableError("delivery_not_storable", detail=repr(error))
+            problem = UnreadableError(detail=repr(error))
             await self._reject(line, delivery, problem, webhooks.unreadable.status)
             return webhooks.unreadable
         return webhooks.accepted(plain, connection)

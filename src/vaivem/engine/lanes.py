@@ -13,7 +13,7 @@ import asyncpg
 import orjson
 
 from vaivem.connectors.sdk import Delivery
-from vaivem.core.errors import ReconnectError, Recovery, RetryError, VaivemError
+from vaivem.core.errors import ReconnectError, Recovery, RetryError, RuleError, VaivemError
 from vaivem.core.retry import may_retry, next_pause
 from vaivem.engine.desk import Desk, Item, RunState
 from vaivem.engine.gates import OPEN
@@ -141,17 +141,15 @@ class LaneWorker:
 
     async def _one(self, item: Item, memory: Memory, *, last: bool) -> After:
         run = RunState(item, memory)
-        use = await self._desk.topology.version(self._desk.pool, item.rule, item.version)
-        if use is None or item.delivery is None:
-            code = "rule_is_gone" if use is None else "event_is_gone"
-            return await self._finish(run, Ending(Status.FAILED, code), last=last)
-        current = self._desk.topology.rules.get(item.rule)
-        if current is not None and current.paused:
-            await self._desk.pool.execute(
-                statement("lanes", "set_paused"), self._desk.lease.worker, item.ws, item.lane
-            )
+        state = await self._rule_state(item)
+        if state == "paused":
             return After.PARKED
+        if state == "removed" and not memory.tries:
+            return await self._finish(run, Ending(Status.STOPPED, "rule_was_removed"), last=last)
         try:
+            use = await self._desk.topology.version(self._desk.pool, item.rule, item.version)
+            if item.delivery is None:
+                raise RuleError("event_is_gone")
             ending = await Execution(self._desk, use, run, lane_key).run()
         except ParkError as park:
             return await self._park(run, park)
@@ -165,6 +163,18 @@ class LaneWorker:
         if ending is None:
             return After.NEXT  # it left the lane
         return await self._finish(run, ending, last=last)
+
+    async def _rule_state(self, item: Item) -> str:
+        """Return "on" for a rule that takes events; of any other what the database says, at this moment.
+
+        A paused rule's lane is given back with the question.
+        """
+        current = self._desk.topology.rules.get(item.rule)
+        if current is not None and not current.paused:
+            return "on"
+        arguments = (self._desk.lease.worker, item.ws, item.lane, item.rule)
+        state: str | None = await self._desk.pool.fetchval(statement("lanes", "rule_state"), *arguments)
+        return state or "removed"
 
     async def _finish(self, run: RunState, ending: Ending, *, last: bool) -> After:
         gone = await self._desk.flush(run, finish=ending.finish(run), let_go=last)

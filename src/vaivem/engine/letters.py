@@ -83,16 +83,22 @@ def _deliver(smtp_url: str, letter: EmailContent) -> str:
     message["From"], message["To"], message["Subject"] = sender, ", ".join(letter.to), letter.subject
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     message.set_content(letter.body)
-    handed = False
+    handed = taken = False
     try:
         with _server(smtp_url) as server:
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             handed = True
             server.send_message(message)
+            taken = True
+    except smtplib.SMTPNotSupportedError as error:  # said before anything is sent
+        raise RecordError("mail_refused", params={"message": str(error)[:300]}) from error
     except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
-        raise _refused(error) from error
+        if not taken:
+            raise _refused(error) from error
     except (OSError, smtplib.SMTPException) as error:
+        if taken:
+            return ""  # the goodbye went wrong; the letter is on its way all the same
         if not handed:
             raise RetryError("mail_server_unreachable", detail=str(error)[:300]) from error
         return "mail_answer_lost"

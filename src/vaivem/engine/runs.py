@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from vaivem.connectors.sdk import Event
+from vaivem.connectors.sdk import Action, Event
 from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledEmail, CompiledStep, CompiledWait
 from vaivem.core.errors import BugError, Problem, RecordError, RuleError, VaivemError
 from vaivem.core.identity import search_terms, term_hash
@@ -122,6 +122,13 @@ class Execution:
             raise RuleError("connection_is_gone", params={"connection": conn})
         return line
 
+    @staticmethod
+    def _action(line: Line, key: str) -> Action:
+        try:
+            return line.connector.action(key)
+        except KeyError as error:
+            raise RuleError("action_is_gone", params={"action": key}) from error
+
     def _event(self, line: Line) -> Event:
         item, webhooks = self._run.item, line.connector.webhooks
         if webhooks is None or item.delivery is None:
@@ -187,7 +194,7 @@ class Execution:
     async def _act(self, compiled: CompiledAction) -> None:
         step = compiled.step
         line = self._line(compiled.connection_id)
-        action = line.connector.action(step.action)
+        action = self._action(line, step.action)
         values = compiled.resolve(self._scope, zone=self._zone)
         self._run.notes += [problem.to_dict() for problem in values.notes]
         options = dict(step.options)
@@ -230,10 +237,10 @@ class Execution:
     async def _leave(self, step: str, own: int, due: datetime) -> None:
         item = self._run.item
         await self._desk.drop(self._run, keeps=False)
+        # First the word that it waits: a crash in between begins the wait again, and says no less.
+        park = ParkError("wait", "waits_as_the_rule_says", due, params={"step": step})
+        await self._desk.park(item, own, park)
         await self._desk.journal.leave_lane(item.ws, item.lane, item.seq, own, due)
-        await self._desk.park(
-            item, own, ParkError("wait", "waits_as_the_rule_says", due, params={"step": step})
-        )
 
     def _passed(self, n: int, step: str) -> StepRow:
         """Return the row that says a wait is behind us: it counts like a write."""

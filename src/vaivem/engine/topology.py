@@ -19,7 +19,7 @@ import asyncpg
 from vaivem.connectors.sdk import Connection, Connector, Trigger
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledRule, CompiledStep
-from vaivem.core.errors import VaivemError
+from vaivem.core.errors import BugError, RuleError, VaivemError
 from vaivem.engine.statements import statement
 from vaivem.vault import Vault, VaultError
 
@@ -84,6 +84,7 @@ class Topology:
         self._by_kind: dict[tuple[int, str], list[RuleUse]] = {}
         self._versions: dict[tuple[int, int], RuleUse] = {}
         self.zones: dict[int, str] = {}
+        self._complaints: set[tuple[int, int, str]] = set()
 
     def rules_for(self, connection: int, kind: str) -> list[RuleUse]:
         """Return the rules that start from this kind of event at this connection."""
@@ -98,8 +99,10 @@ class Topology:
         by_kind: dict[tuple[int, str], list[RuleUse]] = {}
         self.lines = lines
         for row in await db.fetch(statement("topology", "rules")):
-            use = self._rule(row)
-            if use is None:
+            try:
+                use = self._rule(row)
+            except VaivemError as error:
+                self._complain(row, error)
                 continue
             rules[use.id] = use
             for kind in use.trigger.kinds:
@@ -108,14 +111,17 @@ class Topology:
         self.rules, self._by_kind = rules, by_kind
         self._versions = {(use.id, use.version): use for use in rules.values()}
 
-    async def version(self, db: asyncpg.Pool, rule: int, number: int) -> RuleUse | None:
-        """Return the version that a run began with: an edited rule's runs finish their version."""
+    async def version(self, db: asyncpg.Pool, rule: int, number: int) -> RuleUse:
+        """Return the version that a run began with: an edited rule's runs finish their version.
+
+        Raises RuleError when it is gone, or what it starts from is.
+        """
         use = self._versions.get((rule, number))
         if use is None:
             row = await db.fetchrow(statement("topology", "version"), rule, number)
-            use = self._rule(row) if row else None
-            if use is not None:
-                self._versions[(rule, number)] = use
+            if row is None:
+                raise RuleError("rule_is_gone")
+            use = self._versions[(rule, number)] = self._rule(row)
         return use
 
     def _line(self, row: asyncpg.Record) -> Line | None:
@@ -153,15 +159,27 @@ class Topology:
             row["refreshed"],
         )
 
-    def _rule(self, row: asyncpg.Record) -> RuleUse | None:
+    def _complain(self, row: asyncpg.Record, error: VaivemError) -> None:
+        """Say once that a rule cannot be used, and why."""
+        said = (row["id"], row["number"], str(error))
+        if said not in self._complaints:
+            self._complaints.add(said)
+            log.error("Rule %s version %s cannot be used: %s", *said)
+
+    def _rule(self, row: asyncpg.Record) -> RuleUse:
+        """Read a version; raises RuleError when its source or its trigger is gone."""
         try:
             compiled = CompiledRule.from_dict(json.loads(row["compiled"]))
-            source = compiled.connection_id
-            line = self.lines[source]
-            trigger = line.connector.trigger(compiled.rule.when.trigger)
-        except (KeyError, ValueError, TypeError, VaivemError) as error:
-            log.error("Rule %s version %s cannot be used: %r", row["id"], row["number"], error)
-            return None
+        except (KeyError, ValueError, TypeError) as error:
+            raise BugError(detail=f"the compiled form cannot be read: {error!r}") from error
+        source, key = compiled.connection_id, compiled.rule.when.trigger
+        line = self.lines.get(source)
+        if line is None:
+            raise RuleError("connection_is_gone", params={"connection": source})
+        try:
+            trigger = line.connector.trigger(key)
+        except KeyError as error:
+            raise RuleError("trigger_is_gone", params={"trigger": key}) from error
         return RuleUse(
             id=row["id"],
             workspace=row["workspace_id"],

@@ -6,7 +6,7 @@ insert into fact (name, value, at) values ($1, $2::jsonb, vv_now())
 on conflict (name) do update set value = excluded.value, at = excluded.at;
 
 -- name: rejected
-select * from rejected where ws = $1 and id = $2 and state = 0;
+select * from rejected where ws = $1 and id = $2 and state = 0 and status <> 401;
 
 -- name: retaken
 update rejected set state = 1 where ws = $1 and id = $2;

@@ -67,14 +67,24 @@ r as (
 select run_id from p;
 
 -- name: pause_rule
-with l as (update lane set state = 3 where rule = %(rule)s and state = 1 returning key) select count(*) from l;
+-- Locked in the order in which ingest locks them. A lane that is busy now is given up by its worker, which asks.
+with k as materialized (
+  select ws, key from lane where rule = %(rule)s and state = 1 order by ws, key for update skip locked),
+l as (update lane x set state = 3 from k where x.ws = k.ws and x.key = k.key returning x.key)
+select count(*) from l;
 
 -- name: resume_rule
-with l as (update lane set state = 1 where rule = %(rule)s and state = 3 returning key) select count(*) from l;
+-- In the transaction that changed the rule's row: a worker that finds it paused in this moment waits for that.
+with k as materialized (
+  select ws, key from lane where rule = %(rule)s and state = 3 order by ws, key for update),
+l as (update lane x set state = 1 from k where x.ws = k.ws and x.key = k.key returning x.key)
+select count(*) from l;
 
 -- name: drop_rule_work
--- Of a removed rule: every lane that nobody owns, with what waits in it.
-with l as materialized (select ws, key from lane where rule = %(rule)s and state <> 2 for update skip locked),
+-- Of a removed rule: every lane that nobody owns, with what waits in it. The lanes stay for what arrives in this
+-- moment; a worker stops that and lets them go.
+with l as materialized (
+  select ws, key from lane where rule = %(rule)s and state <> 2 order by ws, key for update skip locked),
 it as (
   delete from item x using l where x.ws = l.ws and x.lane = l.key returning x.ws, x.run_id, x.event_id, x.rule, x.version),
 dp as (delete from pending x using it where x.ws = it.ws and x.run_id = it.run_id),
@@ -82,7 +92,7 @@ di as (delete from intent x using it where x.ws = it.ws and x.run_id = it.run_id
 dc as (delete from claim x using it where x.ws = it.ws and x.run_id = it.run_id),
 dd as (update decision x set answer = '{"choice": "stopped"}', answered = vv_now() from it
        where x.ws = it.ws and x.run_id = it.run_id and x.answer is null),
-ld as (delete from lane x using l where x.ws = l.ws and x.key = l.key),
+ll as (update lane x set state = 1, due = vv_now(), recover = false from l where x.ws = l.ws and x.key = l.key),
 r as (
   insert into run (ws, id, event_id, rule, version, status, code, params, records, calls, tries, finished)
   select it.ws, it.run_id, it.event_id, it.rule, it.version, 4, 'rule_was_removed', '{}', '[]', 0, 0, vv_now() from it
@@ -90,7 +100,8 @@ r as (
 select count(*) from r;
 
 -- name: retake_rejected
-select id from rejected where ws = %(ws)s and id = %(rejected)s and state = 0;
+-- Not one that is not authentic: its sender was nobody we know, and stays so.
+select id from rejected where ws = %(ws)s and id = %(rejected)s and state = 0 and status <> 401;
 
 -- name: dismiss_rejected
 update rejected set state = 2 where ws = %(ws)s and id = %(rejected)s and state = 0 returning id;

@@ -1,6 +1,14 @@
 -- name: ensure
 insert into gate (conn, ws) select id, workspace_id from connection on conflict (conn) do nothing;
 
+-- name: free_removed
+-- What waits at a connection that was removed waits for nothing: its runs end, saying so.
+with g as (
+  update gate set state = 0, fails = 0, closed_until = null, since = null, code = '', params = '{}'
+  where state <> 0 and conn in (select id from connection where removed is not null) returning conn)
+update lane l set due = vv_now() from g join pending p on p.conn = g.conn and p.state in ('held', 'retry', 'limit')
+where l.ws = p.ws and l.key = p.lane and l.state = 1;
+
 -- name: all
 select conn, state, closed_until, fails, code from gate;
 

@@ -29,6 +29,12 @@ from ii left join k using (run_id)
 left join link l on l.ws = k.ws and l.conn = k.conn and l.object = k.object and l.key = k.key
 union all select 0, null, null, null from me;
 
+-- name: holder
+-- Who holds one of the keys, and what that run waits for. $1 ws, $2 run that asks, $3 conn, $4 object, $5 keys
+select c.run_id, p.state from claim c left join pending p on p.ws = c.ws and p.run_id = c.run_id
+where c.ws = $1 and c.run_id <> $2 and c.conn = $3 and c.object = $4 and c.key = any($5::text[])
+order by p.state = 'decision' desc nulls last limit 1;
+
 -- name: release
 -- Claims of runs that did not get all of their keys.
 delete from claim using unnest($1::int[], $2::bigint[]) as r(ws, run_id), (select id from worker where id = $3 for key share) me

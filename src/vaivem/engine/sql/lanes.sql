@@ -43,9 +43,14 @@ delete from lane l using lk where l.ws = lk.ws and l.key = lk.key returning l.ke
 -- name: tail
 select tail from lane where ws = $2 and key = $3 and owner = $1;
 
--- name: set_paused
--- Its rule is paused: the lane waits for the rule. $1 worker, $2 ws, $3 lane
-update lane set state = 3, owner = null, recover = true where ws = $2 and key = $3 and owner = $1;
+-- name: rule_state
+-- What a rule is in this moment; of a paused one the lane waits. The lock on the rule's row makes this come before
+-- a resume or after it, never in between: that lane would wait for ever. $1 worker, $2 ws, $3 lane, $4 rule
+with r as materialized (select state from rule where id = $4 for share),
+l as (
+  update lane set state = 3, owner = null, recover = true from r
+  where r.state = 'paused' and ws = $2 and key = $3 and owner = $1)
+select state from r;
 
 -- name: set_back
 -- A lane that ended in a bug: tried again later. $1 worker, $2 ws, $3 lane, $4 seconds

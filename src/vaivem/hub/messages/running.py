@@ -111,6 +111,8 @@ SENTENCES: Mapping[str, Entry] = {
     "stopped_by_person": Entry(_("Somebody stopped this run.")),
     "skipped_by_person": Entry(_("Somebody chose to skip this step.")),
     "rule_is_gone": Entry(_("The rule's version was removed before its turn came.")),
+    "trigger_is_gone": Entry(_("The connector no longer knows what this rule starts from."), FIX_RULE),
+    "action_is_gone": Entry(_("The connector no longer knows what this step does."), FIX_RULE),
     "event_is_gone": Entry(_("The event is no longer kept, so the run cannot go on.")),
     "decision_needed": Entry(_("Somebody has to decide."), _("Open the run and choose.")),
     "several_matches": Entry(
@@ -164,6 +166,10 @@ SENTENCES: Mapping[str, Entry] = {
         _("The delivery is authentic but could not be read."),
         _("It is kept as it came. When the cause is gone, read it again."),
         _("The delivery is authentic but could not be read: {message}"),
+    ),
+    "delivery_not_storable": Entry(
+        _("The delivery was read, but could not be kept as events."),
+        _("It is kept as it came. When the cause is gone, read it again."),
     ),
     "delivery_too_large": Entry(_("The delivery is larger than the limit of {bytes} bytes.")),
     "encoding_unknown": Entry(_("The delivery is packed in a way that is not known: {encoding}.")),
