@@ -27,6 +27,8 @@ CONNECT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 PIN_SECONDS = 60.0
 PINNED_CLIENTS = 128
+CHECKED_ORIGINS = 1000
+HARMLESS_HEADERS = frozenset({"accept", "accept-language"})  # what may follow a redirect to another host
 MAX_REDIRECTS = 5
 NEVER_CONNECTED = "client error (Connect)"
 
@@ -50,6 +52,8 @@ def build_wire(connector: Connector, connection: Connection, call: Call) -> Wire
     address = call.path if whole else f"{base}/{call.path.lstrip('/')}" if call.path else base
     if not address.startswith(("http://", "https://")):
         raise RuleError("address_not_usable", params={"address": address[:200]})
+    if whole and call.authorise and not connector.manifest.generic:
+        _refuse_strangers(connector, connection, address)
     proof = connector.authorise(connection) if call.authorise else Authorisation()
     headers = list(call.headers)
     names = {name.lower() for name, _ in headers}
@@ -68,6 +72,22 @@ def build_wire(connector: Connector, connection: Connection, call: Call) -> Wire
         body,
         call.timeout,
     )
+
+
+def _refuse_strangers(connector: Connector, connection: Connection, address: str) -> None:
+    """Raise RuleError for a whole address (a vendor's link to more) that is not the connection's own.
+
+    Whoever can put a link into a vendor's answer must not get the credentials. (A generic connector says for
+    each call whether they may go there.)
+    """
+    bases = {base for named in connector.manifest.addresses.values() for base in named}
+    own = (connector.manifest.address(base, connection.settings) for base in bases)
+    if not any(_same_origin(address, base) for base in own):
+        raise RuleError("address_not_usable", params={"address": address[:200]})
+
+
+def _harmless(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in headers if name.lower() in HARMLESS_HEADERS)
 
 
 def _encoded(pairs: tuple[tuple[str, str], ...]) -> str:
@@ -103,8 +123,8 @@ class Outbound:
             if not follows or not target:
                 break
             url = urljoin(wire.url, target)
-            headers = wire.headers if _same_origin(url, wire.url) else call.headers
-            wire = Wire("GET", url, url, headers, b"", wire.timeout)
+            kept = wire.headers if _same_origin(url, wire.url) else _harmless(wire.headers)
+            wire = Wire("GET", url, url, kept, b"", wire.timeout)
             answer = await self._exchange(connector, connection, wire)
         return answer
 
@@ -133,11 +153,12 @@ class Outbound:
         return Answer(response.status, headers, content, round((time.perf_counter() - begun) * 1000))
 
     async def _pinned_client(self, url: str) -> Client:
-        origin = url.split("/", 3)[2]
-        now = time.monotonic()
+        origin, now = "/".join(url.split("/", 3)[:3]), time.monotonic()
         known = self._checked.get(origin)
         if known is None or known[0] < now:
             known = (now + PIN_SECONDS, await checked_address(url, self._allowed))
+            if len(self._checked) >= CHECKED_ORIGINS:
+                self._checked.clear()
             self._checked[origin] = known
         pin = known[1]
         held = self._pinned.get(pin)
