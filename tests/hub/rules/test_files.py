@@ -143,4 +143,7 @@ def test_the_file_that_is_shown_can_be_applied(workplace: Workplace) -> None:
     rule = workplace.rule()
     shown = files.as_file([rule], WorkspaceCatalog(workplace.site.workspace))
     assert "connection: assinaturas" in shown
+    [entry] = yaml.safe_load(shown)["rules"]
+    assert list(entry) == ["title", "when", "then"]  # as people write it, not as the database orders it
+    assert next(iter(entry["then"][0])) == "id"
     assert [change.act for change in plan(workplace, shown).changes] == ["unchanged"]

@@ -124,11 +124,7 @@ def apply(planned: Plan, member: Member | None = None) -> list[Rule]:
 
 def as_file(rules: list[Rule], catalog: WorkspaceCatalog) -> str:
     """Return rules as a file that `plan` reads: their drafts, with connections by short name."""
-    entries = []
-    for rule in rules:
-        enabled = {} if rule.state == RuleState.ON else {"enabled": False}
-        entries.append({**with_names(in_order(rule.draft, catalog), catalog), **enabled})
-    return _yaml({"rules": entries})
+    return _yaml({"rules": [_plain(rule.draft, rule.state, catalog) for rule in rules]})
 
 
 def _entries(text: str) -> list[dict[str, Any]]:
@@ -192,11 +188,16 @@ def _with_problem(change: Change, problem: Problem) -> Change:
 
 
 def _shown(definition: Mapping[str, Any], state: str, catalog: WorkspaceCatalog) -> str:
-    """Return the YAML of a definition in its plain form, with `enabled` only where it is not."""
+    """Return the YAML of a definition in its plain form."""
+    return _yaml(_plain(definition, state, catalog))
+
+
+def _plain(definition: Mapping[str, Any], state: str, catalog: WorkspaceCatalog) -> dict[str, Any]:
+    """Return a definition as people write it, with `enabled` only where it is not."""
     with contextlib.suppress(RuleDefinitionError):  # a draft that is half done is shown as it is
         definition = rule_to_dict(parse_rule(definition))
     enabled = {} if state == RuleState.ON else {"enabled": False}
-    return _yaml({**with_names(in_order(definition, catalog), catalog), **enabled})
+    return {**with_names(in_order(definition, catalog), catalog), **enabled}
 
 
 def _diff(before: str, after: str) -> list[str]:
