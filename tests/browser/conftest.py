@@ -1,0 +1,91 @@
+"""One demo for all tests of a process, and for each test a browser with an empty profile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from .installation import Installation, demo_in
+from .person import Person
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return where Chromium is; without one these tests are left out."""
+    given = os.environ.get("VAIVEM_CHROMIUM")
+    found = given or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.skip("There is no Chromium here (apt-get install chromium).")
+    return found
+
+
+@pytest.fixture(scope="session")
+def installation(chromium: str) -> Iterator[Installation]:
+    """The demo, with its few days of history."""
+    with tempfile.TemporaryDirectory(prefix="vaivem-browser-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # the database's user passes through it when we are root
+        with demo_in(Path(folder)) as running:
+            yield running
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """A browser of the test's own, with a profile that is new and empty."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def stranger(browser: Browser, installation: Installation) -> AsyncIterator[Person]:
+    """Somebody who has not signed in."""
+    person = await Person.arrive(browser)
+    yield person
+    await person.leave()
+
+
+@pytest.fixture
+async def owner(browser: Browser, installation: Installation) -> AsyncIterator[Person]:
+    """The workspace's owner, signed in."""
+    person = await Person.arrive(browser, signed_in=await signed_in(browser, installation))
+    yield person
+    await person.leave()
+
+
+@pytest.fixture
+async def scriptless(browser: Browser, installation: Installation) -> AsyncIterator[Person]:
+    """The owner, in a browser that runs no script."""
+    cookies = await signed_in(browser, installation)
+    person = await Person.arrive(browser, signed_in=cookies, java_script_enabled=False)
+    yield person
+    await person.leave()
+
+
+async def signed_in(browser: Browser, installation: Installation) -> object:
+    """Return the owner's cookies; the first to ask signs in for all."""
+    if installation.signed_in is None:
+        person = await Person.arrive(browser)
+        await person.page.goto(installation.sign_in_link())
+        await person.page.click("main form[method=post] button.primary")
+        await person.page.wait_for_url(f"{installation.workspace}/")
+        installation.signed_in = await person.page.context.storage_state()
+        await person.leave()
+    return installation.signed_in
