@@ -42,7 +42,7 @@ def furnished(site: Site) -> Furnished:
     return Furnished(site, row.pk, app.pk, ApiToken.objects.get().pk, viewer.pk)
 
 
-OPEN_TO_ALL = ["", "connections/", "connections/{c}/"]
+OPEN_TO_ALL = ["", "connections/", "connections/{c}/", "test-accounts/"]
 FOR_ADMINS = [
     "connections/new/",
     "connections/new/clicksign/",

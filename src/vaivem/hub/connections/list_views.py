@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -60,6 +61,25 @@ def connections(request: MemberRequest) -> HttpResponse:
 
 
 @require_safe
+@for_role(place="test_accounts")
+def test_accounts(request: MemberRequest) -> HttpResponse:
+    """Show the simulated vendors that are connected, with the way to their own pages."""
+    rows = Connection.objects.filter(workspace=request.workspace, test_account=True).exclude(
+        state=ConnectionState.REMOVED
+    )
+    accounts = [{"row": row, "pages": pages_of(row)} for row in rows.order_by("connector", "pk")]
+    return render(request, "connections/test_accounts.html", {"accounts": accounts})
+
+
+def pages_of(row: Connection) -> str:
+    """Return where a test account's own pages are, "" for a real account."""
+    if not row.test_account:
+        return ""
+    parts = urlsplit(str((row.settings or {}).get("address_api") or ""))
+    return f"{parts.scheme}://{parts.netloc}/" if parts.scheme in {"http", "https"} else ""
+
+
+@require_safe
 @for_role(place="connections")
 def connection(request: MemberRequest, number: int) -> HttpResponse:
     """Show one connection: how it is, where its events arrive, who uses it."""
@@ -72,6 +92,7 @@ def connection(request: MemberRequest, number: int) -> HttpResponse:
         "one": health,
         "row": row,
         "method_name": connector_text(row.connector, f"auth.{row.method}.name") or row.method,
+        "pages": pages_of(row),
         "hook": hook_address(row) if webhooks is not None and not webhooks.managed else "",
         "hook_by_hand": webhooks is not None and not webhooks.managed,
         "hook_is_ours": webhooks is not None and webhooks.managed,

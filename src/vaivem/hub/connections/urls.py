@@ -21,5 +21,6 @@ in_workspace = [
 
 urlpatterns = [
     path("oauth/callback", oauth_pages.callback, name="oauth_callback"),
+    path("w/<slug:slug>/test-accounts/", list_views.test_accounts, name="test_accounts"),
     path("w/<slug:slug>/connections/", include(in_workspace)),
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -65,7 +66,10 @@ def static_files() -> ASGIApp:
     own = _KeptFiles(directory=settings.STATICFILES_DIRS[0], packages=[("django_htmx", "static")])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        prefix = "/static"
-        await own({**scope, "root_path": scope.get("root_path", "") + prefix}, receive, send)
+        below = {**scope, "root_path": scope.get("root_path", "") + "/static"}
+        try:
+            await own(below, receive, send)
+        except HTTPException as error:  # not there, or not asked for by GET: there is no app around to say so
+            await Response(status_code=error.status_code)(below, receive, send)
 
     return app

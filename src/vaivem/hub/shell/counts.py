@@ -30,7 +30,8 @@ def waiting_for_people(workspace_id: int) -> Waiting:
               (select count(*) from decision where ws = %(ws)s and answer is null),
               (select count(*) from connection where workspace_id = %(ws)s and state = 'reconnect'),
               (select count(*) from connection where workspace_id = %(ws)s
-                 and state not in ('reconnect', 'removed') and wants_hook and subscription->'problem'->>'code' is not null),
+                 and state not in ('reconnect', 'removed') and wants_hook
+                 and subscription->'problem'->>'code' is not null),
               (select count(*) from (
                  select from run where ws = %(ws)s and id >= %(day)s and status = 2 group by rule, code) f),
               (select count(*) from (

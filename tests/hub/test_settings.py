@@ -1,0 +1,163 @@
+"""Settings: members and their roles, API tokens, the company; nobody takes over what is not theirs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.hub.conftest import Site
+
+
+def membership(site: Site, email: str) -> int:
+    """Return the number of a person's membership."""
+    from vaivem.hub.workspaces.models import Membership
+
+    return Membership.objects.get(workspace=site.workspace, member__email=email).pk
+
+
+def add(site: Site, email: str, role: str = "editor") -> str:
+    """Add a member as the owner and return the page."""
+    form = {"name": "Nova Pessoa", "email": email, "role": role}
+    return site.browser(site.owner).post(site.url("settings/members/"), form).text
+
+
+@pytest.fixture
+def admin(site: Site) -> Site:
+    """Make the viewer an administrator."""
+    from vaivem.hub.workspaces.models import Membership
+
+    Membership.objects.filter(member=site.viewer).update(role="admin")
+    return site
+
+
+def test_a_new_member_signs_in_by_the_link_that_is_shown_once(site: Site) -> None:
+    page = add(site, "Nova@raiar.example")
+    link = re.search(r"http://127\.0\.0\.1(/enter/[^<\"]+/)", page)
+    assert link
+    person = site.browser()
+    assert person.post(link[1]).headers["location"] == "/"
+    assert person.get(site.url()).status_code == 200
+    assert person.get(site.url("settings/")).status_code == 403
+    assert link[1] not in site.browser(site.owner).get(site.url("settings/")).text
+
+
+def test_a_person_with_an_account_gets_the_role_and_no_link(site: Site) -> None:
+    form = {"name": "Bia", "email": site.stranger.email, "role": "viewer"}
+    answer = site.browser(site.owner).post(site.url("settings/members/"), form)
+    assert answer.status_code == 302
+    assert site.browser(site.stranger).get(site.url()).status_code == 200
+    again = site.browser(site.owner).post(site.url("settings/members/"), form)
+    assert again.status_code == 422
+
+
+def test_an_administrator_cannot_sign_in_as_somebody_of_another_workspace(admin: Site) -> None:
+    from vaivem.hub.workspaces.models import LoginLink, Membership
+
+    shared = Membership.objects.create(member=admin.stranger, workspace=admin.workspace, role="viewer")
+    url = admin.url(f"settings/members/{shared.pk}/link/")
+    assert admin.browser(admin.viewer).post(url).status_code == 403
+    assert not LoginLink.objects.exists()
+
+
+def test_an_administrator_cannot_touch_or_make_an_owner(admin: Site) -> None:
+    from vaivem.hub.workspaces.models import LoginLink, Membership
+
+    owner, own = membership(admin, admin.owner.email), membership(admin, admin.viewer.email)
+    browser = admin.browser(admin.viewer)
+    for path, form in (
+        (f"settings/members/{owner}/link/", {}),
+        (f"settings/members/{owner}/remove/", {}),
+        (f"settings/members/{owner}/role/", {"role": "viewer"}),
+        (f"settings/members/{own}/role/", {"role": "owner"}),
+        ("settings/members/", {"name": "X", "email": "x@x.example", "role": "owner"}),
+        ("settings/address/", {"address": "https://x.example"}),
+    ):
+        assert browser.post(admin.url(path), form).status_code == 403, path
+    assert not LoginLink.objects.exists()
+    assert Membership.objects.get(pk=owner).role == "owner"
+    assert Membership.objects.get(pk=own).role == "admin"
+
+
+def test_the_last_owner_stays(site: Site) -> None:
+    from vaivem.hub.workspaces.models import Membership
+
+    owner = membership(site, site.owner.email)
+    browser = site.browser(site.owner)
+    assert browser.post(site.url(f"settings/members/{owner}/remove/")).status_code == 422
+    assert browser.post(site.url(f"settings/members/{owner}/role/"), {"role": "viewer"}).status_code == 422
+    assert Membership.objects.get(pk=owner).role == "owner"
+
+
+def test_removing_a_member_ends_their_access(site: Site) -> None:
+    viewer = site.browser(site.viewer)
+    assert viewer.get(site.url()).status_code == 200
+    number = membership(site, site.viewer.email)
+    assert site.browser(site.owner).post(site.url(f"settings/members/{number}/remove/")).status_code == 302
+    assert viewer.get(site.url()).status_code == 404
+    assert viewer.get("/").status_code == 200  # the page that says so
+
+
+def test_an_api_token_is_shown_once_and_can_be_revoked(site: Site) -> None:
+    from vaivem.hub.workspaces.access import find_token
+    from vaivem.hub.workspaces.models import ApiToken
+
+    browser = site.browser(site.owner)
+    page = browser.post(site.url("settings/tokens/"), {"name": "Planilha", "scope": "read"}).text
+    token = re.search(r"vv_[\w-]{40,}", page)
+    assert token
+    found = find_token(token[0])
+    assert found is not None
+    assert (found.workspace, found.scopes) == (site.workspace, ["read"])
+    listed = browser.get(site.url("settings/")).text
+    assert token[0] not in listed
+    assert found.prefix in listed
+    assert ApiToken.objects.get().hash not in listed
+    browser.post(site.url(f"settings/tokens/{found.pk}/revoke/"))
+    assert find_token(token[0]) is None
+
+
+def test_the_company_is_changed_and_noted(site: Site) -> None:
+    from vaivem.hub.workspaces.models import AuditEntry
+
+    browser = site.browser(site.owner)
+    form = {"name": "Raiar", "zone": "America/Manaus", "language": "es", "retention_days": "120"}
+    assert browser.post(site.url("settings/company/"), form).status_code == 302
+    site.workspace.refresh_from_db()
+    assert (site.workspace.name, site.workspace.zone) == ("Raiar", "America/Manaus")
+    entry = AuditEntry.objects.get(action="workspace.changed")
+    assert entry.before["zone"] == "America/Sao_Paulo"
+    assert entry.after["retention_days"] == 120
+    assert browser.post(site.url("settings/company/"), form | {"retention_days": "5"}).status_code == 422
+
+
+def test_the_workspaces_zone_rules_the_hours(site: Site) -> None:
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+
+    from django.utils import timezone
+
+    from vaivem.hub.shell.templatetags.shell import ago_text, day_time
+
+    now = datetime(2026, 11, 19, 14, 42, tzinfo=UTC)
+    with timezone.override(ZoneInfo("America/Sao_Paulo")):
+        from django.utils import translation
+
+        with translation.override("en"):
+            assert day_time(now, now) == "today, 11:42"
+            assert day_time(datetime(2026, 11, 19, 2, 59, tzinfo=UTC), now) == "yesterday, 23:59"
+            assert ago_text(datetime(2026, 11, 19, 14, 41, 20, tzinfo=UTC), now) == "40 s ago"
+            assert day_time(datetime(2025, 3, 1, 12, tzinfo=UTC), now) == "03/01/2025"
+
+
+def test_tokens_from_the_command_line_ask_which_workspace(site: Site) -> None:
+    from vaivem.hub.workspaces.access import AccessError, find_token, make_api_token
+
+    with pytest.raises(AccessError, match="several workspaces"):
+        make_api_token(None, "x")
+    with pytest.raises(AccessError, match="no workspace nada"):
+        make_api_token("nada", "x")
+    with pytest.raises(AccessError, match="no scope"):
+        make_api_token("outra", "x", ("everything",))
+    found = find_token(make_api_token("outra", "x"))
+    assert found is not None
+    assert found.workspace.slug == "outra"
