@@ -124,6 +124,7 @@ TEMPLATES = [
                 "django.templatetags.i18n",
                 "django.templatetags.static",
                 "vaivem.hub.shell.templatetags.shell",
+                "vaivem.hub.history.tags",
             ],
         },
     }

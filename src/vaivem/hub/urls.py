@@ -7,6 +7,9 @@ urlpatterns = [
     path("w/<slug:slug>/", include("vaivem.hub.home.urls")),
     path("w/<slug:slug>/settings/", include("vaivem.hub.workspaces.settings_urls")),
     path("", include("vaivem.hub.connections.urls")),
+    path("w/<slug:slug>/recipes/", include("vaivem.hub.recipes.urls")),
+    path("w/<slug:slug>/rules/", include("vaivem.hub.rules.urls")),
+    path("w/<slug:slug>/history/", include("vaivem.hub.history.urls")),
     path("api/v1/", include("vaivem.hub.api.urls")),
     path("account/", include("vaivem.hub.workspaces.account_urls")),
 ]

@@ -1,0 +1,17 @@
+"""Addresses of the history."""
+
+from django.urls import path
+
+from vaivem.hub.history import list_views, run_views
+
+urlpatterns = [
+    path("", list_views.history, name="history"),
+    path("events/", list_views.unused, name="unused_events"),
+    path("events/<int:number>/", run_views.event, name="event"),
+    path("rejected/", list_views.rejected, name="rejected"),
+    path("rejected/<int:number>/<slug:act>/", list_views.settle_rejected, name="rejected_settle"),
+    path("<int:number>/", run_views.run, name="run"),
+    path("<int:number>/retry/", run_views.retry, name="run_retry"),
+    path("<int:number>/stop/", run_views.stop, name="run_stop"),
+    path("<int:number>/decisions/<int:decision>/", run_views.decide, name="run_decide"),
+]

@@ -1,0 +1,174 @@
+"""Why did nothing happen? What is known of an event that no rule took, and of a run that did nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from vaivem.connectors.sdk import Delivery, Event, Trigger
+from vaivem.connectors.sdk.registry import get_connector
+from vaivem.core.errors import VaivemError
+from vaivem.core.fields import FieldType
+from vaivem.core.operators import Operator
+from vaivem.core.paths import read
+from vaivem.hub.history.detail import Received
+from vaivem.hub.history.names import Names
+from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
+from vaivem.hub.rules.words import label
+
+FIELDS_SHOWN = 10
+
+OPERATORS = {
+    Operator.EQUALS: gettext_lazy("is"),
+    Operator.NOT_EQUALS: gettext_lazy("is not"),
+    Operator.CONTAINS: gettext_lazy("contains"),
+    Operator.NOT_CONTAINS: gettext_lazy("does not contain"),
+    Operator.STARTS_WITH: gettext_lazy("begins with"),
+    Operator.ENDS_WITH: gettext_lazy("ends with"),
+    Operator.ONE_OF: gettext_lazy("is one of"),
+    Operator.NONE_OF: gettext_lazy("is none of"),
+    Operator.GREATER: gettext_lazy("is greater than"),
+    Operator.LESS: gettext_lazy("is less than"),
+    Operator.BETWEEN: gettext_lazy("is between"),
+    Operator.BEFORE: gettext_lazy("is before"),
+    Operator.AFTER: gettext_lazy("is after"),
+    Operator.WITHIN_DAYS: gettext_lazy("is within days of today:"),
+    Operator.IS_EMPTY: gettext_lazy("is empty"),
+    Operator.IS_NOT_EMPTY: gettext_lazy("is filled"),
+    Operator.IS_TRUE: gettext_lazy("is yes"),
+    Operator.IS_FALSE: gettext_lazy("is no"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TestLine:
+    """One condition with the value that it saw."""
+
+    __test__ = False  # not a test of pytest's
+
+    field: str
+    operator: str
+    wanted: str
+    seen: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a rule did not take an event."""
+
+    rule: Rule
+    text: str
+
+
+def tests(params: Mapping[str, Any], labels: Mapping[str, str]) -> list[TestLine]:
+    """Return the conditions that decided a run that did nothing."""
+    return [
+        TestLine(
+            field=labels.get(str(row.get("field")), str(row.get("field"))),
+            operator=operator_name(str(row.get("is"))),
+            wanted=shown(row.get("value")),
+            seen=shown(row.get("seen")),
+            passed=bool(row.get("passed")),
+        )
+        for row in params.get("tests", ())
+    ]
+
+
+def operator_name(key: str) -> str:
+    """Return how an operator reads."""
+    return next((str(name) for operator, name in OPERATORS.items() if operator.value == key), key)
+
+
+def shown(value: Any) -> str:
+    """Return a value for people."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(shown(one) for one in value)
+    return str(value)
+
+
+def trigger_of(received: Received, names: Names, key: str = "") -> Trigger | None:
+    """Return the trigger that a run began with, or one that listens to the event's kind."""
+    connector = names.connector(received.event.conn)
+    if not connector:
+        return None
+    triggers = get_connector(connector).triggers
+    named = [trigger for trigger in triggers if trigger.key == key]
+    listening = [trigger for trigger in triggers if received.event.kind in trigger.kinds]
+    return next(iter(named or listening), None)
+
+
+def event_of(received: Received, names: Names) -> Event | None:
+    """Return the event as its connector reads it now, None when it cannot."""
+    seen = names.seen(received.event.conn)
+    webhooks = get_connector(seen.connector).webhooks if seen is not None else None
+    if seen is None or webhooks is None:
+        return None
+    delivery = Delivery(received.method, received.path, received.query, received.headers, received.body)
+    try:
+        return webhooks.parse(delivery, seen)[received.part]
+    except (VaivemError, IndexError, KeyError, TypeError, ValueError, orjson.JSONDecodeError):
+        return None  # the page then shows the delivery as it came
+
+
+def labels_of(received: Received, names: Names, key: str = "") -> dict[str, str]:
+    """Return the names of what mappings can read of an event, by path."""
+    trigger, seen = trigger_of(received, names, key), names.seen(received.event.conn)
+    if trigger is None or seen is None:
+        return {}
+    return {field.key: label(seen.connector, field) for field in trigger.fields(seen)}
+
+
+def main_fields(received: Received, names: Names, key: str = "") -> list[tuple[str, str]]:
+    """Return the event's first filled fields, each with its name."""
+    trigger, event, seen = (
+        trigger_of(received, names, key),
+        event_of(received, names),
+        names.seen(received.event.conn),
+    )
+    if trigger is None or event is None or seen is None:
+        return []
+    found = []
+    for field in trigger.fields(seen):
+        value = None if field.type in (FieldType.LIST, FieldType.OBJECT) else read(event.data, field.key)
+        if isinstance(value, str | int | float | bool) and value != "":
+            found.append((label(seen.connector, field), shown(value)))
+    return found[:FIELDS_SHOWN]
+
+
+def reasons_without_rule(received: Received, names: Names) -> list[Reason]:
+    """Return, for each rule that starts from this connection, why it did not take the event."""
+    event = event_of(received, names)
+    found = []
+    versions = RuleVersion.objects.select_related("rule").filter(rule__workspace=names.workspace)
+    for version in versions.exclude(rule__state=RuleState.REMOVED).order_by("rule_id", "-number"):
+        if version.number == version.rule.version and _starts_at(version, received.event.conn):
+            found.append(Reason(version.rule, _reason(version, received, event, names)))
+    return found
+
+
+def _starts_at(version: RuleVersion, conn: int) -> bool:
+    pairs = {str(ref): number for ref, number in version.compiled.get("connections", ())}
+    return pairs.get(str(version.definition.get("when", {}).get("connection"))) == conn
+
+
+def _reason(version: RuleVersion, received: Received, event: Event | None, names: Names) -> str:
+    rule, when = version.rule, version.definition.get("when", {})
+    if received.event.kind not in version.compiled.get("kinds", ()):
+        return _("It starts from another kind of event.")
+    occurred = received.event.occurred or received.event.at
+    if rule.on_since is not None and occurred < rule.on_since:
+        return _("It was switched on after this happened, and takes only what happens from then on.")
+    trigger = trigger_of(received, names, str(when.get("trigger")))
+    if event is not None and trigger is not None and not trigger.accepts(event, when.get("options", {})):
+        return _("Its options do not let this event through.")
+    return _("It was published or changed after this event arrived.")
