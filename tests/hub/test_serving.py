@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.test.utils import override_settings
+from typing_extensions import override
 from tests.hub.conftest import Site
 
 from vaivem.config import Config
@@ -105,6 +106,7 @@ async def test_an_ingest_that_cannot_start_stops_the_server(hub: Config) -> None
     from vaivem.hub.asgi import Application
 
     class Broken(Recorder):
+        @override
         async def startup(self) -> None:
             raise OSError("the database is away")
 
