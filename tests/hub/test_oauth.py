@@ -97,7 +97,7 @@ def test_signing_in_connects(site: Site, form: dict[str, str]) -> None:
     back = allow(target)
     done = browser.get(back)
     row = Connection.objects.get()
-    assert done.headers["location"] == site.url(f"connections/{row.pk}/")
+    assert done.headers["location"] == site.url(f"connections/{row.pk}/?new=1")
     assert (row.name, row.method, row.state) == ("Vendas", "oauth", "working")
     assert row.expires is not None
     assert row.refreshed is not None
@@ -173,6 +173,9 @@ def test_the_lists_of_the_account_are_offered_in_its_settings(site: Site, form: 
     page = browser.get(site.url(f"connections/{row.pk}/settings/"))
     assert page.context["form"].fields["set_default_owner"].choices[1:]
     assert row.settings.get("reference_field") is None
+    offered = browser.get(site.url(f"connections/{row.pk}/?new=1")).text
+    assert site.url(f"connections/{row.pk}/prepare/reference_field/") in offered
+    assert site.url(f"connections/{row.pk}/test/") in offered
     made = browser.post(site.url(f"connections/{row.pk}/prepare/reference_field/"))
     assert made.status_code == 302
     row.refresh_from_db()

@@ -21,6 +21,7 @@ from vaivem.hub.connections.forms import NameForm, SettingsForm, settings_of
 from vaivem.hub.connections.lines import as_connection, config
 from vaivem.hub.connections.list_views import find
 from vaivem.hub.connections.models import Connection, ConnectionState
+from vaivem.hub.connections.offers import offers
 from vaivem.hub.connections.saving import change_settings, forget, rename
 from vaivem.hub.connections.trying import (
     Finding,
@@ -32,7 +33,7 @@ from vaivem.hub.connections.trying import (
     bad,
 )
 from vaivem.hub.connections.usage import rules_using, waiting_runs
-from vaivem.hub.messages import connector_text, explain_error
+from vaivem.hub.messages import explain_error
 from vaivem.hub.rules.models import Rule, RuleState
 from vaivem.hub.workspaces import audit
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
@@ -188,13 +189,3 @@ def live_lists(row: Connection) -> tuple[Mapping[str, Sequence[Option]], str]:
             if line.options(source):
                 lists[source] = line.options(source)
     return lists, problem
-
-
-def offers(row: Connection) -> list[dict[str, str]]:
-    """Return what the connector can make at the vendor: settings that have a text for the button."""
-    found = []
-    for setting in settings_of(get_connector(row.connector), row.method):
-        text = connector_text(row.connector, f"settings.{setting.key}.make")
-        if text and not row.settings.get(setting.key):
-            found.append({"key": setting.key, "text": text})
-    return found

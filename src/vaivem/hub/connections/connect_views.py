@@ -36,8 +36,8 @@ from vaivem.hub.connections.saving import (
     save_new,
     save_reconnected,
 )
-from vaivem.hub.connections.trying import Finding, ask_account, ask_checks, bad
-from vaivem.hub.messages import explain, explain_error
+from vaivem.hub.connections.trying import Finding, ask_account, ask_checks, bad, refused
+from vaivem.hub.messages import explain
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
 from vaivem.hub.workspaces.models import Role
 
@@ -183,7 +183,7 @@ def _account(draft: Draft, row: Connection | None) -> Draft:
         if row is not None:
             refuse_other_account(row, account)
     except VaivemError as error:
-        return fresh.found(bad(explain_error(error, draft.connector)))
+        return fresh.found(refused(error, draft.connector))
     except WrongAccountError as error:
         params = {"found": error.found, "wanted": error.wanted}
         return fresh.found(bad(explain("wrong_account", params, draft.connector)))

@@ -14,6 +14,7 @@ from vaivem.hub.connections.addresses import hook_address, public_address
 from vaivem.hub.connections.health import Health, all_health, read_health
 from vaivem.hub.connections.learning import learnt_fields
 from vaivem.hub.connections.models import Connection, ConnectionState
+from vaivem.hub.connections.offers import offers
 from vaivem.hub.connections.usage import rules_using
 from vaivem.hub.messages import connector_text
 from vaivem.hub.shell import clock
@@ -93,6 +94,8 @@ def connection(request: MemberRequest, number: int) -> HttpResponse:
         "row": row,
         "method_name": connector_text(row.connector, f"auth.{row.method}.name") or row.method,
         "pages": pages_of(row),
+        "offers": offers(row),
+        "just_made": "new" in request.GET,
         "hook": hook_address(row) if webhooks is not None and not webhooks.managed else "",
         "hook_by_hand": webhooks is not None and not webhooks.managed,
         "hook_is_ours": webhooks is not None and webhooks.managed,

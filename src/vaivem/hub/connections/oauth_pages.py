@@ -35,8 +35,8 @@ from vaivem.hub.connections.names import free_name
 from vaivem.hub.connections.oauth_apps import find_app, open_app, save_app
 from vaivem.hub.connections.pages import page_values
 from vaivem.hub.connections.saving import Access, WrongAccountError, save_new, save_reconnected
-from vaivem.hub.connections.trying import PATIENCE_SECONDS, ask_account
-from vaivem.hub.messages import Explained, explain, explain_error
+from vaivem.hub.connections.trying import PATIENCE_SECONDS, ask_account, refused
+from vaivem.hub.messages import Explained, explain
 from vaivem.hub.middleware import allow_form_to
 from vaivem.hub.workspaces.guard import MemberRequest, for_role, to_sign_in
 from vaivem.hub.workspaces.models import Membership, Role
@@ -109,12 +109,13 @@ def callback(request: HttpRequest) -> HttpResponseBase:
     try:
         made = _come_back(request, kept)
     except VaivemError as error:
-        return _refused(request, kept, explain_error(error, kept.connector))
+        finding = refused(error, kept.connector)
+        return _refused(request, kept, Explained(finding.text, finding.note))
     except WrongAccountError as error:
         params = {"found": error.found, "wanted": error.wanted}
         return _refused(request, kept, explain("wrong_account", params, kept.connector))
     messages.success(request, _("“%(name)s” is connected.") % {"name": made.name})
-    return redirect("connection", kept.workspace.slug, made.pk)
+    return redirect(f"{reverse('connection', args=[kept.workspace.slug, made.pk])}?new=1")
 
 
 def _leave(

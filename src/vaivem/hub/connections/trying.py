@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync
+from django.utils.translation import gettext as _
 
 from vaivem.config import Config
 from vaivem.connectors import sdk
 from vaivem.connectors.sdk import Account, CheckResult, Writer
 from vaivem.connectors.sdk.registry import get_connector
-from vaivem.core.errors import RetryError, VaivemError
+from vaivem.core.errors import ReconnectError, RetryError, VaivemError
 from vaivem.core.fields import Option
 from vaivem.engine.catalogs import read_catalog
 from vaivem.engine.direct import DirectCaller
@@ -103,6 +104,14 @@ def check_line(connector: str, result: CheckResult) -> Finding:
 def bad(explained: Explained) -> Finding:
     """Return a problem as a line."""
     return Finding("bad", explained.text, explained.next)
+
+
+def refused(error: VaivemError, connector: str) -> Finding:
+    """Return why the access just entered does not work; advice for existing connections would mislead."""
+    explained = explain_error(error, connector)
+    if isinstance(error, ReconnectError) and not connector_text(connector, f"errors.{error.code}.next"):
+        return Finding("bad", explained.text, _("Check what you entered, then test again."))
+    return bad(explained)
 
 
 def _ask(config: Config, connection: sdk.Connection, question: Callable[[Writer], Awaitable[T]]) -> T:
