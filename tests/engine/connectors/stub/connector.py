@@ -141,6 +141,20 @@ class PostFound(StubAction):
         return _outcome("thing", made, "created")
 
 
+class FindThing(StubAction):
+    """A lookup by name."""
+
+    key = "find_thing"
+    reads_only = True
+
+    async def run(self, context: ActionContext) -> Outcome:
+        name = str(context.values["thing.name"])
+        answer = await context.read(Call("things.find", "GET", "/things", query=(("name", name),)))
+        if not answer.json:
+            return Outcome((), {})
+        return _outcome("thing", {**answer.json[0], "id": str(answer.json[0]["id"])}, "found")
+
+
 class PostUnsafe(StubAction):
     key = "post_unsafe"
 
@@ -185,7 +199,7 @@ class StubConnector(Connector):
     manifest = load_manifest("vaivem.connectors.stub")
     errors = ErrorTable(read=_read)
     triggers = (ThingHappened(),)
-    actions = (Put(), PostKeyed(), PostFound(), PostUnsafe(), PersonAndDeal())
+    actions = (Put(), PostKeyed(), PostFound(), FindThing(), PostUnsafe(), PersonAndDeal())
     webhooks = StubWebhooks()
 
     def authorise(self, connection: Connection) -> Authorisation:
