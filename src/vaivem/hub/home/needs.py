@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from vaivem.engine.ids import id_at
 from vaivem.hub.connections.health import Health
-from vaivem.hub.messages import explain, explain_run
+from vaivem.hub.messages import explain, explain_run, named
 from vaivem.hub.shell.links import page
 
 DECISIONS_SHOWN = 3
@@ -56,10 +56,10 @@ def _reconnect(slug: str, one: Health) -> Need:
         else _("No run waits for it yet.")
     )
     why = one.why.text if one.why else _("The access is no longer accepted.")
-    name = {"system": one.connector.manifest.name, "name": one.row.name}
+    name = {"the": named(one.row.connector)["the"], "name": one.row.name}
     return Need(
         one.row.connector,
-        _("Reconnect %(system)s “%(name)s”") % name,
+        _("Reconnect %(the)s “%(name)s”") % name,
         f"{why} {waiting}",
         page("reconnect", slug, one.row.pk),
         _("Reconnect"),

@@ -31,7 +31,7 @@ from vaivem.hub.home.figures import (
     read_sparks,
 )
 from vaivem.hub.home.needs import read_needs
-from vaivem.hub.messages import connector_text, explain_run
+from vaivem.hub.messages import connector_text, explain_run, named
 from vaivem.hub.shell import clock
 from vaivem.hub.shell.counts import waiting_for_people
 from vaivem.hub.shell.links import page
@@ -97,12 +97,12 @@ def full_day(now: datetime) -> str:
 
 def headline(health: list[Health], day: Day, figures: Figures) -> str:
     """Return the answer to "is it flowing?"."""
-    stopped = [one.connector.manifest.name for one in health if one.broken]
+    stopped = [named(one.row.connector)["the"] for one in health if one.broken]
     silent = [one.connector.manifest.name for one in health if one.kind == "warn" and one.gate.state == 1]
     if stopped:
         return _("Everything is flowing except %(systems)s.") % {"systems": ", ".join(dict.fromkeys(stopped))}
     if silent:
-        return _("%(systems)s does not answer at the moment.") % {"systems": ", ".join(dict.fromkeys(silent))}
+        return _("No answer at the moment from: %(systems)s.") % {"systems": ", ".join(dict.fromkeys(silent))}
     if figures.failed:
         return ngettext(
             "It is flowing, and one run failed today.",

@@ -14,9 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
+from vaivem.hub.messages import named
 from vaivem.hub.shell.links import page
 
 register = template.Library()
+MAX_SHOWN = 80
 
 
 @register.simple_tag
@@ -50,9 +52,9 @@ def page_url(name: str, *args: Any, query: str = "") -> str:
 
 
 @register.filter
-def system(connector: str) -> str:
-    """Return a system's name."""
-    return get_connector(connector).manifest.name if connector in connector_keys() else connector
+def system(connector: str, form: str = "system") -> str:
+    """Return a system's name; `form` is what the sentence needs: "the", "The", "in_the" or "of_the"."""
+    return named(connector)[form] if connector in connector_keys() else connector
 
 
 @register.filter
@@ -152,8 +154,13 @@ def clock_time(moment: datetime) -> str:
 
 @register.filter
 def pairs(values: dict[str, Any]) -> str:
-    """Write the values of an audit entry."""
-    return ", ".join(f"{name}: {'–' if value in (None, '') else value}" for name, value in values.items())
+    """Write the values of an audit entry, long ones shortened."""
+    return ", ".join(f"{name}: {_short(value)}" for name, value in values.items())
+
+
+def _short(value: Any) -> str:
+    text = "–" if value in (None, "") else str(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 @register.filter
