@@ -219,7 +219,7 @@ def test_a_write_in_doubt_is_settled_on_the_page(past: Past, owner: Any) -> None
     run = past.waiting("decision", "write_in_doubt", rule=rule.pk)
     decision = past.decision(run)
     text = plain(owner.get(url(past, f"{run}/")))
-    assert "Was this done at Acme CRM?" in text
+    assert "Was this done in Acme CRM?" in text
     assert '"name" : "Contrato Duarte"' in text
     address = url(past, f"{run}/decisions/{decision}/")
     unanswered = owner.post(address)
@@ -240,7 +240,7 @@ def test_candidates_stand_side_by_side(past: Past, owner: Any) -> None:
     ]
     decision = past.decision(run, "choice", object="contact", candidates=candidates)
     page = owner.get(url(past, f"{run}/")).content.decode()
-    for said in ("Ana Lima", "email: ana@x.example", 'value="record:2"', "None of these"):
+    for said in ("Ana Lima", "Contact e-mail: ana@x.example", 'value="record:2"', "None of these"):
         assert said in page, said
     other = past.waiting("decision", "several_matches")
     assert owner.post(url(past, f"{other}/decisions/{decision}/"), {"answer": "skip"}).status_code == 404

@@ -6,14 +6,15 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from vaivem.core.fields import FieldType
 from vaivem.hub.history.detail import DecisionRow, RunDetail
 from vaivem.hub.history.filters import Shown
 from vaivem.hub.history.lines import BADGES, did, reasons, title_of, waits
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.received import shown_body, size_text
 from vaivem.hub.history.trail import before_steps, definition_of, steps_of
-from vaivem.hub.history.why import labels_of, main_fields, tests
-from vaivem.hub.messages import explain
+from vaivem.hub.history.why import labels_of, main_fields, tests, typed
+from vaivem.hub.messages import connector_text, explain, named
 from vaivem.hub.shell.clock import now as clock_now
 from vaivem.hub.workspaces.guard import MemberRequest
 from vaivem.hub.workspaces.models import Member, Role
@@ -47,7 +48,7 @@ def page_values(request: MemberRequest, found: RunDetail) -> dict[str, Any]:
         "stopped": next((s for s in steps if s.state in ("failed", "waiting", "needs_you")), None),
         "why": why,
         "waits": waits(row, names, now) if row.shown is Shown.WAITING else "",
-        "waits_for": names.system(row.conn),
+        "waits_for": named(names.connector(row.conn))["the"] if names.connector(row.conn) else "",
         "tests": tests(row.params, labels_of(received, names, trigger)) if received else [],
         "notes": _notes(row.params, names.target(row.rule)),
         "records": [_record(one, names) for one in row.records],
@@ -89,11 +90,7 @@ def _question(decision: DecisionRow, names: Names) -> dict[str, Any]:
             "id": str(one.get("id")),
             "name": one.get("name") or one.get("id"),
             "url": names.record_url({**one, "conn": decision.conn, "object": question.get("object")}),
-            "facts": [
-                (str(key), str(value))
-                for key, value in one.items()
-                if key not in ("id", "name", "url") and value not in (None, "", [])
-            ],
+            "facts": _facts(one, decision.conn, str(question.get("object", "")), names),
         }
         for one in question.get("candidates", ())
     ]
@@ -101,7 +98,7 @@ def _question(decision: DecisionRow, names: Names) -> dict[str, Any]:
         "id": decision.id,
         "kind": decision.kind,
         "asked": decision.asked,
-        "system": names.system(decision.conn),
+        "in_the": named(names.connector(decision.conn))["in_the"],
         "object": names.object(decision.conn, str(question.get("object", ""))).lower(),
         "why": explain(code, question, names.connector(decision.conn)),
         "method": question.get("method", ""),
@@ -109,6 +106,19 @@ def _question(decision: DecisionRow, names: Names) -> dict[str, Any]:
         "sent": shown_body(str(question.get("sent") or "").encode()),
         "candidates": candidates,
     }
+
+
+def _facts(candidate: dict[str, Any], conn: int, object_key: str, names: Names) -> list[tuple[str, str]]:
+    """Return what tells one candidate apart from the others."""
+    connector = names.connector(conn)
+    found = []
+    for key, value in candidate.items():
+        if key in ("id", "name", "url") or value in (None, "", []):
+            continue
+        name = connector_text(connector, f"fields.{object_key}.{key}") or key
+        kind = FieldType.DATETIME if key.endswith("_at") else FieldType.TEXT
+        found.append((name, typed(value, kind, names.workspace.zone)))
+    return found
 
 
 def _answered(decision: DecisionRow) -> dict[str, Any]:

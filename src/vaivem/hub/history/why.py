@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,6 +15,7 @@ from vaivem.connectors.sdk import Delivery, Event, Trigger
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import VaivemError
 from vaivem.core.fields import FieldType
+from vaivem.core.numbers import parse_datetime
 from vaivem.core.operators import Operator
 from vaivem.core.paths import read
 from vaivem.hub.history.detail import Received
@@ -21,7 +23,7 @@ from vaivem.hub.history.names import Names
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.rules.words import label
 
-FIELDS_SHOWN = 10
+FIELDS_SHOWN = 16
 
 OPERATORS = {
     Operator.EQUALS: gettext_lazy("is"),
@@ -96,6 +98,14 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def typed(value: Any, type_: FieldType, zone: str) -> str:
+    """Return a value of a field for people: dates as the language writes them."""
+    moment = parse_datetime(value, zone) if type_ is FieldType.DATETIME else None
+    if moment is not None:
+        return str(formats.date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT"))
+    return shown(value)
+
+
 def trigger_of(received: Received, names: Names, key: str = "") -> Trigger | None:
     """Return the trigger that a run began with, or one that listens to the event's kind."""
     connector = names.connector(received.event.conn)
@@ -141,7 +151,7 @@ def main_fields(received: Received, names: Names, key: str = "") -> list[tuple[s
     for field in trigger.fields(seen):
         value = None if field.type in (FieldType.LIST, FieldType.OBJECT) else read(event.data, field.key)
         if isinstance(value, str | int | float | bool) and value != "":
-            found.append((label(seen.connector, field), shown(value)))
+            found.append((label(seen.connector, field), typed(value, field.type, names.workspace.zone)))
     return found[:FIELDS_SHOWN]
 
 
