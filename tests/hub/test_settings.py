@@ -161,3 +161,18 @@ def test_tokens_from_the_command_line_ask_which_workspace(site: Site) -> None:
     found = find_token(make_api_token("outra", "x"))
     assert found is not None
     assert found.workspace.slug == "outra"
+
+
+def test_every_noted_action_has_its_words() -> None:
+    import re
+    from pathlib import Path
+
+    import vaivem.hub
+    from vaivem.hub.shell.templatetags.shell import audit_words
+
+    noted: set[str] = set()
+    for file in Path(str(vaivem.hub.__file__)).parent.rglob("*.py"):
+        for call in file.read_text("utf-8").split("audit.note(")[1:]:
+            noted |= set(re.findall(r'"([a-z_]+\.[a-z_]+)"', call.split("\n\n")[0][:400]))
+    assert {"rule.published", "connection.made", "oauth_app.changed"} <= noted
+    assert [action for action in sorted(noted) if audit_words(action) == action] == []

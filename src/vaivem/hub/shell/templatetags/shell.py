@@ -184,11 +184,16 @@ def audit_words(action: str) -> str:
         "connection.renamed": _("renamed the connection to"),
         "connection.changed": _("changed the settings of"),
         "connection.removed": _("disconnected"),
-        "rule.made": _("made the rule"),
+        "rule.created": _("made the rule"),
+        "rule.edited": _("changed the draft of"),
         "rule.published": _("published the rule"),
         "rule.paused": _("paused the rule"),
         "rule.resumed": _("resumed the rule"),
-        "rule.restored": _("restored the rule"),
         "rule.removed": _("removed the rule"),
+        "run.retried": _("retried the run"),
+        "run.stopped": _("stopped the run"),
+        "decision.answered": _("decided"),
+        "rejected.retaken": _("had a refused delivery read again:"),
+        "rejected.dismissed": _("dismissed a refused delivery:"),
     }
     return words.get(action, action)
