@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tests.hub.conftest import Site
 from tests.hub.served import served
+from typing_extensions import override
 
 KEY = "rd_station_crm"
 HUB = "http://127.0.0.1"
@@ -44,6 +45,7 @@ def form(site: Site, crm: dict[str, Any]) -> dict[str, str]:
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
+    @override
     def redirect_request(self, *args: object, **kwargs: object) -> None:
         return None
 
