@@ -98,6 +98,25 @@ async def test_a_second_doubt_asks_again(house: House) -> None:
     assert house.value("select params from run")["notes"][0]["code"] == "skipped_by_person"
 
 
+@pytest.mark.parametrize("action", ["put", "post_found"])
+async def test_a_doubt_ends_after_a_day_of_trying(house: House, action: str) -> None:
+    house.vendor.fault = lambda method, path, nth: "lost" if method != "GET" else None
+    house.rule(action)
+    house.worker()
+    await house.deliver(delivery="d1", name="never")
+    await house.until(lambda: house.rows("select 1 from pending where state = 'doubt'"))
+    house.vendor.things.clear()
+    with house.db() as db:
+        db.execute("update pending set worked = 90000")
+        db.execute("update lane set due = now() where state = 1")
+    if action == "put":
+        await house.until(lambda: house.runs())
+        assert house.runs() == [(2, "gave_up")]
+        assert house.value("select count(*) from intent") == 0
+    else:
+        await house.until(lambda: house.rows("select 1 from pending where state in ('decision')"))
+
+
 async def test_several_matches_wait_and_the_choice_is_used(house: House) -> None:
     house.vendor.things = [{"id": 1, "name": "twin"}, {"id": 2, "name": "twin"}]
     house.rule("post_found")

@@ -37,6 +37,10 @@ def codes_of(call: ast.Call) -> list[str]:
         found = texts[2]
     elif (name == "ParkError" and len(texts) > 1) or (name == "Ending" and len(texts) > 1):
         found = texts[1]
+    elif name in ("_ask", "_ask_doubt", "_add_answer") and texts and isinstance(texts[-1], str):
+        found = texts[-1]
+    elif name == "_add_answer" and len(texts) > 2:
+        found = texts[2]
     elif (name == "Problem" or name.endswith("Error")) and name[:1].isupper() and texts:
         found = texts[0]
     else:

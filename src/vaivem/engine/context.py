@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 from vaivem.connectors.sdk import Answer, Call, Connection, Findable, Idempotent, Keyed, Repeat, Unsafe
 from vaivem.core.errors import BugError, RecordError, RetryError, UncertainError, VaivemError
 from vaivem.core.mapping import Values
-from vaivem.core.retry import next_pause
+from vaivem.core.retry import may_retry, next_pause
 from vaivem.engine.caller import Exchange
 from vaivem.engine.claims import Key
 from vaivem.engine.crashpoints import reach
@@ -221,14 +221,17 @@ class StepContext:
 
     async def _doubted(self, n: int, call: Call, repeat: Repeat, error: VaivemError) -> Exception:
         """Return what the run does about a write that may have been done."""
-        if isinstance(repeat, Unsafe):
+        params = {**error.params, "call": call.name}
+        tired = not may_retry(self._run.memory.worked)
+        if isinstance(repeat, Unsafe) or (tired and isinstance(repeat, Findable)):
             return await self._ask_doubt(n, call, error.code)
+        if tired:  # a repeat gives the same state: a person may retry the run at any time
+            return RecordError("gave_up", params={**params, "cause": error.code})
         tries = self._run.memory.failures
         pause = next_pause(tries, retry_after=None, seed=self._run.item.run_id)
         if isinstance(repeat, Findable):
             pause = max(pause, self._settling(repeat))
         due = self._desk.clock.after(pause)
-        params = {**error.params, "call": call.name}
         return ParkError(
             "doubt", error.code, due, self.connection.id, params, keeps=True, failed=True, pause=pause
         )

@@ -28,7 +28,7 @@ class Retention:
         await self._pool.execute(statement("chores", "make_partitions"))
 
     async def run(self) -> None:
-        """Delete in batches, workspace by workspace, and drop partitions that are empty of use."""
+        """Delete in batches, workspace by workspace; then forget what need not be remembered any more."""
         await self.make_partitions()
         for row in await self._pool.fetch(statement("chores", "workspaces")):
             await self._thin(row["id"], row["retention_days"])

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vaivem.hub.messages.table import Entry
 
+LOOK_AND_DECIDE = _("Look there, then decide: it was done, do it, or skip.")
 AGAIN_BY_ITSELF = _("Nothing to do: Vaivém tries again by itself.")
 RECONNECT = _("Reconnect it. What waits goes on by itself afterwards, in order.")
 FIX_RULE = _("Correct the rule, then retry the run.")
@@ -104,6 +105,18 @@ SENTENCES: Mapping[str, Entry] = {
         _("It was tried again for 24 hours without success."),
         _("See the last answer below. When the cause is gone, retry the run."),
     ),
+    "write_in_doubt": Entry(
+        _("Vaivém was interrupted while it wrote {in_the}: perhaps it was done, perhaps not."),
+        LOOK_AND_DECIDE,
+    ),
+    "write_in_doubt_not_found": Entry(
+        _("The answer {of_the} was lost, and nothing that was written could be found there."), LOOK_AND_DECIDE
+    ),
+    "mail_answer_lost": Entry(
+        _("The mail server's answer was lost: perhaps the e-mail went out, perhaps not."), LOOK_AND_DECIDE
+    ),
+    "told_to_do_it": Entry(_("A person decided that it should be done again.")),
+    "adopted": Entry(_("It had been done: what was found there was used.")),
     "filtered": Entry(_("The rule's conditions did not hold.")),
     "not_yet": Entry(_("What the rule waits for is not complete yet; a later event starts it.")),
     "already_started": Entry(_("The rule had already started for this one; it starts once for each.")),
