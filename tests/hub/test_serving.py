@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from django.test.utils import override_settings
-from typing_extensions import override
 from tests.hub.conftest import Site
+from typing_extensions import override
 
 from vaivem.config import Config
 
