@@ -47,7 +47,7 @@ async def sign(page: Page, account: str, title: str) -> None:
     await page.get_by_label("token").fill(code)
     await page.get_by_role("button", name="Finalizar").click()
     await page.get_by_role("link", name="Acompanhar envelope").click()
-    await expect(page.get_by_text("document_closed").first).to_be_visible()
+    await expect(page.get_by_text("Finalizado").first).to_be_visible()
 
 
 async def test_a_signed_document_becomes_a_deal_with_its_signer(

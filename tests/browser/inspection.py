@@ -1,0 +1,97 @@
+"""What can be wrong with any page, found by looking at it: a smoke check, not a proof of accessibility."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page
+
+FAULTS = """() => {
+  const faults = [];
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const said = (el) => el.outerHTML.replace(/\\s+/g, " ").slice(0, 140);
+  const named = (el) =>
+    (el.getAttribute("aria-label") || "").trim() ||
+    (el.getAttribute("aria-labelledby") || "").split(/\\s+/).some((id) => id && document.getElementById(id)) ||
+    (el.getAttribute("title") || "").trim();
+  const fail = (what, els) => els.forEach((el) => faults.push(`${what}: ${said(el)}`));
+  const hidden = (el) => el.closest("[aria-hidden=true], [hidden]");
+
+  if (!document.documentElement.lang) faults.push("no language");
+  if (!document.title.trim()) faults.push("no title");
+  if (all("h1").length !== 1) faults.push(`${all("h1").length} main headings`);
+  if (all("main").length !== 1) faults.push(`${all("main").length} main parts`);
+  const fields = all("input:not([type=hidden], [type=submit], [type=button]), select, textarea");
+  fail("field without a label", fields.filter((el) => !el.labels.length && !named(el)));
+  fail("picture without a role", all("svg").filter((el) => !hidden(el) && el.getAttribute("role") !== "img"));
+  fail("picture without a text", all("svg[role=img]").filter((el) => !named(el) && !el.querySelector("title")));
+  fail("image without a text", all("img:not([alt])"));
+  const acts = all("button, a[href], summary").filter((el) => !hidden(el));
+  fail("button or link without words", acts.filter((el) => !el.textContent.trim() && !named(el)));
+  const seen = new Set();
+  all("[id]").forEach((el) => (seen.has(el.id) ? faults.push(`two with the id ${el.id}`) : seen.add(el.id)));
+  for (const name of ["aria-labelledby", "aria-describedby", "aria-controls", "for", "popovertarget"])
+    all(`[${name}]`).forEach((el) =>
+      el.getAttribute(name).split(/\\s+/).filter((id) => id && !seen.has(id)).forEach((id) =>
+        faults.push(`${name} names ${id}, which is not there: ${said(el)}`)));
+  let before = 0;
+  for (const heading of all("h1, h2, h3, h4, h5, h6").filter((el) => !hidden(el) && !el.closest("dialog"))) {
+    const level = Number(heading.tagName[1]);
+    if (level > before + 1) faults.push(`heading of level ${level} after ${before}: ${said(heading)}`);
+    before = level;
+  }
+  fail("table head cell without a scope", all("thead th:not([scope])"));
+  fail("style or handler in the page", all("[style], [onclick], [onchange], [onsubmit]"));
+  return faults;
+}"""
+
+WIDER = """() => {
+  const page = document.documentElement;
+  if (page.scrollWidth <= page.clientWidth) return [];
+  const wide = [...document.body.querySelectorAll("*")].filter(
+    (el) => el.getBoundingClientRect().right > page.clientWidth + 1);
+  return wide.slice(0, 3).map((el) => el.outerHTML.replace(/\\s+/g, " ").slice(0, 140));
+}"""
+
+LINKS = """() => [...document.querySelectorAll("a[href]")].map((el) => el.href)
+  .filter((href) => href.startsWith(location.origin + "/"))"""
+
+FOCUS = """() => {
+  const el = document.activeElement;
+  if (!el || el === document.body) return null;
+  const look = getComputedStyle(el);
+  const ring = look.outlineStyle !== "none" && parseFloat(look.outlineWidth) > 0;
+  const within = el.closest("label, .choice-card, .field");
+  const around = within && getComputedStyle(within).outlineStyle !== "none";
+  return {
+    what: el.outerHTML.replace(/\\s+/g, " ").slice(0, 140),
+    visible: ring || look.boxShadow !== "none" || Boolean(around),
+  };
+}"""
+
+
+async def faults_of(page: Page) -> list[str]:
+    """Return what is wrong with the page that is shown, in words."""
+    found: list[str] = await page.evaluate(FAULTS)
+    return found
+
+
+async def too_wide(page: Page) -> list[str]:
+    """Return the elements that make the page scroll sideways."""
+    found: list[str] = await page.evaluate(WIDER)
+    return found
+
+
+async def links_of(page: Page) -> list[str]:
+    """Return the addresses of this origin that the page links to."""
+    found: list[str] = await page.evaluate(LINKS)
+    return found
+
+
+async def hidden_focus(page: Page, steps: int) -> list[str]:
+    """Walk through the page with Tab, and return the elements whose focus cannot be seen."""
+    hidden = []
+    for _ in range(steps):
+        await page.keyboard.press("Tab")
+        at = await page.evaluate(FOCUS)
+        if at is not None and not at["visible"]:
+            hidden.append(at["what"])
+    return hidden
