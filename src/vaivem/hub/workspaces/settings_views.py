@@ -23,6 +23,9 @@ from vaivem.hub.workspaces.guard import MemberRequest, for_role
 from vaivem.hub.workspaces.models import ApiToken, AuditEntry, Member, Membership, Role
 
 AUDIT_SHOWN = 50
+# Three forms with a field `name` stand on one page, and each label must find its own.
+MEMBER_IDS = "member_%s"
+TOKEN_IDS = "token_%s"  # noqa: S105 - no secret
 admins = for_role(Role.ADMIN, place="settings", change=Role.ADMIN)
 
 
@@ -75,7 +78,7 @@ def address(request: MemberRequest) -> HttpResponse:
 @transaction.atomic
 def add_member(request: MemberRequest) -> HttpResponse:
     """Add a member; a person who already has an account only gets the role, and no link."""
-    form = MemberForm(request.POST)
+    form = MemberForm(request.POST, auto_id=MEMBER_IDS)
     if not form.is_valid():
         return _page(request, member=form)
     values = form.cleaned_data
@@ -151,7 +154,7 @@ def remove_member(request: MemberRequest, number: int) -> HttpResponse:
 @admins
 def make_token(request: MemberRequest) -> HttpResponse:
     """Make an API token and show it, once."""
-    form = ApiTokenForm(request.POST)
+    form = ApiTokenForm(request.POST, auto_id=TOKEN_IDS)
     if not form.is_valid():
         return _page(request, token_form=form)
     scopes = ("read",) if form.cleaned_data["scope"] == "read" else ("read", "write")
@@ -208,8 +211,8 @@ def _page(
     )
     values = {
         "company": company or WorkspaceForm(instance=workspace),
-        "member_form": member or MemberForm(),
-        "token_form": token_form or ApiTokenForm(),
+        "member_form": member or MemberForm(auto_id=MEMBER_IDS),
+        "token_form": token_form or ApiTokenForm(auto_id=TOKEN_IDS),
         "memberships": Membership.objects.filter(workspace=workspace).select_related("member").order_by("id"),
         "roles": Role.choices,
         "tokens": ApiToken.objects.filter(workspace=workspace, revoked=None).order_by("id"),
