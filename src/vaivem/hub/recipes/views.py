@@ -1,0 +1,100 @@
+"""Recipes: which there are, the few choices of one with what it would write, and switching it on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from vaivem.connectors.sdk.recipes import Recipe, get_recipe
+from vaivem.connectors.sdk.registry import get_connector
+from vaivem.core.errors import RuleError
+from vaivem.hub.recipes.listing import offered
+from vaivem.hub.recipes.outlook import Outlook, outlook, rejected
+from vaivem.hub.recipes.setting_up import chosen_values, switch_on, text
+from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.figures import read_figures
+from vaivem.hub.rules.sentences import sentence_of
+from vaivem.hub.rules.views import find
+from vaivem.hub.shell import clock
+from vaivem.hub.shell.links import page
+from vaivem.hub.workspaces.guard import MemberRequest, for_role
+from vaivem.hub.workspaces.models import Role
+
+
+@require_safe
+@for_role(place="recipes")
+def recipes(request: MemberRequest) -> HttpResponse:
+    """List the recipes."""
+    values = {
+        "groups": offered(request.workspace),
+        "can_connect": request.membership.at_least(Role.ADMIN),
+    }
+    return render(request, "recipes/list.html", values)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_role(place="recipes")
+def recipe(request: MemberRequest, key: str) -> HttpResponse:
+    """Show a recipe's choices with what it would write; a POST switches it on."""
+    found, now = _find(key), clock.now()
+    posted = request.method == "POST"
+    given = {name: str(value) for name, value in (request.POST if posted else request.GET).items()}
+    state = outlook(found, given, request.workspace, now)
+    if not posted or "show" in given:  # without script, a button shows what the choices come to
+        return _page(request, found, state)
+    accounts = {one.account.key: one.chosen.pk for one in state.accounts if one.chosen is not None}
+    try:
+        rule = switch_on(found, request.workspace, accounts, chosen_values(list(state.asked)), request.user)
+    except RuleError as error:
+        return _page(request, found, rejected(state, error.problems), status=422)
+    return redirect("recipe_on", request.workspace.slug, key, rule.pk)
+
+
+@require_safe
+@for_role(place="recipes")
+def on(request: MemberRequest, key: str, number: int) -> HttpResponse:
+    """Say what happens next, and follow the first event."""
+    found, rule = _find(key), find(request, number)
+    source = WorkspaceCatalog(request.workspace).connection(rule.draft.get("when", {}).get("connection"))
+    if rule.recipe != key or source is None:
+        raise Http404
+    webhooks = get_connector(source.connector).webhooks
+    values = {
+        "now": clock.now(),
+        "recipe": found,
+        "name": text(found, "name"),
+        "rule": rule,
+        "sentence": sentence_of(rule.draft, WorkspaceCatalog(request.workspace)),
+        "source": source,
+        "hook_is_ours": webhooks is not None and webhooks.managed,
+        "hook_by_hand": webhooks is not None and not webhooks.managed,
+        "figures": read_figures(request.workspace.pk, [rule.pk], clock.now())[rule.pk],
+        "pages": page("test_accounts", request.workspace.slug) if source.test_account else "",
+    }
+    return render(request, "recipes/on.html", values)
+
+
+def _page(request: MemberRequest, recipe: Recipe, state: Outlook, status: int = 200) -> HttpResponse:
+    listed = [one.choice for one in state.asked if one.choice.type != "template"]
+    values: dict[str, Any] = {
+        "recipe": recipe,
+        "name": text(recipe, "name"),
+        "help": text(recipe, "help"),
+        "state": state,
+        "accounts": [(one, state.wrong.get(one.account.key, "")) for one in state.accounts],
+        "asked": [(one, state.wrong.get(one.choice.key, "")) for one in state.asked],
+        "parts": ",".join(["#switch", *(f"#part-{choice.key}" for choice in listed)]),
+        "can_switch_on": request.membership.at_least(Role.EDITOR),
+        "can_connect": request.membership.at_least(Role.ADMIN),
+    }
+    return render(request, "recipes/recipe.html", values, status=status)
+
+
+def _find(key: str) -> Recipe:
+    try:
+        return get_recipe(key)
+    except KeyError as error:
+        raise Http404 from error

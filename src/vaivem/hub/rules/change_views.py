@@ -1,0 +1,96 @@
+"""What can be done to a rule: publish its draft, pause, resume, restore a version, remove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from vaivem.core.errors import RuleError
+from vaivem.hub.rules import publishing
+from vaivem.hub.rules.figures import read_figures
+from vaivem.hub.rules.models import Rule, RuleVersion
+from vaivem.hub.rules.views import find, rule_page
+from vaivem.hub.shell import clock
+from vaivem.hub.workspaces.guard import MemberRequest, for_role
+from vaivem.hub.workspaces.models import Member, Role
+
+Change = Callable[[Rule, Member], None]
+
+
+@require_POST
+@for_role(place="rules")
+def publish(request: MemberRequest, number: int) -> HttpResponse:
+    """Publish the draft; a rule that never ran is switched on."""
+    row = find(request, number)
+    try:
+        publishing.publish(row, request.user)
+    except RuleError as error:
+        return rule_page(request, row, error.problems or (error.problem,), 422)
+    messages.success(request, _("Published. What happens from now on goes by this version."))
+    return redirect("rule", request.workspace.slug, row.pk)
+
+
+@require_POST
+@for_role(place="rules")
+def pause(request: MemberRequest, number: int) -> HttpResponse:
+    """Let the rule's runs wait; events go on being taken in."""
+    done = _("Paused. Events go on being taken in, and wait until you resume it.")
+    return _changed(request, number, publishing.pause, done)
+
+
+@require_POST
+@for_role(place="rules")
+def resume(request: MemberRequest, number: int) -> HttpResponse:
+    """Let the rule's runs go on."""
+    return _changed(request, number, publishing.resume, _("Resumed. What waited goes on, in order."))
+
+
+@require_POST
+@for_role(place="rules")
+def restore(request: MemberRequest, number: int, version: int) -> HttpResponse:
+    """Make an earlier version the published one again, or nothing when it cannot be published any more."""
+    row = find(request, number)
+    try:
+        with transaction.atomic():
+            publishing.restore(row, version, request.user)
+            publishing.publish(row, request.user)
+    except RuleVersion.DoesNotExist as error:
+        raise Http404 from error
+    except RuleError as error:
+        row.refresh_from_db()
+        return rule_page(request, row, error.problems or (error.problem,), 422)
+    text = _("Version %(old)s is in use again, as version %(new)s.")
+    messages.success(request, text % {"old": version, "new": row.version})
+    return redirect("rule", request.workspace.slug, row.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_role(Role.EDITOR, place="rules")
+def remove(request: MemberRequest, number: int) -> HttpResponse:
+    """Ask, saying what stops; then take the rule away. Its history stays."""
+    row = find(request, number)
+    if request.method == "POST":
+        publishing.remove(row, request.user)
+        messages.success(request, _("“%(title)s” is removed. Its history stays.") % {"title": row.title})
+        return redirect("rules", request.workspace.slug)
+    figures = read_figures(request.workspace.pk, [row.pk], clock.now())[row.pk]
+    return render(request, "rules/remove.html", {"rule": row, "figures": figures})
+
+
+def _changed(request: MemberRequest, number: int, change: Change, done: str) -> HttpResponse:
+    row = find(request, number)
+    try:
+        change(row, request.user)
+    except publishing.RuleStateError:  # somebody was faster; the page shows how it stands
+        row.refresh_from_db()
+        text = _("Nothing was changed: the rule is %(state)s already.")
+        messages.warning(request, text % {"state": row.get_state_display().lower()})
+    else:
+        messages.success(request, done)
+    return redirect("rule", request.workspace.slug, row.pk)

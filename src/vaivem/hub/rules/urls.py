@@ -1,0 +1,15 @@
+"""Addresses of rules."""
+
+from django.urls import path
+
+from vaivem.hub.rules import change_views, views
+
+urlpatterns = [
+    path("", views.rules, name="rules"),
+    path("<int:number>/", views.rule, name="rule"),
+    path("<int:number>/publish/", change_views.publish, name="rule_publish"),
+    path("<int:number>/pause/", change_views.pause, name="rule_pause"),
+    path("<int:number>/resume/", change_views.resume, name="rule_resume"),
+    path("<int:number>/versions/<int:version>/", change_views.restore, name="rule_restore"),
+    path("<int:number>/remove/", change_views.remove, name="rule_remove"),
+]
