@@ -92,6 +92,8 @@ class Vendor:
         rows: list[Record] = getattr(self, kind)
         if method == "GET":
             ((name, (value,)),) = query.items()
+            if name == "part":
+                return [row for row in rows if value in row["name"].split(",")]
             return [row for row in rows if str(row.get(name)) == value]
         if method == "PUT":
             self.puts.append((path, body))

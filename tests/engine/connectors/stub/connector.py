@@ -141,6 +141,56 @@ class PostFound(StubAction):
         return _outcome("thing", made, "created")
 
 
+class PostKnown(StubAction):
+    """A thing known by several keys, the parts of its name: found by any of them, made under all of them."""
+
+    key = "post_known"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        name = str(context.values["thing.name"])
+        keys = name.split(",")
+
+        async def find() -> dict[str, Any] | None:
+            for key in keys:
+                answer = await context.read(Call("things.find", "GET", "/things", query=(("part", key),)))
+                if answer.json:
+                    return {"id": str(answer.json[0]["id"])}
+            return None
+
+        async with context.claim("thing", *keys):
+            found = await find()
+            if found is not None:
+                return _outcome("thing", found, "found")
+            call = Call("things.post", "POST", "/things", json={"name": name})
+            made = await context.write(call, Findable(find), _id)
+        return _outcome("thing", made, "created")
+
+
+class PostUnsure(StubAction):
+    """Create under a claim; what a look does not find may be there all the same."""
+
+    key = "post_unsure"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        name = str(context.values["thing.name"])
+
+        async def find() -> dict[str, Any] | None:
+            await context.read(Call("things.find", "GET", "/things", query=(("name", "nothing"),)))
+            return None
+
+        async def look() -> dict[str, Any] | None:
+            answer = await context.read(Call("things.look", "GET", "/things", query=(("name", name),)))
+            return {"id": str(answer.json[0]["id"])} if answer.json else None
+
+        async with context.claim("thing", name):
+            found = await look()
+            if found is not None:
+                return _outcome("thing", found, "found")
+            call = Call("things.post", "POST", "/things", json={"name": name})
+            made = await context.write(call, Findable(find, sure=False), _id)
+        return _outcome("thing", made, "created")
+
+
 class FindThing(StubAction):
     """A lookup by name."""
 
@@ -199,7 +249,16 @@ class StubConnector(Connector):
     manifest = load_manifest("vaivem.connectors.stub")
     errors = ErrorTable(read=_read)
     triggers = (ThingHappened(),)
-    actions = (Put(), PostKeyed(), PostFound(), FindThing(), PostUnsafe(), PersonAndDeal())
+    actions = (
+        Put(),
+        PostKeyed(),
+        PostFound(),
+        PostKnown(),
+        PostUnsure(),
+        FindThing(),
+        PostUnsafe(),
+        PersonAndDeal(),
+    )
     webhooks = StubWebhooks()
 
     def authorise(self, connection: Connection) -> Authorisation:
