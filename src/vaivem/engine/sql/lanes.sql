@@ -74,7 +74,3 @@ select slot, kind, answer from decision where ws = $1 and run_id = $2;
 
 -- name: waiting
 select state, code, tries, worked, since from pending where ws = $1 and run_id = $2;
-
--- name: event_of
-select e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query, e.headers, e.body
-from event e where e.ws = $1 and e.id = $2;
