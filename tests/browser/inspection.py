@@ -10,7 +10,7 @@ FAULTS = """() => {
   const said = (el) => el.outerHTML.replace(/\\s+/g, " ").slice(0, 140);
   const named = (el) =>
     (el.getAttribute("aria-label") || "").trim() ||
-    (el.getAttribute("aria-labelledby") || "").split(/\\s+/).some((id) => id && document.getElementById(id)) ||
+    (el.getAttribute("aria-labelledby") || "").split(" ").some((id) => id && document.getElementById(id)) ||
     (el.getAttribute("title") || "").trim();
   const fail = (what, els) => els.forEach((el) => faults.push(`${what}: ${said(el)}`));
   const hidden = (el) => el.closest("[aria-hidden=true], [hidden]");
@@ -22,7 +22,8 @@ FAULTS = """() => {
   const fields = all("input:not([type=hidden], [type=submit], [type=button]), select, textarea");
   fail("field without a label", fields.filter((el) => !el.labels.length && !named(el)));
   fail("picture without a role", all("svg").filter((el) => !hidden(el) && el.getAttribute("role") !== "img"));
-  fail("picture without a text", all("svg[role=img]").filter((el) => !named(el) && !el.querySelector("title")));
+  const pictures = all("svg[role=img]");
+  fail("picture without a text", pictures.filter((el) => !named(el) && !el.querySelector("title")));
   fail("image without a text", all("img:not([alt])"));
   const acts = all("button, a[href], summary").filter((el) => !hidden(el));
   fail("button or link without words", acts.filter((el) => !el.textContent.trim() && !named(el)));

@@ -58,7 +58,15 @@ async def test_a_signed_document_becomes_a_deal_with_its_signer(
     await sign(page, installation.clicksign, title)
     owner.complaints[:] = [one for one in owner.complaints if "/token" not in one]  # the wrong code's 422
 
-    await owner.until_shown(f"{installation.workspace}/", f"{title}.pdf")
+    await owner.until_shown(f"{installation.workspace}/history/", f"{title}.pdf")
+    await page.get_by_role("link", name=f"{title}.pdf").click()
+    arrived = page.locator("ol.trail > li").first
+    await arrived.locator("summary").first.click()
+    await expect(arrived.locator("pre").first).to_contain_text("helena.siqueira@aurora.example")
+    calls = page.locator("ol.trail > li:last-child details").first
+    await calls.locator("summary").first.click()
+    await expect(calls.get_by_text("POST").first).to_be_visible()
+    await expect(calls.get_by_text("201").first).to_be_visible()
 
     await page.goto(installation.crm)
     await page.locator(".board").get_by_role("link", name=title).first.click()
