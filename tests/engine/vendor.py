@@ -24,6 +24,8 @@ class Vendor:
     things: list[Record] = field(default_factory=list)
     notes: list[Record] = field(default_factory=list)
     people: list[Record] = field(default_factory=list)
+    hooks: list[Record] = field(default_factory=list)
+    missed: list[Record] = field(default_factory=list)
     keyed: dict[str, Record] = field(default_factory=dict)
     puts: list[tuple[str, Record]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -90,6 +92,10 @@ class Vendor:
         if kind == "keyed":
             return self.keyed.setdefault(body["key"], {"id": len(self.keyed) + 1, **body})
         rows: list[Record] = getattr(self, kind)
+        if kind == "hooks" and method != "GET":
+            return self._hook(method, path, body)
+        if method == "GET" and not query:
+            return rows
         if method == "GET":
             ((name, (value,)),) = query.items()
             if name == "part":
@@ -100,3 +106,17 @@ class Vendor:
             return {"id": path.rsplit("/", 1)[1]}
         rows.append({"id": len(rows) + 1, **body})
         return rows[-1]
+
+    def _hook(self, method: str, path: str, body: Record) -> Any:
+        """Register, mend or remove a webhook; the vendor makes up its secret."""
+        number = path.rpartition("/")[2]
+        if method == "DELETE":
+            self.hooks = [hook for hook in self.hooks if hook["id"] != number]
+        elif method == "PUT":
+            for hook in self.hooks:
+                hook.update(body if hook["id"] == number else {})
+        else:
+            made = str(self.calls["POST hooks"])
+            self.hooks.append({"id": made, "secret": f"secret-{made}", **body})
+            return self.hooks[-1]
+        return {}

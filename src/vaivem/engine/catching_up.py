@@ -1,21 +1,29 @@
-"""After Vaivém itself was away: one bounded read of what changed meanwhile at each vendor that allows it."""
+"""After Vaivém itself was away: one bounded read of what changed meanwhile at each vendor that allows it.
+
+What is owed is a fact of its own (`catch_up/<connection>`), written together with the sign of life that ends
+the absence: a crash, or a vendor that is down, leaves it owed, and the next round goes on with it.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
-from vaivem.core.errors import VaivemError
+from vaivem.connectors.sdk import Delivery
+from vaivem.core.errors import BugError, Recovery, UnreadableError, VaivemError
 from vaivem.engine.desk import Desk
 from vaivem.engine.direct import ChoreCaller
 from vaivem.engine.intake import Intake
+from vaivem.engine.journal import is_away
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line
 
 AWAY_SECONDS = 300.0
 LONGEST_LOOK_BACK = timedelta(days=7)
 OVERLAP = timedelta(minutes=2)
+MOST_TRIES = 60
 
 log = logging.getLogger(__name__)
 
@@ -27,50 +35,76 @@ class CatchingUp:
         self._desk = desk
         self._intake = intake
 
-    async def note_alive(self) -> None:
-        """Write down that events could arrive now."""
+    async def go_on(self) -> None:
+        """Write down that events could arrive now, and do what is still owed."""
         await self._note("alive", {"at": self._desk.clock.now().isoformat()})
+        await self._pay()
 
     async def after_absence(self) -> None:
         """Look back if the last sign of life is old; the first start of all has nothing to look back to."""
         now = self._desk.clock.now()
-        since = await self._last_alive()
-        await self.note_alive()
-        if since is None or (now - since).total_seconds() < AWAY_SECONDS:
-            return
-        since = max(since - OVERLAP, now - LONGEST_LOOK_BACK)
-        for line in list(self._desk.topology.lines.values()):
-            if line.catch_up and line.wants_hook and line.state == "working":
-                await self._look_back(line, since, now)
+        async with self._desk.pool.acquire() as db, db.transaction():
+            await db.execute(statement("chores", "absence_lock"))  # of several workers one finds the absence
+            value = await db.fetchval(statement("chores", "fact"), "alive")
+            since = datetime.fromisoformat(json.loads(value)["at"]) if value else now
+            if (now - since).total_seconds() >= AWAY_SECONDS:
+                since = max(since - OVERLAP, now - LONGEST_LOOK_BACK)
+                owed = json.dumps({"state": "owed", "since": since.isoformat(), "until": now.isoformat()})
+                names = [_name(line) for line in self._desk.topology.lines.values() if _looks_back(line)]
+                await db.execute(statement("chores", "note_owed"), names, owed)
+            alive = json.dumps({"at": now.isoformat()})
+            await db.execute(statement("chores", "note_fact"), "alive", alive)
+        await self._pay()
 
-    async def _look_back(self, line: Line, since: datetime, until: datetime) -> None:
-        webhooks = line.connector.webhooks
-        if webhooks is None:
-            return
-        found = new = 0
-        problem: dict[str, object] = {}
+    async def _pay(self) -> None:
+        """Do every look back that is owed; a passing failure leaves it owed."""
+        for row in await self._desk.pool.fetch(statement("chores", "owed")):
+            line = self._desk.topology.lines.get(int(row["name"].rpartition("/")[2]))
+            if line is not None and _looks_back(line):
+                await self._note(row["name"], await self._look_back(line, json.loads(row["value"])))
+
+    async def _look_back(self, line: Line, owed: dict[str, Any]) -> dict[str, Any]:
+        """Read what was missed; return the fact that tells how it went."""
+        since, until = (datetime.fromisoformat(owed[key]) for key in ("since", "until"))
+        told: dict[str, Any] = {**owed, "state": "done", "problem": {}}
+        told["tries"] = int(owed.get("tries", 0)) + 1
         try:
-            for delivery in await webhooks.missed(ChoreCaller(self._desk.caller, line), since, until):
-                found += 1
-                events = webhooks.parse(delivery, line.connection)
-                new += await self._intake.take(line, delivery, events, bulk=True)
+            told["found"] = told["new"] = 0
+            webhooks = line.connector.webhooks
+            caller = ChoreCaller(self._desk.caller, line)
+            for delivery in await webhooks.missed(caller, since, until) if webhooks else ():
+                told["found"] += 1
+                told["new"] += await self._take(line, delivery, told)
         except VaivemError as error:
             log.warning("Connection %s: what was missed could not be read: %s", line.connection.id, error)
-            problem = error.problem.to_dict()
-        await self._note(
-            f"catch_up/{line.connection.id}",
-            {
-                "since": since.isoformat(),
-                "until": until.isoformat(),
-                "found": found,
-                "new": new,
-                "problem": problem,
-            },
-        )
+            told["problem"] = error.problem.to_dict()
+            if error.recovery in (Recovery.RETRY, Recovery.RESOLVE) and told["tries"] < MOST_TRIES:
+                told["state"] = "owed"
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("Connection %s: what was missed could not be read", line.connection.id)
+            told["problem"] = BugError(detail=repr(error)).problem.to_dict()
+        return told
 
-    async def _last_alive(self) -> datetime | None:
-        value = await self._desk.pool.fetchval(statement("chores", "fact"), "alive")
-        return datetime.fromisoformat(json.loads(value)["at"]) if value else None
+    async def _take(self, line: Line, delivery: Delivery, told: dict[str, Any]) -> int:
+        """Take one delivery; one that cannot be read is told and does not keep the others out."""
+        try:
+            events = (
+                line.connector.webhooks.parse(delivery, line.connection) if line.connector.webhooks else []
+            )
+        except UnreadableError as error:
+            told["problem"] = error.problem.to_dict()
+            return 0
+        return await self._intake.take(line, delivery, events, bulk=True)
 
-    async def _note(self, name: str, value: dict[str, object]) -> None:
+    async def _note(self, name: str, value: dict[str, Any]) -> None:
         await self._desk.pool.execute(statement("chores", "note_fact"), name, json.dumps(value))
+
+
+def _name(line: Line) -> str:
+    return f"catch_up/{line.connection.id}"
+
+
+def _looks_back(line: Line) -> bool:
+    return line.catch_up and line.wants_hook and line.state == "working"

@@ -18,13 +18,14 @@ from pgqueuer.models import Job, Schedule
 
 from vaivem.config import Config
 from vaivem.connectors.sdk import Delivery
-from vaivem.core.errors import VaivemError
+from vaivem.core.errors import UnreadableError, VaivemError
 from vaivem.engine.catalogs import read_catalog
 from vaivem.engine.catching_up import CatchingUp
-from vaivem.engine.desk import Desk
+from vaivem.engine.desk import Desk, clean
 from vaivem.engine.direct import ChoreCaller
 from vaivem.engine.ingest import unpacked
 from vaivem.engine.intake import Intake
+from vaivem.engine.journal import is_away
 from vaivem.engine.links import Link
 from vaivem.engine.oauth import REFRESH_AHEAD_SECONDS
 from vaivem.engine.retention import Retention
@@ -77,7 +78,7 @@ class Chores:
         rounds: tuple[tuple[str, str, Callable[[], Awaitable[None]]], ...] = (
             ("keep_webhooks_round", EVERY_MINUTE, self._subscriptions.keep_all),
             ("keep_tokens_round", EVERY_MINUTE, self._keep_tokens),
-            ("alive_round", EVERY_MINUTE, self._catching_up.note_alive),
+            ("alive_round", EVERY_MINUTE, self._catching_up.go_on),
             ("answered_round", EVERY_MINUTE, self._wake_answered),
             ("catalogs_round", EVERY_HOUR, self._refresh_catalogs),
             ("retention_round", EVERY_NIGHT, self._retention.run),
@@ -106,11 +107,18 @@ class Chores:
 
     @staticmethod
     async def _guarded(name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do one round; what goes wrong is told, and the next round tries again."""
+        """Do one round; what goes wrong is told, and the next round tries again.
+
+        Only a database that is away is raised: a chore's own bug must not end the worker.
+        """
         try:
             await work()
         except VaivemError as error:
             log.warning("Chore %s: %s", name, error)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("Chore %s ended in a bug", name)
 
     async def _wake_answered(self) -> None:
         await self._desk.pool.execute(statement("chores", "wake_answered"))
@@ -155,15 +163,19 @@ class Chores:
         kept = Delivery(row["method"], row["path"], row["query"], json.loads(row["headers"]), row["body"])
         try:
             delivery = unpacked(kept, webhooks.max_bytes)
-            events = webhooks.parse(delivery, line.connection)
+            await self._intake.take(line, delivery, webhooks.parse(delivery, line.connection))
         except VaivemError as error:
-            await self._desk.pool.execute(
-                statement("chores", "still_rejected"),
-                row["ws"],
-                row["id"],
-                error.code,
-                json.dumps(dict(error.params)),
-            )
-            return
-        await self._intake.take(line, delivery, events)
-        await self._desk.pool.execute(statement("chores", "retaken"), row["ws"], row["id"])
+            await self._still_rejected(row, error)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("Connection %s: a delivery still cannot be read", line.connection.id)
+            await self._still_rejected(row, UnreadableError(detail=repr(error)))
+        else:
+            await self._desk.pool.execute(statement("chores", "retaken"), row["ws"], row["id"])
+
+    async def _still_rejected(self, row: asyncpg.Record, error: VaivemError) -> None:
+        params = json.dumps(clean({**error.params, "detail": error.detail[:500]}))
+        await self._desk.pool.execute(
+            statement("chores", "still_rejected"), row["ws"], row["id"], error.code, params
+        )

@@ -20,6 +20,7 @@ class Link:
         self._dsn = dsn
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
+        self._closed = False
 
     async def fetch(self, query: str, *arguments: Any, seconds: float = 10.0) -> list[asyncpg.Record]:
         """Run a statement; raises DatabaseAwayError when the database cannot be reached."""
@@ -35,6 +36,8 @@ class Link:
                 raise DatabaseAwayError(str(error)) from error
 
     async def _made(self) -> asyncpg.Connection:
+        if self._closed:
+            raise DatabaseAwayError("this process is closing")  # for a bell that rings late
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
         return self._connection
@@ -46,8 +49,9 @@ class Link:
                 connection.terminate()
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, for good."""
         async with self._turn:
+            self._closed = True
             if self._connection is not None:
                 await self._connection.close(timeout=1)
                 self._connection = None

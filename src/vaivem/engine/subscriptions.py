@@ -1,4 +1,8 @@
-"""Webhooks at the vendors: registered, adopted, put back and moved by us."""
+"""Webhooks at the vendors: registered, adopted, put back and moved by us.
+
+A connection's `subscription` says what was found: `address` is the one that stands at the vendor, `wanted`
+the one that should, `ids`, `kinds`, when it was `checked` (None: look again soon), `mended`, the `problem`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import asyncpg
 
 from vaivem.config import Config
 from vaivem.connectors.sdk import Webhooks
-from vaivem.core.errors import VaivemError
+from vaivem.core.errors import BugError, Recovery, VaivemError
 from vaivem.engine.caller import Caller
 from vaivem.engine.clock import Clock
 from vaivem.engine.direct import ChoreCaller
@@ -59,7 +63,7 @@ class Subscriptions:
         """Look after every connection whose subscription is not right, or was not looked at lately."""
         for line in list(self._topology.lines.values()):
             if self._is_ours(line) and await self._needs_look(line):
-                await self.keep(line)
+                await self.keep(line)  # tells its own problems: one vendor's are no other's
 
     @staticmethod
     def _is_ours(line: Line) -> bool:
@@ -68,15 +72,14 @@ class Subscriptions:
 
     async def _needs_look(self, line: Line) -> bool:
         known = line.subscription
-        if known.get("address") != await self.address(line) or known.get("kinds") != self._kinds(line):
+        if known.get("wanted", known.get("address")) != await self.address(line) or known.get(
+            "kinds"
+        ) != self._kinds(line):
             return True
         checked = known.get("checked")
-        age = (
-            (self._clock.now() - datetime.fromisoformat(checked)).total_seconds()
-            if checked
-            else CHECK_SECONDS
-        )
-        return age >= CHECK_SECONDS
+        if not checked:
+            return True
+        return (self._clock.now() - datetime.fromisoformat(checked)).total_seconds() >= CHECK_SECONDS
 
     @staticmethod
     def _kinds(line: Line) -> list[str]:
@@ -91,7 +94,7 @@ class Subscriptions:
         if webhooks is None:
             return
         found: dict[str, Any] = dict(line.subscription)
-        found |= {"address": address, "kinds": self._kinds(line), "checked": self._clock.now().isoformat()}
+        found |= {"wanted": address, "kinds": self._kinds(line), "checked": self._clock.now().isoformat()}
         found["problem"] = {}
         if not address:
             found["problem"] = {"code": "no_public_address"}
@@ -100,10 +103,21 @@ class Subscriptions:
                 await self._ensure(line, webhooks, address, found)
             except VaivemError as error:
                 log.warning("Connection %s: the webhook is not right: %s", line.connection.id, error)
-                found["problem"] = error.problem.to_dict()
+                self._note_problem(found, error)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                raise  # the database, not the vendor
+            except Exception as error:  # a connector's bug: this webhook has a problem, the others have none
+                log.exception("Connection %s: its webhook could not be looked after", line.connection.id)
+                self._note_problem(found, BugError(detail=repr(error)))
         await self._pool.execute(
             statement("topology", "save_subscription"), line.connection.id, json.dumps(found)
         )
+
+    @staticmethod
+    def _note_problem(found: dict[str, Any], error: VaivemError) -> None:
+        found["problem"] = error.problem.to_dict()
+        if error.recovery in (Recovery.RETRY, Recovery.RESOLVE):
+            found["checked"] = None  # it passes: the next round tries again
 
     async def _ensure(self, line: Line, webhooks: Webhooks, address: str, found: dict[str, Any]) -> None:
         """Ask the vendor, under a lock: two workers never make a second subscription."""
@@ -114,9 +128,10 @@ class Subscriptions:
             made = await webhooks.ensure(writer, address, found["kinds"])
             if not await self._save_secrets(db, line, dict(made.secrets)):
                 found["checked"] = None  # somebody saved other credentials meanwhile: looked at again
+        found["ids"] = list(made.ids)
         if before and before != address:
             await webhooks.remove(writer, before)
-        found["ids"] = list(made.ids)
+        found["address"] = address  # the old one is known until it is gone
         if made.mended:
             found["mended"] = {"at": self._clock.now().isoformat(), "what": list(made.mended)}
 

@@ -5,6 +5,19 @@ select value::text from fact where name = $1;
 insert into fact (name, value, at) values ($1, $2::jsonb, vv_now())
 on conflict (name) do update set value = excluded.value, at = excluded.at;
 
+-- name: absence_lock
+select pg_advisory_xact_lock(8223, 1);
+
+-- name: note_owed
+-- Looks back that are owed; one owed since before reaches back as far as it did. $1 names, $2 value
+insert into fact (name, value, at) select name, $2::jsonb, vv_now() from unnest($1::text[]) as t(name)
+on conflict (name) do update set at = excluded.at, value = case
+  when fact.value->>'state' = 'owed' then excluded.value || jsonb_build_object('since', fact.value->'since')
+  else excluded.value end;
+
+-- name: owed
+select name, value::text from fact where name like 'catch\_up/%' and value->>'state' = 'owed' order by name;
+
 -- name: rejected
 select * from rejected where ws = $1 and id = $2 and state = 0 and status <> 401;
 
@@ -16,6 +29,17 @@ update rejected set code = $3, params = $4::jsonb where ws = $1 and id = $2;
 
 -- name: make_partitions
 select vv_make_partitions(vv_now() - interval '8 days', vv_now() + interval '22 days');
+
+-- name: old_weeks
+-- Weeks before the oldest that is made anew, in which no unfinished run has its place, with their partitions.
+select substring(c.relname from '_w([0-9]+)$')::bigint as week, array_agg(c.relname::text order by c.relname) as names
+from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
+where p.relname in ('event', 'run', 'step', 'term') and c.relname ~ '_w[0-9]+$'
+group by 1
+having (substring(c.relname from '_w([0-9]+)$')::bigint + 1) * 604800 < extract(epoch from vv_now() - interval '15 days')
+  and ((substring(c.relname from '_w([0-9]+)$')::bigint + 1) * 604800000) << 22
+      <= coalesce((select min(least(run_id, event_id)) from item), 9223372036854775807)
+order by 1;
 
 -- name: workspaces
 select id, retention_days from workspace;
@@ -32,6 +56,12 @@ delete from run where (ws, id) in (select ws, id from run where ws = $1 and id <
 delete from term where (ws, hash, event_id) in (
   select ws, hash, event_id from term t where ws = $1 and event_id < $2
     and not exists (select 1 from item i where i.event_id = t.event_id) limit $3);
+
+-- name: thin_decisions
+-- What was asked and answered in runs that have ended.
+delete from decision where (ws, id) in (
+  select ws, id from decision d where ws = $1 and run_id < $2
+    and not exists (select 1 from item i where i.ws = d.ws and i.run_id = d.run_id) limit $3);
 
 -- name: thin_events
 -- Not the events of runs that have not ended.

@@ -1,0 +1,88 @@
+"""What chores need, without a worker around them: for tests that say themselves when a round comes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import asyncpg
+
+from vaivem.engine.budgets import Budgets
+from vaivem.engine.caller import Caller
+from vaivem.engine.catching_up import CatchingUp
+from vaivem.engine.clock import Clock
+from vaivem.engine.desk import Desk
+from vaivem.engine.gates import Gates
+from vaivem.engine.ids import IdMaker
+from vaivem.engine.intake import Intake
+from vaivem.engine.links import Link
+from vaivem.engine.oauth import Tokens
+from vaivem.engine.outbound import Outbound
+from vaivem.engine.retention import Retention
+from vaivem.engine.subscriptions import Subscriptions
+from vaivem.engine.topology import Topology
+
+from .conftest import House
+
+
+@dataclass
+class Chored:
+    """One process's chores."""
+
+    pool: asyncpg.Pool
+    clock: Clock
+    topology: Topology
+    caller: Caller
+    subscriptions: Subscriptions
+    catching_up: CatchingUp
+    retention: Retention
+
+    async def look(self) -> None:
+        """Read the clock and the configuration again, as a worker does all the time."""
+        await self.clock.adjust(self.pool)
+        await self.topology.load(self.pool)
+        await self.caller.gates.load()
+
+
+@contextlib.asynccontextmanager
+async def chores(house: House, **settings: Any) -> AsyncIterator[Chored]:
+    """Be a process that does chores; `settings` replace those of the installation."""
+    config = replace(house.config, **settings)
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(asyncpg.create_pool(house.dsn, min_size=1, max_size=3))
+        outbound = Outbound(config.allowed_private_hosts)
+        stack.push_async_callback(outbound.close)
+        link, bell = Link(house.dsn), Link(house.dsn)
+        stack.push_async_callback(link.close)
+        stack.push_async_callback(bell.close)
+        clock, topology = Clock(), Topology(house.vault)
+        caller = Caller(outbound, Budgets(pool), Gates(pool), Tokens(pool, house.vault, outbound))
+        ids = IdMaker(await pool.fetchval("select nextval('node_seq')"), clock.time)
+        desk = Desk(
+            pool=pool, clock=clock, ids=ids, topology=topology, caller=caller,
+            journal=None, lease=None, lost=lambda: None,  # type: ignore[arg-type] - chores work no runs
+        )  # fmt: skip
+        intake = Intake(topology, ids, clock, link, bell)
+        made = Chored(
+            pool,
+            clock,
+            topology,
+            caller,
+            Subscriptions(config, pool, topology, caller, clock, house.vault),
+            CatchingUp(desk, intake),
+            Retention(pool, clock),
+        )
+        await made.look()
+        yield made
+
+
+def hooked(house: House, hook: str) -> int:
+    """Make a connection whose webhook is ours to look after."""
+    number = house.connection(hook)
+    with house.db() as db:
+        db.execute(
+            "update connection set connector = 'stub_hooked', wants_hook = true where id = %s", (number,)
+        )
+    return number

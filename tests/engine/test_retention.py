@@ -1,0 +1,160 @@
+"""History is kept as long as each workspace says, and longer where an unfinished run needs it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from vaivem.engine.ids import id_at
+from vaivem.engine.retention import Retention
+
+from .chored import chores
+from .conftest import House
+from .inside import pass_time, working
+
+HISTORY = ("event", "run", "step", "term", "rejected")
+
+
+async def some_history(house: House) -> None:
+    """Make a finished run with a decision, a waiting one, and a rejected delivery."""
+    house.vendor.fault = lambda method, path, nth: "lost" if path == "/notes" else None
+    house.rule("put")
+    house.rule("post_unsafe", when={"connection": 1, "trigger": "thing_happened"})
+    async with working(house):
+        await house.deliver(delivery="d1", name="Ana")
+        await house.until(lambda: house.rows("select 1 from decision"))
+        await house.until(lambda: len(house.runs()) == 1)
+        await house.until(lambda: house.value("select count(*) from lane where state = 2") == 0)
+    await house.send(b"not json")
+
+
+def counts(house: House) -> dict[str, int]:
+    return {table: house.value(f"select count(*) from {table}") for table in HISTORY}  # noqa: S608
+
+
+async def retain(house: House) -> None:
+    async with chores(house) as chored:
+        await chored.retention.run()
+
+
+async def test_nothing_goes_before_its_time(house: House) -> None:
+    await some_history(house)
+    before = counts(house)
+    assert all(before.values())
+    pass_time(house, days=89)
+    await retain(house)
+    assert counts(house) == before
+
+
+async def test_old_history_goes_but_for_what_an_unfinished_run_needs(house: House) -> None:
+    await some_history(house)
+    pass_time(house, days=91)
+    await retain(house)
+    after = counts(house)
+    assert (after["run"], after["rejected"]) == (0, 0)
+    assert after["event"] == 1
+    assert house.rows("select distinct name from step") == [("notes.post",)]
+    assert house.value("select count(*) from decision") == 1
+    async with working(house):
+        with house.db() as db:
+            db.execute('update decision set answer = \'{"choice": "done"}\', answered = now()')
+            db.execute("update lane set due = now()")
+        await house.until_idle()
+    assert house.runs() == [(1, "")]
+    await retain(house)
+    assert counts(house)["event"] == 0
+    assert house.value("select count(*) from decision") == 0
+
+
+async def test_each_workspace_keeps_as_long_as_it_says(house: House) -> None:
+    with house.db() as db:
+        db.execute(
+            "insert into workspace (name, slug, zone, language, retention_days, created)"
+            " values ('V', 'v', 'America/Sao_Paulo', 'en', 400, now())"
+        )
+        old = id_at(house.value("select now()") - timedelta(days=10))
+        for ws in (1, 2):
+            db.execute(
+                "insert into rejected (ws, id, conn, code, status, method, path, query, headers, body)"
+                " values (%s, %s, 1, 'x', 200, '', '', '', '', '')",
+                (ws, old),
+            )
+        db.execute("update workspace set retention_days = 5 where id = 1")
+    await retain(house)
+    assert house.rows("select ws from rejected") == [(2,)]
+
+
+async def test_more_than_a_batch_goes_at_once(house: House) -> None:
+    with house.db() as db:
+        old = id_at(house.value("select now()") - timedelta(days=100))
+        db.execute(
+            "insert into rejected (ws, id, conn, code, status, method, path, query, headers, body)"
+            " select 1, %s + n, 1, 'x', 200, '', '', '', '', '' from generate_series(1, 12000) n",
+            (old,),
+        )
+    await retain(house)
+    assert house.value("select count(*) from rejected") == 0
+
+
+async def test_identities_are_remembered_as_long_as_promised(house: House) -> None:
+    await house.deliver(delivery="named")
+    await house.deliver(name="unnamed")
+    assert house.value("select count(*) from seen") == 2
+    pass_time(house, days=4)
+    await retain(house)
+    assert house.value("select count(*) from seen where until is null") == 1
+    assert house.value("select count(*) from seen") == 1
+    with house.db() as db:
+        db.execute("update workspace set retention_days = 1")
+    pass_time(house, days=25)
+    await retain(house)
+    assert house.value("select count(*) from seen") == 1
+    pass_time(house, days=2)
+    await retain(house)
+    assert house.value("select count(*) from seen") == 0
+
+
+async def test_partitions_stand_ahead_and_go_when_they_are_empty(house: House) -> None:
+    def weeks() -> list[int]:
+        names = house.rows("select relname from pg_class where relname ~ '^event_w[0-9]+$'")
+        return sorted(int(name.removeprefix("event_w")) for (name,) in names)
+
+    first = weeks()[0]
+    now = int(house.value("select extract(epoch from vv_now()) / 604800"))
+    await house.deliver(delivery="d1")
+    pass_time(house, days=42)
+    await retain(house)
+    assert weeks()[-1] >= now + 6 + 3
+    assert first not in weeks()
+    assert now in weeks()  # the event is in it
+    there = house.value("select vv_now()") - timedelta(seconds=5)
+    await house.until(lambda: house.app._clock.now() > there)
+    assert await house.deliver(delivery="d2") == 200
+    pass_time(house, days=60)
+    await retain(house)
+    assert now not in weeks()
+    assert house.value("select count(*) from event") == 1
+
+
+async def test_a_partition_in_use_stays_for_another_night(house: House) -> None:
+    pass_time(house, days=42)
+    async with chores(house) as chored:
+        await chored.retention.make_partitions()
+        name = house.value("select min(relname) from pg_class where relname ~ '^run_w[0-9]+$'")
+        with house.db() as db, db.transaction():
+            db.execute(f'lock table "{name}" in access share mode')
+            await Retention(chored.pool, chored.clock)._drop_if_empty([name])
+        assert house.rows("select 1 from pg_class where relname = %s", name)
+        await Retention(chored.pool, chored.clock)._drop_if_empty([name])
+    assert not house.rows("select 1 from pg_class where relname = %s", name)
+
+
+async def test_links_of_connections_long_gone_are_forgotten(house: House) -> None:
+    with house.db() as db:
+        db.execute("insert into link values (1, 1, 'thing', 'k', '7', 1, now())")
+        db.execute("update connection set removed = now()")
+    pass_time(house, days=29)
+    await retain(house)
+    assert house.value("select count(*) from link") == 1
+    pass_time(house, days=2)
+    await retain(house)
+    assert house.value("select count(*) from link") == 0
