@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from math import floor
 
@@ -80,7 +81,7 @@ class Budgets:
         self._pool = pool
         self._buckets: dict[int, tuple[tuple[Limit, ...], list[_Bucket]]] = {}
         self._lowered: dict[int, float] = {}
-        self.waiting: dict[int, int] = {}
+        self.waiting: Counter[tuple[int, bool]] = Counter()  # by connection, and whether it is bulk
 
     async def take(self, connector: Connector, connection: Connection, cost: int, *, bulk: bool) -> None:
         """Wait for room in every limit of the connection.
@@ -92,11 +93,11 @@ class Budgets:
         if not limits:
             return
         for bucket in await self._of(connection.id, limits):
-            self.waiting[connection.id] = self.waiting.get(connection.id, 0) + 1
+            self.waiting[connection.id, bulk] += 1
             try:
                 await self._take(connection.id, bucket, cost, bulk)
             finally:
-                self.waiting[connection.id] -= 1
+                self.waiting[connection.id, bulk] -= 1
 
     async def _of(self, conn: int, limits: tuple[Limit, ...]) -> list[_Bucket]:
         known = self._buckets.get(conn)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from vaivem.connectors.sdk import Answer, Call, Connection
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, UncertainError, VaivemError
@@ -29,40 +31,60 @@ class Caller:
         self.budgets = budgets
         self.gates = gates
         self.tokens = tokens
-        self._fresh: dict[int, Connection] = {}
+        # By connection: the topology's credentials then, and the newer ones in use meanwhile.
+        self._fresh: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
 
     async def exchange(self, line: Line, call: Call, *, bulk: bool = False) -> Exchange:
         """Send a call. Never raises for what the vendor or the network does: that is in the result."""
         connection = self._current(line)
         try:
-            if self.gates.state(connection.id) == HELD:
+            if self.gates.state(connection.id) == HELD and await self.gates.look(connection.id) == HELD:
                 raise ReconnectError("reconnect_needed")
             await self.budgets.take(line.connector, connection, call.cost, bulk=bulk)
             exchange = await self._send(line, connection, call)
-            if isinstance(exchange.error, ReconnectError) and self._refreshes(line):
-                await self.budgets.take(line.connector, connection, call.cost, bulk=bulk)
-                exchange = await self._send(line, await self._refreshed(line, connection), call)
+            if isinstance(exchange.error, ReconnectError) and call.authorise:
+                exchange = await self._repeated(line, connection, call, exchange, bulk=bulk)
         except VaivemError as error:
             exchange = Exchange(None, error)
         return await self._noted(line, exchange)
 
+    async def renew(self, line: Line) -> None:
+        """Refresh a token ahead of its end. A dead grant holds the connection, as a refused call does."""
+        try:
+            await self._refreshed(line, self._current(line))
+        except ReconnectError as error:
+            await self._noted(line, Exchange(None, error))
+            raise
+
     def _current(self, line: Line) -> Connection:
-        """Return the connection with the newest token: the topology may lag behind a refresh of ours."""
-        fresh = self._fresh.get(line.connection.id)
+        """Return the connection with the newest credentials: the topology may lag behind a refresh."""
+        known = self._fresh.get(line.connection.id)
+        if known is None:
+            return line.connection
+        before, fresh = known
+        if line.connection.credentials != before:
+            del self._fresh[line.connection.id]  # the topology has caught up
+            return line.connection
+        return replace(line.connection, credentials=fresh)
+
+    async def _repeated(
+        self, line: Line, connection: Connection, call: Call, refused: Exchange, *, bulk: bool
+    ) -> Exchange:
+        """Send a refused call once more with newer credentials, if there are any."""
+        fresh = await self._refreshed(line, connection)
         if fresh is None:
-            return line.connection
-        if fresh.credentials.get("access_token") == line.connection.credentials.get("access_token"):
-            del self._fresh[line.connection.id]
-            return line.connection
-        return fresh
+            return refused
+        await self.budgets.take(line.connector, fresh, call.cost, bulk=bulk)
+        return await self._send(line, fresh, call)
 
-    @staticmethod
-    def _refreshes(line: Line) -> bool:
-        return line.connector.manifest.method(line.connection.method).oauth is not None
-
-    async def _refreshed(self, line: Line, connection: Connection) -> Connection:
-        fresh = await self.tokens.refresh(line.connector, connection)
-        self._fresh[connection.id] = fresh
+    async def _refreshed(self, line: Line, connection: Connection) -> Connection | None:
+        """Return the connection with other credentials: refreshed, or saved by a person; None without."""
+        if line.connector.manifest.method(line.connection.method).oauth is not None:
+            fresh: Connection | None = await self.tokens.refresh(line.connector, connection)
+        else:
+            fresh = await self.tokens.newer(connection)
+        if fresh is not None:
+            self._fresh[connection.id] = (line.connection.credentials, fresh.credentials)
         return fresh
 
     async def _send(self, line: Line, connection: Connection, call: Call) -> Exchange:

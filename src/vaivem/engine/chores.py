@@ -130,7 +130,7 @@ class Chores:
             if line is None:
                 continue
             try:
-                await self._desk.caller.tokens.refresh(line.connector, line.connection)
+                await self._desk.caller.renew(line)
             except VaivemError as error:
                 log.warning("Connection %s: its token could not be refreshed ahead: %s", row["id"], error)
 

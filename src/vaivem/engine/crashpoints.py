@@ -19,6 +19,7 @@ POINTS = (
     "call.after_send",
     "journal.before_outcome",
     "journal.after_outcome",
+    "oauth.before_save",
     "run.before_finish",
     "run.after_finish",
     "run.before_park",

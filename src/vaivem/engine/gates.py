@@ -37,7 +37,19 @@ class Gates:
         await self._pool.execute(statement("gates", "ensure"))
         await self._pool.execute(statement("gates", "free_removed"))
         rows = await self._pool.fetch(statement("gates", "all"))
+        now = time.monotonic()
         self._states = {row["conn"]: row["state"] for row in rows}
+        self._limited_until = {
+            row["conn"]: max(now + row["closed_for"], self._limited_until.get(row["conn"], 0.0))
+            for row in rows
+            if row["state"] == LIMITED
+        }
+
+    async def look(self, conn: int) -> int:
+        """Return the state of a gate as the database has it now."""
+        found = await self._pool.fetchval(statement("gates", "state"), conn)
+        self._states[conn] = OPEN if found is None else found
+        return self._states[conn]
 
     def state(self, conn: int) -> int:
         """Return the last known state of a gate."""
@@ -51,19 +63,26 @@ class Gates:
             return
         self._strikes.pop(conn, None)
         if state in (PAUSED, LIMITED):
+            if await self._pool.fetchval(statement("gates", "open"), conn) is None:
+                await self.look(conn)
+                return
             self._states[conn] = OPEN
-            await self._pool.execute(statement("gates", "open"), conn)
             await self._pool.execute("notify vv_lanes")
 
     async def failed(self, conn: int, code: str, params: Mapping[str, Any]) -> None:
         """A call found the vendor down. Many in a row, or a failed probe, shut the gate."""
         self._failures[conn] += 1
-        if self._states.get(conn, OPEN) != PAUSED and self._failures[conn] < FAILURES_TO_PAUSE:
+        many = self._failures[conn] >= FAILURES_TO_PAUSE
+        if not many and self.state(conn) != PAUSED:
             return
-        self._failures.pop(conn, None)
-        self._states[conn] = PAUSED
-        log.warning("Connection %s is paused: %s", conn, code)
-        await self._pool.execute(statement("gates", "pause"), conn, code, json.dumps(dict(params)))
+        if many:
+            self._failures.pop(conn, None)
+        arguments = (conn, code, json.dumps(dict(params)), many)
+        if await self._pool.fetchval(statement("gates", "pause"), *arguments) is not None:
+            self._states[conn] = PAUSED
+            log.warning("Connection %s is paused: %s", conn, code)
+        else:
+            await self.look(conn)  # closed already, or held, or another worker found the vendor up
 
     async def limited(self, conn: int, seconds: float | None) -> float:
         """The vendor's limit is reached: nobody calls for `seconds`, or for a growing time if it said none.
@@ -78,7 +97,8 @@ class Gates:
             self._strikes[conn] += 1
         seconds = max(seconds, MIN_LIMIT_SECONDS)
         self._limited_until[conn] = max(now + seconds, self._limited_until.get(conn, 0.0))
-        self._states[conn] = LIMITED
+        if self.state(conn) == OPEN:
+            self._states[conn] = LIMITED
         await self._pool.execute(statement("gates", "limit"), conn, seconds)
         return seconds
 
@@ -87,5 +107,6 @@ class Gates:
         self._states[conn] = HELD
         log.warning("Connection %s needs to be reconnected: %s", conn, code)
         async with self._pool.acquire() as db, db.transaction():
-            await db.execute(statement("gates", "hold"), conn, code, json.dumps(dict(params)))
+            # The connection before the gate, as a reconnect locks them.
             await db.execute(statement("topology", "need_reconnect"), conn)
+            await db.execute(statement("gates", "hold"), conn, code, json.dumps(dict(params)))

@@ -44,6 +44,7 @@ class ClaimedLane:
     gate: int
     tail: int
     recover: bool
+    bulk: bool
     items: tuple[Item, ...]
 
 
@@ -59,6 +60,7 @@ def claimed_lanes(rows: Iterable[asyncpg.Record]) -> list[ClaimedLane]:
             own[0]["gate"],
             own[0]["tail"],
             own[0]["recover"],
+            own[0]["prio"] == 0,
             tuple(read_item(ws, key, row) for row in own if row["seq"] is not None),
         )
         for (ws, key), own in grouped.items()

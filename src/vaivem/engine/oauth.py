@@ -6,25 +6,29 @@ compare-and-set before it is used: a vendor that rotates refresh tokens kills th
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 import asyncpg
 
 from vaivem.connectors.sdk import Answer, Call, Connection, Connector
 from vaivem.connectors.sdk.manifest import OAuth
 from vaivem.core.errors import ReconnectError, RetryError, RuleError, UncertainError, VaivemError
+from vaivem.engine.crashpoints import reach
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.statements import statement
 from vaivem.vault import Vault
 
 REFRESH_AHEAD_SECONDS = 300.0
+TOKEN_PARTS = ("access_token", "refresh_token", "lasts_seconds")
+PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 DEAD_GRANTS = frozenset({"invalid_grant", "invalid_token", "unauthorized_client"})
 
 
@@ -117,9 +121,11 @@ async def _token(
 def token_error(answer: Answer) -> VaivemError:
     """Say what a refused token request means; only a dead grant asks for a person."""
     data = answer.json if answer.is_json else None
-    kind = str(data.get("error", "")) if isinstance(data, dict) else ""
-    if kind in DEAD_GRANTS or answer.status in (400, 401, 403):
-        return ReconnectError("refresh_refused", params={"message": kind or str(answer.status)})
+    if isinstance(data, dict):  # a page of HTML comes from something before the vendor, and passes
+        kind = str(data.get("error", ""))
+        refused = answer.status in (400, 401, 403) and kind not in PASSING
+        if refused or kind in DEAD_GRANTS:
+            return ReconnectError("refresh_refused", params={"message": kind or str(answer.status)})
     if answer.status == 429:
         return RetryError("vendor_limit", limit=True)
     return RetryError("vendor_unavailable", params={"status": answer.status})
@@ -143,6 +149,7 @@ class Tokens:
         self._pool = pool
         self._vault = vault
         self._outbound = outbound
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def refresh(self, connector: Connector, connection: Connection) -> Connection:
         """Return the connection with a token newer than the one it has.
@@ -150,23 +157,53 @@ class Tokens:
         Another worker's refresh is used when it came first. Raises ReconnectError when the grant is dead,
         RetryError when the vendor cannot be asked now.
         """
-        app = await self.app(connection)
-        async with self._pool.acquire() as db, db.transaction():
-            await db.execute(statement("topology", "connection_lock"), connection.id)
-            row = await db.fetchrow(statement("topology", "credentials"), connection.id)
-            stored = self._vault.open(row["credentials"])
-            if stored.get("access_token") != connection.credentials.get("access_token"):
-                return replace(connection, credentials=stored)
-            fresh = await self._ask(connector, replace(connection, credentials=stored), app, stored)
-            expires = datetime.now(UTC) + timedelta(seconds=fresh["lasts_seconds"])
-            await db.execute(
-                statement("topology", "save_credentials"),
-                connection.id,
-                row["credentials"],
-                self._vault.seal(fresh),
-                expires,
-            )
-        return replace(connection, credentials=fresh)
+        turn = self._turns.setdefault(connection.id, asyncio.Lock())
+        async with turn:  # here first: a hundred runs with one old token must not take all database links
+            app = await self.app(connection)
+            async with self._pool.acquire() as db, db.transaction():
+                await db.execute(statement("topology", "connection_lock"), connection.id)
+                sealed, stored = await self._stored(db, connection.id)
+                if stored.get("access_token") != connection.credentials.get("access_token"):
+                    return replace(connection, credentials=stored)
+                fresh = await self._ask(connector, replace(connection, credentials=stored), app, stored)
+                reach("oauth.before_save")
+                kept = await self._save(db, connection.id, sealed, stored, fresh)
+        return replace(connection, credentials=kept)
+
+    async def newer(self, connection: Connection) -> Connection | None:
+        """Return the connection with other credentials than it has, if a person saved some meanwhile."""
+        _, stored = await self._stored(self._pool, connection.id)
+        return None if stored == connection.credentials else replace(connection, credentials=stored)
+
+    async def _stored(
+        self, db: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy, conn: int
+    ) -> tuple[bytes, dict[str, Any]]:
+        row = await db.fetchrow(statement("topology", "credentials"), conn)
+        if row is None or row["credentials"] is None:
+            raise RuleError("connection_is_gone", params={"connection": conn})
+        return row["credentials"], self._vault.open(row["credentials"])
+
+    async def _save(
+        self,
+        db: asyncpg.pool.PoolConnectionProxy,
+        conn: int,
+        sealed: bytes,
+        before: Mapping[str, Any],
+        fresh: Mapping[str, Any],
+    ) -> Mapping[str, Any]:
+        """Save a new pair over what was read; return the credentials as they are now.
+
+        Whatever else was saved meanwhile stays (a webhook's secret), and a person's reconnect wins.
+        """
+        now = fresh
+        while True:
+            arguments = (conn, sealed, self._vault.seal(now), fresh["lasts_seconds"])
+            if await db.fetchval(statement("topology", "save_credentials"), *arguments) is not None:
+                return now
+            sealed, stored = await self._stored(db, conn)
+            if any(stored.get(part) != before.get(part) for part in TOKEN_PARTS):
+                return stored
+            now = {**stored, **{part: fresh[part] for part in TOKEN_PARTS}}
 
     async def _ask(
         self, connector: Connector, connection: Connection, app: App, stored: Mapping[str, Any]

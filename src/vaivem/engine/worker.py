@@ -50,6 +50,11 @@ BUG_PAUSE_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
+def most_slots(free: int) -> int:
+    """Return how many slots one gate may fill when `free` are not filled by others."""
+    return max(MIN_GATE_SLOTS, free // 2)
+
+
 def lease_lost() -> NoReturn:
     """End the process without unwinding: nothing it would still do is allowed."""
     log.critical("The lease is lost: this worker ends; its lanes go on in another")
@@ -71,6 +76,7 @@ class Worker:
         self._clock = Clock()
         self._lanes: set[asyncio.Task[None]] = set()
         self._per_gate: Counter[int] = Counter()
+        self._bulk_per_gate: Counter[int] = Counter()
         self._wake = asyncio.Event()
         self._turn = 0
         self._broken: asyncio.Future[None] | None = None
@@ -91,7 +97,12 @@ class Worker:
             gates = Gates(pool)
             await gates.load()
             await self._topology.load(pool)
-            caller = Caller(self._outbound, Budgets(pool), gates, Tokens(pool, self._vault, self._outbound))
+            # Of its own: a token endpoint that hangs must not keep the runs from the database.
+            token_pool = await stack.enter_async_context(
+                asyncpg.create_pool(self._dsn, min_size=0, max_size=4, command_timeout=60)
+            )
+            tokens = Tokens(token_pool, self._vault, self._outbound)
+            caller = Caller(self._outbound, Budgets(pool), gates, tokens)
             desk = Desk(
                 pool=pool,
                 clock=self._clock,
@@ -165,19 +176,14 @@ class Worker:
                 await asyncio.sleep(0.002)  # let the next ones come together
                 continue
             if not claimed or free <= 0:
-                await self._rest(db, some_free=free > 0)
+                await self._rest(desk, db, some_free=free > 0)
 
     async def _claim_some(self, desk: Desk, db: asyncpg.Connection, free: int) -> list[ClaimedLane]:
         self._wake.clear()
-        cap = max(MIN_GATE_SLOTS, SLOTS // (len(self._per_gate) + 1))
-        waiting = desk.caller.budgets.waiting
-        full = [
-            gate
-            for gate, count in self._per_gate.items()
-            if gate and (count >= cap or waiting.get(gate, 0) >= BUDGET_QUEUE)
-        ]
+        rooms = self._rooms(desk)
+        gates, live, bulk = [list(column) for column in zip(*rooms, strict=True)] or ([], [], [])
         self._turn += 1
-        arguments = (desk.lease.worker, min(free, 100), cap, full, self._turn)
+        arguments = (desk.lease.worker, min(free, 100), most_slots(free), gates, live, bulk, self._turn)
         rows = await db.fetch(statement("lanes", "claim"), *arguments)
         reach("lanes.after_claim")
         lanes = claimed_lanes(rows)
@@ -185,14 +191,34 @@ class Worker:
             task = asyncio.create_task(LaneWorker(desk, lane).work())
             self._lanes.add(task)
             self._per_gate[lane.gate] += 1
+            self._bulk_per_gate[lane.gate] += lane.bulk
             task.add_done_callback(partial(self._ended, lane, desk))
         return lanes
+
+    def _rooms(self, desk: Desk) -> list[tuple[int, int, int]]:
+        """Return how many more lanes each gate with lanes under way may have: in all, and of bulk.
+
+        A gate may fill half of what the others leave free, bulk half of that: a vendor that hangs, and the
+        backlog of one workspace, never take every slot.
+        """
+        waiting, held = desk.caller.budgets.waiting, sum(self._per_gate.values())
+        rooms = []
+        for gate, count in self._per_gate.items():
+            most = most_slots(SLOTS - held + count)
+            room, bulk = most - count, most // 2 - self._bulk_per_gate[gate]
+            if waiting[gate, False] >= BUDGET_QUEUE:
+                room = 0
+            if waiting[gate, True] >= BUDGET_QUEUE:
+                bulk = 0
+            rooms.append((gate, max(0, room), max(0, bulk)))
+        return rooms
 
     def _ended(self, lane: ClaimedLane, desk: Desk, task: asyncio.Task[None]) -> None:
         self._lanes.discard(task)
         self._per_gate[lane.gate] -= 1
+        self._bulk_per_gate[lane.gate] -= lane.bulk
         if not self._per_gate[lane.gate]:
-            del self._per_gate[lane.gate]
+            del self._per_gate[lane.gate], self._bulk_per_gate[lane.gate]
         self._wake.set()
         error = None if task.cancelled() else task.exception()
         if error is None:
@@ -218,11 +244,12 @@ class Worker:
         if self._broken is not None and not self._broken.done():
             self._broken.set_exception(error)
 
-    async def _rest(self, db: asyncpg.Connection, *, some_free: bool) -> None:
+    async def _rest(self, desk: Desk, db: asyncpg.Connection, *, some_free: bool) -> None:
         """Wait for a wake-up, or until the next lane is due."""
         seconds = POLL_SECONDS
         if some_free:
-            due = await db.fetchval(statement("lanes", "next_due"))
+            full = [gate for gate, room, _ in self._rooms(desk) if not room]
+            due = await db.fetchval(statement("lanes", "next_due"), full)
             if due is not None:
                 seconds = min(seconds, max(float(due), 0.02))
         with contextlib.suppress(TimeoutError):

@@ -2,7 +2,8 @@
 
 -- name: open_gate
 with g as (
-  update gate set state = 0, fails = 0, closed_until = null, since = null, code = '', params = '{}' where conn = %(conn)s
+  update gate set state = 0, fails = 0, closed_until = null, probed = null, since = null, code = '', params = '{}'
+  where conn = %(conn)s
   returning conn),
 w as (
   update lane l set due = vv_now() from pending p
@@ -16,13 +17,15 @@ on conflict (conn) do update set state = 2, code = excluded.code, params = exclu
 returning conn;
 
 -- name: answer_decision
-with d as (
-  update decision set answer = %(answer)s::jsonb, answered = vv_now(), answered_by = %(member)s
-  where ws = %(ws)s and id = %(decision)s and answer is null returning ws, run_id),
-w as (
-  update lane l set due = vv_now(), prio = greatest(l.prio, 5::smallint) from d join pending p on p.ws = d.ws and p.run_id = d.run_id
-  where l.ws = p.ws and l.key = p.lane and l.state = 1)
-select run_id from d;
+update decision set answer = %(answer)s::jsonb, answered = vv_now(), answered_by = %(member)s
+where ws = %(ws)s and id = %(decision)s and answer is null returning run_id;
+
+-- name: wake_answered
+with w as (
+  update lane l set due = vv_now(), prio = greatest(l.prio, 5::smallint) from pending p
+  where p.ws = %(ws)s and p.run_id = %(run_id)s and l.ws = p.ws and l.key = p.lane and l.state = 1
+  returning l.key)
+select count(*) from w;
 
 -- name: retry_now
 with w as (

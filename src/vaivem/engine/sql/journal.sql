@@ -121,10 +121,15 @@ p as (
     code = excluded.code, params = excluded.params, due = excluded.due, tries = pending.tries + excluded.tries,
     worked = pending.worked + excluded.worked,
     since = case when pending.state = excluded.state then pending.since else excluded.since end),
+q as materialized (
+  -- A question may have been answered before its run has parked: then it does not wait. The lock makes an answer come
+  -- before this or after it: before, it is seen here; after, it sees the parked lane and wakes it.
+  select d.ws, d.run_id from t join decision d on d.ws = t.ws and d.run_id = t.run_id
+  where t.state = 'decision' and d.answer is null
+  order by d.ws, d.id for update of d),
 lk as materialized (
-  -- A question may have been answered before its run has parked: then it does not wait.
   select l.ws, l.key, case when t.state = 'decision' and not exists (
-           select 1 from decision d where d.ws = t.ws and d.run_id = t.run_id and d.answer is null)
+           select 1 from q where q.ws = t.ws and q.run_id = t.run_id)
          then (select vv_now()) else t.due end as due
   from t join lane l on l.ws = t.ws and l.key = t.lane and l.owner = $1
   order by l.ws, l.key for update of l),

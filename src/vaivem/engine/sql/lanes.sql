@@ -1,22 +1,42 @@
 -- name: claim
--- $1 worker, $2 free slots, $3 most lanes of one gate, $4 gates that take no more now, $5 turns the order of gates.
--- A paused gate whose time has come lets one lane through, as a probe.
+-- $1 worker, $2 free slots, $3 most lanes of one gate (of bulk half of them), $4 gates with lanes under way and how many
+-- more each may have: $5 in all, $6 of bulk; $7 turns the order of gates.
+-- A paused gate whose time has come lets one lane through, as a probe; the next one only when that one has not told in
+-- ten seconds whether the vendor is up.
 with me as materialized (select id from worker where id = $1 for key share),
+p as materialized (
+  select conn from gate
+  where state = 1 and closed_until <= (select vv_now()) and (probed is null or probed <= (select vv_now()))
+  for update skip locked),
 g as materialized (
-  select conn, case when state = 1 then 1 else $3::int end as room
-  from gate
-  where (state = 0 or (state in (1, 3) and closed_until <= (select vv_now()))) and not (conn = any($4::int[]))
-  order by (conn + $5::int) % 997),
+  select conn, room, bulk from (
+    select gate.conn, coalesce(r.room, $3::int) as room, coalesce(r.bulk, $3::int / 2) as bulk
+    from gate left join unnest($4::int[], $5::int[], $6::int[]) as r (conn, room, bulk) on r.conn = gate.conn
+    where gate.state = 0 or (gate.state = 3 and gate.closed_until <= (select vv_now()))
+    union all select conn, 1, 1 from p) x
+  where room > 0
+  order by (conn + $7::int) % 997),
 c as materialized (
   select l.ws, l.key from g cross join lateral (
-    select ws, key from lane
-    where gate = g.conn and state = 1 and due <= (select vv_now())
-    order by prio desc, due limit g.room for update skip locked) l
+    select ws, key from (
+      select * from (
+        select ws, key from lane
+        where gate = g.conn and state = 1 and prio > 0 and due <= (select vv_now())
+        order by prio desc, due limit g.room for update skip locked) live
+      union all
+      select * from (
+        select ws, key from lane
+        where gate = g.conn and state = 1 and prio = 0 and due <= (select vv_now())
+        order by due limit g.bulk for update skip locked) bulk) either
+    limit g.room) l
   limit $2),
 u as (
   update lane l set state = 2, owner = $1, recover = false from c, me where l.ws = c.ws and l.key = c.key
   returning l.ws, l.key, l.gate, l.prio, l.tail,
-            (select o.recover from lane o where o.ws = l.ws and o.key = l.key) as recover)
+            (select o.recover from lane o where o.ws = l.ws and o.key = l.key) as recover),
+q as (
+  update gate set probed = vv_now() + interval '10 seconds' from p
+  where gate.conn = p.conn and exists (select 1 from u where u.gate = p.conn))
 select u.ws, u.key, u.gate, u.prio, u.tail, u.recover, i.seq, i.run_id, i.event_id, i.rule, i.version,
        e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query, e.headers, e.body
 from u left join lateral (
@@ -58,8 +78,12 @@ update lane set state = 1, owner = null, recover = true, due = vv_now() + make_i
 where ws = $2 and key = $3 and owner = $1;
 
 -- name: next_due
--- Seconds until the next lane becomes due, behind gates that are open or will be.
-select extract(epoch from min(due) - (select vv_now()))::float8 from lane where state = 1;
+-- Seconds until the next lane can be claimed, behind gates that are open or will be by themselves. $1 gates that take no
+-- more now. Each priority on its own, so that no backlog is scanned.
+select extract(epoch from min(greatest(l.due, g.closed_until, g.probed)) - (select vv_now()))::float8
+from gate g cross join (values (0), (5), (9)) p (prio) cross join lateral (
+  select due from lane where state = 1 and gate = g.conn and prio = p.prio order by due limit 1) l
+where g.state in (0, 1, 3) and not (g.conn = any($1::int[]));
 
 -- name: journal
 -- What is known of runs that began before: their steps, newest try last.

@@ -79,8 +79,9 @@ create index decision_open on decision (ws, id desc) where answer is null;
 
 -- A connection's gate: lanes behind a closed gate are not looked at.
 -- state: 0 open, 1 paused (the vendor is down; probed at closed_until), 2 held (reconnect), 3 limit until closed_until.
+-- probed: one lane was let through a paused gate, and has until then to find the vendor up or down.
 create table gate (
-  conn int primary key, ws int not null, state smallint not null default 0, closed_until timestamptz,
+  conn int primary key, ws int not null, state smallint not null default 0, closed_until timestamptz, probed timestamptz,
   fails int not null default 0, since timestamptz, code text not null default '', params jsonb not null default '{}');
 insert into gate (conn, ws) values (0, 0);
 

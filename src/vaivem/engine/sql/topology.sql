@@ -22,9 +22,8 @@ select pg_advisory_xact_lock(8222, $1);
 select credentials, expires from connection where id = $1;
 
 -- name: save_credentials
--- Compare and set: only over what was read. $1 id, $2 sealed before, $3 sealed now, $4 expires
-update connection set credentials = $3, expires = $4, refreshed = vv_now(),
-  state = case when state = 'reconnect' then 'working' else state end
+-- Compare and set: only over what was read. $1 id, $2 sealed before, $3 sealed now, $4 seconds until it expires
+update connection set credentials = $3, expires = vv_now() + make_interval(secs => $4), refreshed = vv_now()
 where id = $1 and credentials = $2 returning id;
 
 -- name: save_webhook_secrets
