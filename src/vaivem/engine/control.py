@@ -46,8 +46,12 @@ def answer_decision(cursor: Cursor, ws: int, decision: int, answer: Mapping[str,
     row = _run(
         cursor, "answer_decision", ws=ws, decision=decision, answer=json.dumps(dict(answer)), member=member
     )
+    if row is None:
+        return False
+    # In a statement of its own: a run that parks at this moment is to be seen as it is after that.
+    _run(cursor, "wake_answered", ws=ws, run_id=row[0])
     _wake(cursor)
-    return row is not None
+    return True
 
 
 def retry_now(cursor: Cursor, ws: int, run_id: int) -> bool:

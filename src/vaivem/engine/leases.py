@@ -5,6 +5,7 @@ Leases use the machine's own clock (one that goes on while it sleeps), never the
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -47,6 +48,8 @@ class Lease:
         self._connection = connection
         self._seconds = seconds
         self._until = 0.0
+        self._turn = asyncio.Lock()  # an orderly stop comes while a beat is under way
+        self._left = False
         self.worker = 0
 
     async def register(self) -> int:
@@ -63,6 +66,10 @@ class Lease:
 
     async def beat(self) -> int:
         """Renew the lease, bury workers that are gone, free their lanes; return how many lanes were freed."""
+        async with self._turn:
+            return 0 if self._left else await self._beat()
+
+    async def _beat(self) -> int:
         begun = boot_time()
         async with self._connection.transaction():
             if not await self._connection.fetchval(statement("leases", "beat"), self.worker, self._seconds):
@@ -88,7 +95,8 @@ class Lease:
 
     async def leave(self) -> None:
         """Give lanes back and end the lease: an orderly stop."""
-        async with self._connection.transaction():
+        async with self._turn, self._connection.transaction():
+            self._left = True
             await self._connection.execute(statement("leases", "give_back"), self.worker)
             await self._connection.execute(statement("leases", "leave"), self.worker)
 
