@@ -285,3 +285,20 @@ def test_a_run_whose_event_and_rule_are_gone_still_has_its_page(past: Past, owne
     page = plain(owner.get(url(past, f"{run}/")))
     assert "The event is no longer kept." in page
     assert "rule 987654" in page
+
+
+def test_an_answered_run_goes_on_in_a_moment(past: Past, owner: Any) -> None:
+    run = past.waiting("decision", "write_in_doubt", rule=past.workplace.rule().pk)
+    decision = past.decision(run)
+    owner.post(url(past, f"{run}/decisions/{decision}/"), {"answer": "do"})
+    page = owner.get(url(past, f"{run}/"))
+    assert "answered; it goes on in a moment" in plain(page)
+    assert 'hx-trigger="every 4s"' in page.content.decode()
+    assert "Try now" not in plain(page)
+
+
+def test_reading_again_after_a_wait_is_no_failed_try(past: Past, owner: Any) -> None:
+    run = past.run(past.workplace.rule().pk)
+    for attempt in (1, 2):
+        past.call(run, 1000, **{"try": attempt, "write": False, "method": "GET", "status": 200})
+    assert "Try 2:" not in plain(owner.get(url(past, f"{run}/")))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from vaivem.hub.history.filters import Filters
+from vaivem.hub.history.filters import Filters, Shown
 from vaivem.hub.history.queries import EventRow, RunRow, runs
 
 PLACES = 1000  # a step's number in its rule times this, plus its calls, is `n`
@@ -101,12 +101,14 @@ def find_run(ws: int, number: int) -> RunDetail | None:
     page = runs(ws, Filters(), before=number + 1, limit=1)
     if not page.rows or page.rows[0].id != number:
         return None
-    run = page.rows[0]
+    run, asked = page.rows[0], decisions(ws, run=number)
+    if run.shown is Shown.NEEDS_YOU and all(one.answer is not None for one in asked):
+        run = replace(run, shown=Shown.WAITING, state="answered", code="")  # until a worker takes it up
     return RunDetail(
         run=run,
         received=find_event(ws, run.event_id),
         calls=_calls(ws, number),
-        decisions=decisions(ws, run=number),
+        decisions=asked,
         behind=_behind(ws, number),
     )
 

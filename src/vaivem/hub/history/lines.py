@@ -122,6 +122,7 @@ def waits(row: RunRow, names: Names, now: datetime) -> str:
     plain = {
         "queued": _("its turn comes in a moment"),
         "running": _("being worked at this moment"),
+        "answered": _("answered; it goes on in a moment"),
         "rule_paused": _("the rule is paused"),
     }
     if row.state in plain:

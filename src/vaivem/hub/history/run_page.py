@@ -55,7 +55,8 @@ def page_values(request: MemberRequest, found: RunDetail) -> dict[str, Any]:
         "decision": _question(decision, names) if decision else None,
         "answered": [_answered(one) for one in found.decisions if one.answer is not None],
         "can_act": request.membership.at_least(Role.EDITOR),
-        "can_retry": row.shown is Shown.FAILED or (row.shown is Shown.WAITING and bool(row.since)),
+        "can_retry": row.shown is Shown.FAILED
+        or (row.shown is Shown.WAITING and bool(row.since) and row.state != "answered"),
         "can_stop": row.shown in (Shown.WAITING, Shown.NEEDS_YOU) and bool(row.since),
         "live": row.shown is Shown.WAITING,
     }  # fmt: skip

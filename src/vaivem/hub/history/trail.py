@@ -62,9 +62,10 @@ class StepView:
 
     @property
     def attempts(self) -> list[CallView]:
-        """The tries of a place that took several."""
+        """The tries of a place that took several because one failed; reading again is no new try."""
         repeated = {call.row.n for call in self.calls if call.row.attempt > 1}
-        return [call for call in self.calls if call.row.n in repeated]
+        failed = {call.row.n for call in self.calls if not call.ok}
+        return [call for call in self.calls if call.row.n in repeated & failed]
 
 
 def definition_of(detail: RunDetail) -> Rule | None:
