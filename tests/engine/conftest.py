@@ -98,8 +98,8 @@ class House:
             row = db.execute(
                 "insert into connection (workspace_id, connector, name, slug, method, state, credentials,"
                 " settings, account, catalog, hook, subscription, wants_hook, catch_up, created,"
-                " test_account) values (1, 'stub', %s, %s, 'token', 'working', %s, %s, '{}', '{}', %s, '{}', false, true,"
-                " now(), false) returning id",
+                " test_account) values (1, 'stub', %s, %s, 'token', 'working', %s, %s, '{}', '{}', %s, '{}',"
+                " false, true, now(), false) returning id",
                 (hook, hook, self.vault.seal({"token": KEY}), json.dumps(settings), hook),
             ).fetchone()
             db.execute(
