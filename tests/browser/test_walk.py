@@ -59,7 +59,7 @@ async def test_a_signed_document_becomes_a_deal_with_its_signer(
     owner.complaints[:] = [one for one in owner.complaints if "/token" not in one]  # the wrong code's 422
 
     await owner.until_shown(f"{installation.workspace}/history/", f"{title}.pdf")
-    await page.get_by_role("link", name=f"{title}.pdf").click()
+    await page.get_by_role("link", name=f"{title}.pdf").first.click()
     arrived = page.locator("ol.trail > li").first
     await arrived.locator("summary").first.click()
     await expect(arrived.locator("pre").first).to_contain_text("helena.siqueira@aurora.example")
