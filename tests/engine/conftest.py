@@ -177,14 +177,14 @@ class House:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    async def until(self, done: Callable[[], Any], seconds: float = 20.0) -> None:
+    async def until(self, done: Callable[[], Any], seconds: float = 45.0) -> None:
         limit = time.monotonic() + seconds
         while not done():
             if time.monotonic() > limit:
                 raise AssertionError(f"not within {seconds} s\n{self.state()}")
             await asyncio.sleep(0.05)
 
-    async def until_idle(self, seconds: float = 30.0) -> None:
+    async def until_idle(self, seconds: float = 60.0) -> None:
         """Wait until no lane is left."""
         await self.until(lambda: self.value("select count(*) from lane") == 0, seconds)
 
