@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Page
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page
 
 PATIENCE_MS = 10_000
 
@@ -32,14 +32,14 @@ class Person:
         await self.page.context.close()
         assert self.complaints == []
 
-    async def until_shown(self, url: str, text: str, seconds: float = 20) -> None:
-        """Load a page again and again until it holds a text."""
+    async def until_shown(self, url: str, wanted: Locator, seconds: float = 20) -> None:
+        """Load a page again and again until it shows something."""
         limit = time.monotonic() + seconds
         while True:
             await self.page.goto(url)
-            if await self.page.get_by_text(text).count():
+            if await wanted.count():
                 return
-            assert time.monotonic() < limit, f"“{text}” did not appear at {url}"
+            assert time.monotonic() < limit, f"{wanted} did not appear at {url}"
             await self.page.wait_for_timeout(300)
 
     def _hear(self, message: ConsoleMessage) -> None:

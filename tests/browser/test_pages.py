@@ -29,7 +29,8 @@ def kind(url: str) -> str:
 
 async def all_kinds(page: Page, start: str) -> dict[str, list[str]]:
     """Visit one page of each kind, from link to link; return what is wrong with each."""
-    waiting, known, found = [start], {kind(start)}, {}
+    waiting, known = [start], {kind(start)}
+    found: dict[str, list[str]] = {}
     while waiting and len(found) < MOST_PAGES:
         url = waiting.pop(0)
         answer = await page.goto(url)

@@ -28,6 +28,10 @@ async def test_a_few_choices_switch_a_recipe_on(owner: Person, installation: Ins
     await page.click(f"tbody a[href$='/rules/{number}/'] >> nth=0")
     await page.get_by_role("button", name="Pausar").click()
     await expect(page.get_by_role("button", name="Pausar")).to_have_count(0)
+    await page.click("a[href$='/remove/']")
+    await page.locator("main form[method=post] button.danger, main form[method=post] button.primary").click()
+    await page.goto(f"{installation.workspace}/rules/")
+    assert await page.locator(f"tbody a[href$='/rules/{number}/']").count() == 0
 
 
 async def test_the_choices_work_without_script(scriptless: Person, installation: Installation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from .installation import Installation
 from .person import Person
@@ -17,7 +17,7 @@ async def send(page: Page, account: str, title: str, signer: str, email: str) ->
     """Send a document for signature as the account's owner does."""
     await page.goto(account)
     await page.get_by_role("link", name="Adicionar documentos").click()
-    upload = {"name": f"{title}.pdf", "mimeType": "application/pdf", "buffer": PDF}
+    upload = FilePayload(name=f"{title}.pdf", mimeType="application/pdf", buffer=PDF)
     await page.get_by_label("Arquivos").set_input_files([upload])
     await page.get_by_role("button", name="Avançar para signatários").click()
     await page.get_by_label("Nome completo").fill(signer)
@@ -58,8 +58,9 @@ async def test_a_signed_document_becomes_a_deal_with_its_signer(
     await sign(page, installation.clicksign, title)
     owner.complaints[:] = [one for one in owner.complaints if "/token" not in one]  # the wrong code's 422
 
-    await owner.until_shown(f"{installation.workspace}/history/", f"{title}.pdf")
-    await page.get_by_role("link", name=f"{title}.pdf").first.click()
+    done = page.get_by_role("row").filter(has_text=f"{title}.pdf").filter(has_text="Concluída")
+    await owner.until_shown(f"{installation.workspace}/history/", done)
+    await done.get_by_role("link", name=f"{title}.pdf").click()
     arrived = page.locator("ol.trail > li").first
     await arrived.locator("summary").first.click()
     await expect(arrived.locator("pre").first).to_contain_text("helena.siqueira@aurora.example")
