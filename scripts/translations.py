@@ -9,6 +9,7 @@ keep theirs in TOML files of their own. Nothing here needs GNU gettext, and ``ch
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import string
@@ -100,9 +101,20 @@ def extract(root: Path = ROOT) -> dict[Key, Text]:
     )
 
 
+def _refuse_hidden(source: str, name: str) -> None:
+    """Refuse a text inside an f-string: no tool that gathers texts finds it in every version of Python."""
+    for outer in ast.walk(ast.parse(source)):
+        if isinstance(outer, ast.JoinedStr):
+            for call in ast.walk(outer):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", None) in KEYWORDS:
+                    raise BadSourceError(f"{name}:{call.lineno}: a text inside an f-string; take it out")
+
+
 def _texts_of(path: Path, name: str) -> Iterator[Text]:
     source = path.read_text("utf-8")
-    if path.suffix != ".py":
+    if path.suffix == ".py":
+        _refuse_hidden(source, name)
+    else:
         # Django turns a template into lines that look like Python calls; their indentation means nothing.
         source = "\n".join(line.strip() for line in templatize(source, origin=name).splitlines())
     file = io.BytesIO(source.encode())

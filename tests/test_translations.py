@@ -149,6 +149,12 @@ def test_a_text_that_is_put_together_cannot_be_translated(tree: Path) -> None:
     assert translations.check(tree) == ["src/vaivem/hub/views.py:2: _(…) has no fixed text"]
 
 
+def test_a_text_inside_an_f_string_is_refused(tree: Path) -> None:
+    (tree / "src/vaivem/hub/views.py").write_text("x = f\"{a} {_('Saved.')}\"\n")
+    (said,) = translations.check(tree)
+    assert said.startswith("src/vaivem/hub/views.py:1: a text inside an f-string")
+
+
 @pytest.mark.parametrize(
     ("text", "problems"),
     [

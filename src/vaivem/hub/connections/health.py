@@ -16,6 +16,7 @@ from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.engine.ids import id_at, time_of
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.messages import Explained, explain
+from vaivem.hub.shell.templatetags.shell import num
 
 PAUSED, HELD, LIMITED = 1, 2, 3
 SOON = timedelta(days=7)
@@ -50,7 +51,7 @@ class Usage:
     @property
     def text(self) -> str:
         """The usage in words: 34 of 120 a minute."""
-        values = {"used": self.used, "calls": self.calls}
+        values = {"used": num(self.used), "calls": num(self.calls)}
         if self.seconds == 60:
             return _("%(used)s of %(calls)s a minute") % values
         return _("%(used)s of %(calls)s in %(seconds)s s") % {**values, "seconds": f"{self.seconds:g}"}

@@ -9,6 +9,8 @@ from typing import Any
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from vaivem.hub.shell.templatetags.shell import num
+
 MASK = "•••"
 MAX_SHOWN = 30_000
 MAX_DEPTH = 30
@@ -66,7 +68,7 @@ def _is_secret(key: str, value: Any) -> bool:
 def size_text(body: bytes | None) -> str:
     """Return how large a body is, for the line that unfolds it."""
     size = len(body or b"")
-    return f"{size} B" if size < 1000 else f"{size / 1000:.1f} kB"
+    return f"{size} B" if size < 1000 else f"{num(size / 1000, 1)} kB"
 
 
 def _marked(text: str) -> SafeString:

@@ -104,7 +104,7 @@ def _decision(slug: str, run: int, kind: str, question: dict[str, Any], title: s
         return Need(
             connector,
             _("Which record is right for “%(title)s”?") % {"title": title},
-            f"{text} {_('The run waits for your choice.')}",
+            text + " " + _("The run waits for your choice."),
             page("run", slug, run),
             _("Choose"),
         )
@@ -112,7 +112,7 @@ def _decision(slug: str, run: int, kind: str, question: dict[str, Any], title: s
     return Need(
         connector,
         _("Was this done for “%(title)s”?") % {"title": title},
-        f"{why.text} {_('Repeating it might do it twice, so Vaivém asks you.')}",
+        why.text + " " + _("Repeating it might do it twice, so Vaivém asks you."),
         page("run", slug, run),
         _("Decide"),
     )

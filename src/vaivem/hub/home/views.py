@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_skeleton
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import localtime
@@ -35,7 +33,7 @@ from vaivem.hub.messages import connector_text, explain_run, named
 from vaivem.hub.shell import clock
 from vaivem.hub.shell.counts import waiting_for_people
 from vaivem.hub.shell.links import page
-from vaivem.hub.shell.templatetags.shell import babel_locale, num
+from vaivem.hub.shell.templatetags.shell import named_day, num
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
 from vaivem.hub.workspaces.models import Role
 
@@ -58,7 +56,7 @@ def home(request: MemberRequest) -> HttpResponse:
     label = _("Events by hour today, compared with yesterday")
     values = {
         "now": now,
-        "today": full_day(now),
+        "today": named_day(localtime(now).date()),
         "headline": headline(health, day, figures),
         "day": day,
         "figures": figures,
@@ -86,13 +84,6 @@ def _first_steps(request: MemberRequest, health: list[Health]) -> HttpResponse:
         "public_address": public_address(),
     }
     return render(request, "home/first.html", values)
-
-
-def full_day(now: datetime) -> str:
-    """Return the day with its name: quinta-feira, 19 de novembro."""
-    there = localtime(now)
-    name = format_date(there, "EEEE", locale=babel_locale())
-    return f"{name}, {format_skeleton('MMMMd', there, locale=babel_locale())}"
 
 
 def headline(health: list[Health], day: Day, figures: Figures) -> str:

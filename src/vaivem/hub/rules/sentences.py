@@ -131,7 +131,7 @@ def _where(ref: ConnectionRef, catalog: WorkspaceCatalog) -> str:
     row = catalog.connection(ref)
     if row is None:
         return _("in a connection that is gone")
-    return f"{named(row.connector)['in_the']} “{row.name}”"
+    return _("%(in_the)s “%(name)s”") % {"in_the": named(row.connector)["in_the"], "name": row.name}
 
 
 def _wait(step: WaitStep) -> str:
@@ -188,8 +188,8 @@ class _Telling:
             yield _("not: %(test)s") % {"test": text} if group.joint is Joint.NOT else text
 
     def _joined(self, group: Group) -> str:
-        joint = f" {_('or')} " if group.joint is Joint.ANY else f" {_('and')} "
-        return joint.join(self.conditions(group))
+        joint = _("or") if group.joint is Joint.ANY else _("and")
+        return f" {joint} ".join(self.conditions(group))
 
     def _test(self, test: Test) -> str:
         wanted = shown(test.value)
@@ -317,7 +317,7 @@ def _written(policy: WritePolicy, mapping: FieldMapping) -> str:
         WritePolicy.ALWAYS: _("always"),
         WritePolicy.EMPTY: _("only where nothing stands"),
     }[policy]
-    return f"{text}; {_('an empty value empties it')}" if mapping.clear else text
+    return "; ".join([text, _("an empty value empties it")]) if mapping.clear else text
 
 
 def _bad(mapping: FieldMapping) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from babel.numbers import format_decimal
@@ -125,6 +125,16 @@ def day_time(moment: datetime, now: datetime) -> str:
     if abs(days) < 180:
         return _("%(day)s, %(time)s") % {"day": short_day(there), "time": clock}
     return formats.date_format(there, "SHORT_DATE_FORMAT")
+
+
+def named_day(day: date) -> str:
+    """Return a day with its name: quinta-feira, 19 de novembro."""
+    from babel.dates import format_date, format_skeleton
+
+    return _("%(weekday)s, %(day)s") % {
+        "weekday": format_date(day, "EEEE", locale=babel_locale()),
+        "day": format_skeleton("MMMMd", day, locale=babel_locale()),
+    }
 
 
 def short_day(moment: datetime) -> str:
