@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 Record = dict[str, Any]
+Reply = tuple[int, Any, Record]  # status, JSON (or bytes as they are), headers
+Door = Callable[[str, str, dict[str, str], bytes], Reply | None]
 
 
 @dataclass
@@ -19,6 +21,7 @@ class Vendor:
 
     `fault(method, path, nth)` returns None (answer), "lost" (do it, cut the line), "refuse" (cut the line
     without doing it), a status (answer it, do nothing), or seconds to wait before the answer.
+    `door(method, path, headers, body)` may answer in the vendor's place; None lets the call in.
     """
 
     things: list[Record] = field(default_factory=list)
@@ -30,7 +33,9 @@ class Vendor:
     puts: list[tuple[str, Record]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     fault: Callable[[str, str, int], Any] = lambda method, path, nth: None
+    door: Door = lambda method, path, headers, body: None
     port: int = 0
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -41,18 +46,22 @@ class Vendor:
         if self._server is not None:
             self._server.close()
             self._server = None
+        for writer in self._open:
+            writer.transport.abort()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         try:
             while await self._one(reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self._open.discard(writer)
             writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -72,6 +81,11 @@ class Vendor:
         if isinstance(fault, int):
             self._write(writer, fault, {"error": "made up"})
             return True
+        headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
+        reply = self.door(method, path, {name.lower(): value for name, value in headers.items()}, body)
+        if reply is not None:
+            self._write(writer, *reply)
+            return True
         answer = self._do(method, path, parse_qs(urlsplit(target).query), json.loads(body or b"{}"))
         if fault == "lost":
             return False
@@ -80,12 +94,11 @@ class Vendor:
         return True
 
     @staticmethod
-    def _write(writer: asyncio.StreamWriter, status: int, answer: Any) -> None:
-        content = json.dumps(answer).encode()
-        head = (
-            f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
-        )
-        writer.write(head.encode() + content)
+    def _write(writer: asyncio.StreamWriter, status: int, answer: Any, headers: Record | None = None) -> None:
+        content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        named = {"content-type": "application/json", "content-length": len(content), **(headers or {})}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+        writer.write(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode() + content)
 
     def _do(self, method: str, path: str, query: dict[str, list[str]], body: Record) -> Any:
         kind = path.split("/")[1]

@@ -262,6 +262,10 @@ class StubConnector(Connector):
     webhooks = StubWebhooks()
 
     def authorise(self, connection: Connection) -> Authorisation:
+        if connection.method.startswith("oauth"):
+            return Authorisation(
+                headers=(("Authorization", f"Bearer {connection.credentials['access_token']}"),)
+            )
         return Authorisation(headers=(("X-Key", connection.credentials["token"]),))
 
     async def account(self, reader: Any) -> Account:
