@@ -1,0 +1,315 @@
+"""OAuth: one refresh for all, saved before it is used, and a person only when the grant is dead."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from vaivem.connectors.sdk import Answer, Call
+from vaivem.core.errors import ReconnectError, RetryError, RuleError
+from vaivem.engine import control, oauth
+from vaivem.engine.caller import Exchange
+from vaivem.engine.chores import Chores
+from vaivem.engine.gates import HELD, OPEN
+
+from .chored import Chored, chores
+from .conftest import KEY, House
+from .grants import Grants
+from .inside import working
+from .vendor import Reply
+
+READ = Call("things.list", "GET", "/things")
+PAIR = {"token": KEY, "access_token": "access-1", "refresh_token": "refresh-1", "lasts_seconds": 7200.0}
+
+
+@pytest.fixture
+async def grants(house: House) -> Grants:
+    """Make the house's connection one by OAuth."""
+    made = Grants()
+    house.vendor.door = made.door
+    settings = {"address_api": house.vendor.url, "address_token": f"{house.vendor.url}/oauth/token"}
+    with house.db() as db:
+        db.execute(
+            "update connection set method = 'oauth', credentials = %s, settings = %s where id = 1",
+            (house.vault.seal(PAIR), json.dumps(settings)),
+        )
+        db.execute(
+            "insert into oauth_app (workspace_id, connector, client_id, client_secret)"
+            " values (null, 'stub', 'us', %s)",
+            (house.vault.seal({"client_secret": "hush"}),),
+        )
+    await house.until(lambda: house.app._topology.lines[1].connection.method == "oauth")
+    return made
+
+
+@pytest.fixture
+async def one(house: House, grants: Grants) -> AsyncIterator[Chored]:
+    """A process that calls."""
+    async with chores(house) as made:
+        yield made
+
+
+def stored(house: House) -> dict[str, Any]:
+    return house.vault.open(house.value("select credentials from connection where id = 1"))
+
+
+def state(house: House) -> tuple[str, int]:
+    return house.rows("select c.state, g.state from connection c join gate g on g.conn = c.id")[0]  # type: ignore[return-value]
+
+
+async def ask(process: Chored) -> Exchange:
+    return await process.caller.exchange(process.topology.lines[1], READ)
+
+
+async def test_an_expired_token_costs_one_refresh_and_one_repeat(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    grants.expired = True
+    exchange = await ask(one)
+    assert exchange.error is None
+    assert exchange.answer is not None
+    assert exchange.answer.ok
+    assert house.vendor.calls == {"GET things": 2, "POST oauth": 1}
+    assert grants.asked == [
+        {
+            "grant_type": "refresh_token",
+            "refresh_token": "refresh-1",
+            "client_id": "us",
+            "client_secret": "hush",
+        }
+    ]
+    assert stored(house) == PAIR | {"access_token": "access-2", "refresh_token": "refresh-2"}
+    left = "extract(epoch from expires - vv_now())"
+    assert 7100 < house.value(f"select {left}::float8 from connection") <= 7200  # noqa: S608
+    assert (await ask(one)).error is None  # though the process's configuration still has the old pair
+    await one.look()
+    assert (await ask(one)).error is None
+    assert house.vendor.calls == {"GET things": 4, "POST oauth": 1}
+
+
+async def test_a_new_token_that_is_refused_too_needs_a_person(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    grants.on_refresh = lambda: setattr(grants, "expired", True)
+    grants.expired = True
+    exchange = await ask(one)
+    assert isinstance(exchange.error, ReconnectError)
+    assert house.vendor.calls == {"GET things": 2, "POST oauth": 1}
+    assert state(house) == ("reconnect", HELD)
+    assert isinstance((await ask(one)).error, ReconnectError)
+    assert house.vendor.calls["GET things"] == 2  # nobody calls while it is held
+
+
+async def test_two_processes_refresh_once(house: House, grants: Grants, one: Chored) -> None:
+    grants.expired = True
+    house.vendor.fault = lambda method, path, nth: 0.2 if path == "/oauth/token" else None
+    async with chores(house) as other:
+        exchanges = await asyncio.gather(*(ask(process) for process in (one, other) for _ in range(20)))
+        assert [exchange.error for exchange in exchanges] == [None] * 40
+        assert len(grants.asked) == 1
+        assert grants.refused == 40
+        assert stored(house)["access_token"] == grants.access == "access-2"
+        exchanges = await asyncio.gather(*(ask(process) for process in (one, other) for _ in range(5)))
+        assert [exchange.error for exchange in exchanges] == [None] * 10
+        assert grants.refused == 40  # both use the new pair
+    assert state(house) == ("working", OPEN)
+
+
+async def test_a_refresh_that_hangs_leaves_the_database_to_others(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    grants.expired = True
+    house.vendor.fault = lambda method, path, nth: 1.5 if path == "/oauth/token" else None
+    asking = [asyncio.create_task(ask(one)) for _ in range(30)]
+    await house.until(lambda: house.vendor.calls["POST oauth"])
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(0.5):  # the pool has three links
+        await asyncio.gather(*(one.pool.fetchval("select 1") for _ in range(3)))
+    assert [(await task).error for task in asking] == [None] * 30
+
+
+async def test_the_new_pair_is_saved_before_it_is_used(house: House, grants: Grants, one: Chored) -> None:
+    kept: list[str] = []
+    door = grants.door
+
+    def watched(method: str, path: str, headers: dict[str, str], body: bytes) -> Reply | None:
+        reply = door(method, path, headers, body)
+        if reply is None:
+            kept.append(stored(house)["access_token"])
+        return reply
+
+    house.vendor.door = watched
+    grants.expired = True
+    assert (await ask(one)).error is None
+    assert kept == ["access-2"]
+
+
+async def test_what_is_saved_during_a_refresh_stays(house: House, grants: Grants, one: Chored) -> None:
+    def meanwhile() -> None:
+        save(house, stored(house) | {"webhook": {"secret": "new"}})
+
+    grants.expired, grants.on_refresh = True, meanwhile
+    assert (await ask(one)).error is None
+    assert stored(house) == PAIR | {
+        "access_token": "access-2", "refresh_token": "refresh-2", "webhook": {"secret": "new"},
+    }  # fmt: skip
+
+
+async def test_a_persons_reconnect_wins_over_a_refresh(house: House, grants: Grants, one: Chored) -> None:
+    theirs = PAIR | {"access_token": "access-9", "refresh_token": "refresh-9"}
+
+    def meanwhile() -> None:
+        save(house, theirs)
+        grants.access, grants.refresh = "access-9", "refresh-9"
+
+    grants.expired, grants.on_refresh = True, meanwhile
+    assert (await ask(one)).error is None
+    assert stored(house) == theirs
+
+
+def save(house: House, credentials: dict[str, Any]) -> None:
+    with house.db() as db:
+        db.execute("update connection set credentials = %s where id = 1", (house.vault.seal(credentials),))
+
+
+def reconnect(house: House, grants: Grants) -> None:
+    """Do what the pages do after a person has signed in at the vendor again."""
+    grants.access, grants.refresh, grants.dead, grants.expired = "access-7", "refresh-7", False, False
+    new = PAIR | {"access_token": "access-7", "refresh_token": "refresh-7"}
+    with psycopg.connect(house.dsn) as db, db.cursor() as cursor:
+        cursor.execute(
+            "update connection set credentials = %s, state = 'working' where id = 1", (house.vault.seal(new),)
+        )
+        control.open_gate(cursor, 1)  # type: ignore[arg-type]
+
+
+async def test_a_crash_before_the_new_pair_is_saved_asks_for_a_person(house: House, grants: Grants) -> None:
+    house.rule("put")
+    grants.expired = True
+    first = house.worker("oauth.before_save")
+    await house.deliver(delivery="d1")
+    await house.until(lambda: first.poll() is not None)
+    assert len(grants.asked) == 1
+    house.worker()
+    await house.until(lambda: state(house) == ("reconnect", HELD))
+    await house.until(lambda: house.rows("select 1 from pending where state = 'held'"))
+    assert grants.asked[1]["refresh_token"] == "refresh-1"  # rotated away: it died at once
+    assert house.rows("select state, code from pending") == [("held", "refresh_refused")]
+    reconnect(house, grants)
+    await house.until_idle()
+    assert house.runs() == [(1, "")]
+    assert len(house.vendor.puts) == 1
+
+
+async def test_a_dead_grant_holds_runs_until_a_person_reconnects(house: House, grants: Grants) -> None:
+    house.rule("put")
+    grants.expired = grants.dead = True
+    async with working(house):
+        for n in range(4):
+            await house.deliver(delivery=f"d{n}", record="r1", name=f"{n}")
+        await house.until(lambda: state(house) == ("reconnect", HELD))
+        await asyncio.sleep(0.5)
+        assert len(grants.asked) == 1
+        reconnect(house, grants)
+        await house.until_idle(6)
+    assert [body["name"] for _, body in house.vendor.puts] == ["0", "1", "2", "3"]
+    assert house.runs() == [(1, "")] * 4
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        (500, {}, {}),
+        (503, {"error": "temporarily_unavailable"}, {}),
+        (400, {"error": "temporarily_unavailable"}, {}),
+        (403, b"<html>blocked</html>", {"content-type": "text/html"}),
+        (200, b"<html>sorry</html>", {"content-type": "text/html"}),
+        (200, {"hello": "there"}, {}),
+        (429, {}, {"retry-after": "9"}),
+    ],
+)
+async def test_a_token_endpoint_in_trouble_is_tried_again(
+    house: House, grants: Grants, one: Chored, outage: Reply
+) -> None:
+    grants.expired, grants.outage = True, outage
+    assert isinstance((await ask(one)).error, RetryError)
+    assert stored(house) == PAIR
+    assert house.value("select state from connection where id = 1") == "working"
+    grants.outage = None
+    assert (await ask(one)).error is None
+    assert len(grants.asked) == 2
+
+
+async def test_a_token_answer_that_never_comes_is_asked_for_again(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    grants.expired = True
+    house.vendor.fault = lambda method, path, nth: "refuse" if path == "/oauth/token" and nth == 1 else None
+    error = (await ask(one)).error
+    assert isinstance(error, RetryError)  # for what was to be called nothing is uncertain: it never left
+    assert (await ask(one)).error is None
+    assert state(house) == ("working", OPEN)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, b'{"error": "invalid_grant"}', ReconnectError),
+        (401, b'{"errors": [{"error_type": "INVALID_REFRESH_TOKEN"}]}', ReconnectError),
+        (403, b'{"error": "unauthorized_client"}', ReconnectError),
+        (422, b'{"error": "invalid_grant"}', ReconnectError),
+        (400, b"", RetryError),
+        (401, b"<html>", RetryError),
+        (502, b'{"error": "server_error"}', RetryError),
+        (404, b'{"message": "moved"}', RetryError),
+    ],
+)
+def test_only_a_dead_grant_asks_for_a_person(status: int, body: bytes, kind: type[Exception]) -> None:
+    assert isinstance(oauth.token_error(Answer(status, content=body)), kind)
+
+
+async def refresh_ahead(house: House, one: Chored) -> None:
+    desk = one.catching_up._desk
+    round_ = Chores(house.config, house.dsn, desk, house.vault)
+    await round_._keep_tokens()
+
+
+async def test_a_token_is_renewed_before_it_ends(house: House, grants: Grants, one: Chored) -> None:
+    for minutes, asked in ((20, 0), (4, 1), (4, 2)):
+        with house.db() as db:
+            db.execute("update connection set expires = vv_now() + make_interval(mins => %s)", (minutes,))
+        await one.look()
+        await refresh_ahead(house, one)
+        assert len(grants.asked) == asked
+    assert stored(house)["access_token"] == "access-3"
+    await refresh_ahead(house, one)  # done by whoever came first: its new end is far away
+    assert len(grants.asked) == 2
+    assert (await ask(one)).error is None
+    assert grants.refused == 0
+
+
+async def test_a_dead_grant_is_told_before_a_run_needs_it(house: House, grants: Grants, one: Chored) -> None:
+    with house.db() as db:
+        db.execute("update connection set expires = vv_now() + interval '1 minute'")
+    grants.outage = (500, {}, {})
+    await refresh_ahead(house, one)
+    assert house.value("select state from connection where id = 1") == "working"
+    grants.outage, grants.dead = None, True
+    await refresh_ahead(house, one)
+    await refresh_ahead(house, one)
+    assert state(house) == ("reconnect", HELD)
+    assert len(grants.asked) == 2
+
+
+async def test_without_an_app_nothing_can_be_refreshed(house: House, grants: Grants, one: Chored) -> None:
+    grants.expired = True
+    with house.db() as db:
+        db.execute("delete from oauth_app")
+    error = (await ask(one)).error
+    assert isinstance(error, RuleError)
+    assert error.code == "oauth_app_missing"
