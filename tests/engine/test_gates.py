@@ -294,3 +294,29 @@ def reconnect(house: House, credentials: dict[str, str]) -> None:
             (house.vault.seal(credentials),),
         )
         control.open_gate(cursor, 1)  # type: ignore[arg-type]
+
+
+async def test_runs_end_one_after_the_other_at_a_slow_vendor(house: House) -> None:
+    """A vendor that lets a few calls through has few runs under way, whatever waits."""
+    house.rule("person_and_deal")
+    with house.db() as db:
+        db.execute('update connection set settings = settings || \'{"limit_calls": 60, "limit_seconds": 6}\'')
+    async with working(house) as worker:
+        await house.until(lambda: worker._topology.lines[1].connection.settings.get("limit_calls") == 60)
+        most = 0
+
+        def ended(count: int) -> bool:
+            nonlocal most
+            most = max(most, worker._per_gate[1])
+            return int(house.value("select count(*) from run")) >= count
+
+        body = [
+            {"record": f"r{n}", "name": f"{n}", "email": f"{n}@b.c", "delivery": f"{n}"} for n in range(60)
+        ]
+        assert await house.send(json.dumps(body).encode()) == 200
+        await house.until(lambda: ended(8), 10)
+        calls = sum(house.vendor.calls.values())
+        assert calls <= 3 * 8 + 3 * 24  # not the first call of all sixty
+        assert most <= 19
+        for task in worker._lanes:
+            task.cancel()

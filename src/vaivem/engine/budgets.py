@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from math import floor
 
 import asyncpg
@@ -43,6 +44,7 @@ class Shape:
     ahead_seconds: float
 
 
+@cache
 def bucket_shape(limit: Limit) -> Shape:
     """Return what keeps every rolling window of `limit` within it."""
     allowed = limit.calls * limit.share

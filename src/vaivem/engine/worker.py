@@ -21,7 +21,7 @@ import asyncpg
 import uvloop
 
 from vaivem.config import Config
-from vaivem.engine.budgets import Budgets
+from vaivem.engine.budgets import Budgets, bucket_shape
 from vaivem.engine.caller import Caller
 from vaivem.engine.chores import Chores
 from vaivem.engine.clock import Clock
@@ -42,17 +42,13 @@ from vaivem.vault import Vault
 SLOTS = 384
 MIN_GATE_SLOTS = 16
 BUDGET_QUEUE = 8  # runs that may wait in place for one connection's budget
+PACE_SECONDS = 2.0  # a gate has no more lanes than its connection may make calls in this time
 POLL_SECONDS = 1.0
 LANES_CHANNEL = "vv_lanes"
 STOP_SECONDS = 8.0
 BUG_PAUSE_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
-
-
-def most_slots(free: int) -> int:
-    """Return how many slots one gate may fill when `free` are not filled by others."""
-    return max(MIN_GATE_SLOTS, free // 2)
 
 
 def lease_lost() -> NoReturn:
@@ -183,7 +179,7 @@ class Worker:
         rooms = self._rooms(desk)
         gates, live, bulk = [list(column) for column in zip(*rooms, strict=True)] or ([], [], [])
         self._turn += 1
-        arguments = (desk.lease.worker, min(free, 100), most_slots(free), gates, live, bulk, self._turn)
+        arguments = (desk.lease.worker, min(free, 100), MIN_GATE_SLOTS, gates, live, bulk, self._turn)
         rows = await db.fetch(statement("lanes", "claim"), *arguments)
         reach("lanes.after_claim")
         lanes = claimed_lanes(rows)
@@ -199,19 +195,27 @@ class Worker:
         """Return how many more lanes each gate with lanes under way may have: in all, and of bulk.
 
         A gate may fill half of what the others leave free, bulk half of that: a vendor that hangs, and the
-        backlog of one workspace, never take every slot.
+        backlog of one workspace, never take every slot. Nor does a gate get more than its vendor's limit lets
+        through soon: a few runs that end are worth more than all of them half done.
         """
         waiting, held = desk.caller.budgets.waiting, sum(self._per_gate.values())
         rooms = []
         for gate, count in self._per_gate.items():
-            most = most_slots(SLOTS - held + count)
+            most = min(max(MIN_GATE_SLOTS, (SLOTS - held + count) // 2), self._pace(gate))
             room, bulk = most - count, most // 2 - self._bulk_per_gate[gate]
-            if waiting[gate, False] >= BUDGET_QUEUE:
-                room = 0
-            if waiting[gate, True] >= BUDGET_QUEUE:
-                bulk = 0
+            if waiting[gate, False]:
+                room = min(room, BUDGET_QUEUE - waiting[gate, False])
+            if waiting[gate, True]:
+                bulk = min(bulk, BUDGET_QUEUE - waiting[gate, True])
             rooms.append((gate, max(0, room), max(0, bulk)))
         return rooms
+
+    def _pace(self, gate: int) -> int:
+        """Return how many lanes a gate's limits have calls for."""
+        line = self._topology.lines.get(gate)
+        limits = line.connector.manifest.limit(line.connection.settings) if line else ()
+        calls = min((bucket_shape(limit).rate for limit in limits), default=SLOTS) * PACE_SECONDS
+        return max(BUDGET_QUEUE, min(SLOTS, int(calls)))
 
     def _ended(self, lane: ClaimedLane, desk: Desk, task: asyncio.Task[None]) -> None:
         self._lanes.discard(task)

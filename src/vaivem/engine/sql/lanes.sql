@@ -1,5 +1,5 @@
 -- name: claim
--- $1 worker, $2 free slots, $3 most lanes of one gate (of bulk half of them), $4 gates with lanes under way and how many
+-- $1 worker, $2 free slots, $3 most lanes of a gate at first (of bulk half of them), $4 gates with lanes under way and how many
 -- more each may have: $5 in all, $6 of bulk; $7 turns the order of gates.
 -- A paused gate whose time has come lets one lane through, as a probe; the next one only when that one has not told in
 -- ten seconds whether the vendor is up.
