@@ -45,8 +45,11 @@ class Up:
     def child(self, word: str) -> int:
         """Return the number of the child that runs a command."""
         for child in psutil.Process(self.process.pid).children():
-            if child.status() != psutil.STATUS_ZOMBIE and child.cmdline()[-1:] == [word]:
-                return child.pid
+            try:
+                if child.cmdline()[-1:] == [word]:
+                    return child.pid
+            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                continue  # it died between being listed and being asked
         return 0
 
     def family(self) -> list[int]:
