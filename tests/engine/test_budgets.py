@@ -10,8 +10,9 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
+from typing_extensions import override
 
-from vaivem.connectors.sdk import Connection, LimitState
+from vaivem.connectors.sdk import Call, Connection, Connector, LimitState
 from vaivem.connectors.sdk.manifest import Limit
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import RetryError
@@ -25,6 +26,10 @@ NOTED_LATE_SECONDS = 0.02  # a busy machine notes a grant a little after it was 
 def limited(calls: int, seconds: float, conn: int = 1) -> Connection:
     settings = {"limit_calls": calls, "limit_seconds": seconds}
     return Connection(conn, 1, "stub", "s", "token", {}, settings)
+
+
+def costing(cost: int, scope: str = "") -> Call:
+    return Call("things.read", "GET", "/things", cost=cost, scope=scope)
 
 
 def most_in_a_window(grants: list[float], seconds: float) -> int:
@@ -53,7 +58,7 @@ async def hammer(
     budgets: Budgets, connection: Connection, until: float, grants: list[float], *, bulk: bool = False
 ) -> None:
     while time.monotonic() < until:
-        await budgets.take(STUB, connection, 1, bulk=bulk)
+        await budgets.take(STUB, connection, costing(1), bulk=bulk)
         grants.append(time.monotonic())
 
 
@@ -98,7 +103,7 @@ async def test_whoever_is_live_comes_before_bulk(three: list[Budgets]) -> None:
     waits = []
     while time.monotonic() < until - 0.5:
         begun = time.monotonic()
-        await three[0].take(STUB, connection, 1, bulk=False)
+        await three[0].take(STUB, connection, costing(1), bulk=False)
         waits.append(time.monotonic() - begun)
         await asyncio.sleep(0.3)
     await asyncio.gather(*hammering)
@@ -113,28 +118,28 @@ async def test_what_was_taken_ahead_is_given_up_when_stale(one: Budgets) -> None
     connection = limited(2000, 2.0)
     shape = bucket_shape(Limit(calls=2000, seconds=2.0))
     assert shape.ahead > 2
-    await one.take(STUB, connection, 1, bulk=False)
+    await one.take(STUB, connection, costing(1), bulk=False)
     queue = one._buckets[1][1][0].live
     assert queue.slice == shape.ahead - 1
     await asyncio.sleep(shape.ahead_seconds + 0.02)
-    await one.take(STUB, connection, 1, bulk=False)
+    await one.take(STUB, connection, costing(1), bulk=False)
     assert queue.slice == shape.ahead - 1  # a new slice, not what was left of the old one
 
 
 async def test_a_closed_budget_gives_nothing(three: list[Budgets]) -> None:
     connection = limited(100, 1.0)
     for one in three:
-        await one.take(STUB, connection, 1, bulk=False)
+        await one.take(STUB, connection, costing(1), bulk=False)
     await three[0].close(1, 0.6)
     begun = time.monotonic()
-    await asyncio.gather(*(one.take(STUB, connection, 1, bulk=False) for one in three))
+    await asyncio.gather(*(one.take(STUB, connection, costing(1), bulk=False) for one in three))
     assert 0.5 < time.monotonic() - begun < 1.2
     await three[0].close(1, 0.1)
     await three[0].close(1, 60)
     await three[0].close(1, 0.1)  # a shorter word does not open it earlier
     for one in three:
         with pytest.raises(RetryError) as caught:
-            await one.take(STUB, connection, 1, bulk=False)
+            await one.take(STUB, connection, costing(1), bulk=False)
         assert caught.value.limit
         assert caught.value.retry_after is not None
         assert 58 < caught.value.retry_after <= 60
@@ -142,49 +147,49 @@ async def test_a_closed_budget_gives_nothing(three: list[Budgets]) -> None:
 
 async def test_the_vendors_own_word_lowers_the_budget(one: Budgets) -> None:
     connection = limited(200, 10.0)  # 19 a second, 10 ready
-    await one.take(STUB, connection, 1, bulk=False)
+    await one.take(STUB, connection, costing(1), bulk=False)
     await one.believe(1, LimitState(remaining=150))
     await one.believe(1, LimitState())
     begun = time.monotonic()
-    await asyncio.gather(*(one.take(STUB, connection, 1, bulk=False) for _ in range(5)))
+    await asyncio.gather(*(one.take(STUB, connection, costing(1), bulk=False) for _ in range(5)))
     assert time.monotonic() - begun < 0.15  # nothing was lowered
     await one.believe(1, LimitState(remaining=1, reset_in=5))
     begun = time.monotonic()
-    await asyncio.gather(*(one.take(STUB, connection, 1, bulk=False) for _ in range(4)))
+    await asyncio.gather(*(one.take(STUB, connection, costing(1), bulk=False) for _ in range(4)))
     assert time.monotonic() - begun > 2.5 / 19
     await one.believe(1, LimitState(remaining=0, reset_in=30))
     with pytest.raises(RetryError) as caught:
-        await one.take(STUB, connection, 1, bulk=False)
+        await one.take(STUB, connection, costing(1), bulk=False)
     assert 28 < (caught.value.retry_after or 0) <= 30
 
 
 async def test_other_figures_count_from_the_next_call(three: list[Budgets]) -> None:
     for one in three:
-        await one.take(STUB, limited(10, 1.0), 1, bulk=False)
+        await one.take(STUB, limited(10, 1.0), costing(1), bulk=False)
     connection, until, grants = limited(40, 1.0), time.monotonic() + 3, list[float]()
     await asyncio.gather(*(hammer(one, connection, until, grants) for one in three))
     grants = [at for at in grants if at <= until]
     assert most_in_a_window(grants, 1.0 - NOTED_LATE_SECONDS) <= 40
     assert len(grants) >= 0.85 * 120
-    await three[0].take(STUB, limited(1, 3600.0), 1, bulk=False)
+    await three[0].take(STUB, limited(1, 3600.0), costing(1), bulk=False)
     with pytest.raises(RetryError):
-        await three[1].take(STUB, limited(1, 3600.0), 1, bulk=False)
+        await three[1].take(STUB, limited(1, 3600.0), costing(1), bulk=False)
 
 
 async def test_a_connection_without_a_limit_waits_for_nobody(one: Budgets) -> None:
     free = Connection(1, 1, "stub", "s", "token")
     begun = time.monotonic()
     for _ in range(1000):
-        await one.take(STUB, free, 1, bulk=True)
+        await one.take(STUB, free, costing(1), bulk=True)
     assert time.monotonic() - begun < 0.5
 
 
 async def test_a_long_wait_in_place_ends(one: Budgets, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budgets_module, "LONGEST_WAIT_SECONDS", 0.3)
     connection = limited(4, 4.0)
-    await one.take(STUB, connection, 1, bulk=False)
+    await one.take(STUB, connection, costing(1), bulk=False)
     with pytest.raises(RetryError) as caught:
-        await one.take(STUB, connection, 1, bulk=False)
+        await one.take(STUB, connection, costing(1), bulk=False)
     assert caught.value.limit
     assert caught.value.retry_after == budgets_module.PARKED_SECONDS  # it parks, and does not wait in place
     assert one.waiting[1, False] == 0
@@ -192,14 +197,46 @@ async def test_a_long_wait_in_place_ends(one: Budgets, monkeypatch: pytest.Monke
 
 async def test_a_dear_call_waits_for_a_full_bucket_and_leaves_a_debt(one: Budgets) -> None:
     connection = limited(20, 1.0)  # 18.75 a second, at most 1.25 ready
-    await one.take(STUB, connection, 5, bulk=False)
+    await one.take(STUB, connection, costing(5), bulk=False)
     begun = time.monotonic()
-    await one.take(STUB, connection, 1, bulk=True)
+    await one.take(STUB, connection, costing(1), bulk=True)
     assert time.monotonic() - begun > (5 - 1.25 + 1) / 18.75 - 0.02
 
 
 async def test_a_connections_budget_is_its_own(one: Budgets) -> None:
-    await one.take(STUB, limited(1, 3600.0, conn=1), 1, bulk=False)
+    await one.take(STUB, limited(1, 3600.0, conn=1), costing(1), bulk=False)
     begun = time.monotonic()
-    await one.take(STUB, limited(1, 3600.0, conn=2), 1, bulk=False)
+    await one.take(STUB, limited(1, 3600.0, conn=2), costing(1), bulk=False)
     assert time.monotonic() - begun < 0.5
+
+
+class Planned(Connector):
+    """A vendor that counts requests, and searches more narrowly, beside what calls cost."""
+
+    @override
+    def limits(self, connection: Connection) -> tuple[Limit, ...]:
+        return (
+            Limit(calls=400, seconds=3600.0, counts="calls"),
+            Limit(calls=12, seconds=3600.0, counts="calls", scope="search"),
+            Limit(calls=4000, seconds=3600.0),
+        )
+
+
+async def test_a_limit_counts_requests_or_costs_and_only_the_calls_of_its_scope(one: Budgets) -> None:
+    connection = Connection(7, 1, "stub", "s", "token", {}, {})
+    await one.take(Planned(), connection, costing(20), bulk=False)
+    rows = {row["name"]: row["cap"] - row["tokens"] for row in await one._pool.fetch("select * from bucket")}
+    assert rows == {"400/3600 calls": 1, "12/3600 calls search": 0, "4000/3600": 20}
+    await one.take(Planned(), connection, costing(1, "search"), bulk=False)
+    with pytest.raises(RetryError):  # a second search is one too many, another call is not
+        await one.take(Planned(), connection, costing(1, "search"), bulk=False)
+    await one.take(Planned(), connection, costing(1), bulk=False)
+
+
+async def test_the_vendor_s_word_lowers_only_the_limit_that_it_speaks_of(one: Budgets) -> None:
+    connection = Connection(8, 1, "stub", "s", "token", {}, {})
+    await one.take(Planned(), connection, costing(1), bulk=False)
+    await one.believe(8, LimitState(remaining=0, counts="calls"))
+    rows = {row["name"]: row["tokens"] for row in await one._pool.fetch("select * from bucket")}
+    assert rows["400/3600 calls"] == 0
+    assert rows["4000/3600"] > 100

@@ -16,7 +16,7 @@ from math import floor
 
 import asyncpg
 
-from vaivem.connectors.sdk import Connection, Connector, LimitState
+from vaivem.connectors.sdk import Call, Connection, Connector, LimitState
 from vaivem.connectors.sdk.manifest import Limit
 from vaivem.core.errors import RetryError
 from vaivem.engine.statements import statement
@@ -71,9 +71,16 @@ class _Queue:
 @dataclass(slots=True)
 class _Bucket:
     name: str
+    limit: Limit
     shape: Shape
     live: _Queue = field(default_factory=_Queue)
     bulk: _Queue = field(default_factory=_Queue)
+
+
+def _bucket_name(limit: Limit) -> str:
+    counted = "" if limit.counts == "cost" else f" {limit.counts}"
+    scoped = f" {limit.scope}" if limit.scope else ""
+    return f"{limit.calls}/{limit.seconds:g}{counted}{scoped}"
 
 
 class Budgets:
@@ -85,16 +92,19 @@ class Budgets:
         self._lowered: dict[int, float] = {}
         self.waiting: Counter[tuple[int, bool]] = Counter()  # by connection, and whether it is bulk
 
-    async def take(self, connector: Connector, connection: Connection, cost: int, *, bulk: bool) -> None:
-        """Wait for room in every limit of the connection.
+    async def take(self, connector: Connector, connection: Connection, call: Call, *, bulk: bool) -> None:
+        """Wait for room in every limit of the connection that the call counts towards.
 
         Raises RetryError (a limit, with the seconds to wait) when that would take long. A call that costs
         more than a bucket holds waits for a full one and leaves it in debt.
         """
-        limits = connector.manifest.limit(connection.settings)
+        limits = connector.limits(connection)
         if not limits:
             return
         for bucket in await self._of(connection.id, limits):
+            if bucket.limit.scope not in ("", call.scope):
+                continue
+            cost = call.cost if bucket.limit.counts == "cost" else 1
             self.waiting[connection.id, bulk] += 1
             try:
                 await self._take(connection.id, bucket, cost, bulk)
@@ -107,7 +117,7 @@ class Budgets:
             return known[1]
         buckets = []
         for limit in limits:
-            bucket = _Bucket(f"{limit.calls}/{limit.seconds:g}", bucket_shape(limit))
+            bucket = _Bucket(_bucket_name(limit), limit, bucket_shape(limit))
             shape = bucket.shape
             await self._pool.execute(statement("budgets", "ensure"), conn, bucket.name, shape.rate, shape.cap)
             buckets.append(bucket)
@@ -145,11 +155,12 @@ class Budgets:
         return None
 
     async def believe(self, conn: int, state: LimitState) -> None:
-        """Lower the budget to what the vendor's headers say is left."""
+        """Lower the budgets that the vendor's headers speak of to what they say is left."""
         held = self._buckets.get(conn)
         if state.remaining is None or held is None:
             return
-        cap = min((bucket.shape.cap for bucket in held[1]), default=0.0)
+        meant = [b for b in held[1] if (b.limit.counts, b.limit.scope) == (state.counts, state.scope)]
+        cap = min((bucket.shape.cap for bucket in meant), default=0.0)
         if state.remaining <= 0 and state.reset_in:
             await self.close(conn, state.reset_in)
         elif (
@@ -157,7 +168,8 @@ class Budgets:
         ):
             self._lowered[conn] = time.monotonic()
             self._give_up(conn)
-            await self._pool.execute(statement("budgets", "believe"), conn, float(state.remaining))
+            names = [bucket.name for bucket in meant]
+            await self._pool.execute(statement("budgets", "believe"), conn, float(state.remaining), names)
 
     async def close(self, conn: int, seconds: float) -> None:
         """Let nobody call for that long: the vendor said so."""

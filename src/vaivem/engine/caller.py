@@ -40,7 +40,7 @@ class Caller:
         try:
             if self.gates.state(connection.id) == HELD and await self.gates.look(connection.id) == HELD:
                 raise ReconnectError("reconnect_needed")
-            await self.budgets.take(line.connector, connection, call.cost, bulk=bulk)
+            await self.budgets.take(line.connector, connection, call, bulk=bulk)
             exchange = await self._send(line, connection, call)
             if isinstance(exchange.error, ReconnectError) and call.authorise:
                 exchange = await self._repeated(line, connection, call, exchange, bulk=bulk)
@@ -74,7 +74,7 @@ class Caller:
         fresh = await self._refreshed(line, connection)
         if fresh is None:
             return refused
-        await self.budgets.take(line.connector, fresh, call.cost, bulk=bulk)
+        await self.budgets.take(line.connector, fresh, call, bulk=bulk)
         return await self._send(line, fresh, call)
 
     async def _refreshed(self, line: Line, connection: Connection) -> Connection | None:
@@ -89,7 +89,7 @@ class Caller:
 
     async def _send(self, line: Line, connection: Connection, call: Call) -> Exchange:
         answer = await self.outbound.send(line.connector, connection, call)
-        state = line.connector.limit_state(answer)
+        state = line.connector.limit_state(call, answer)
         if state is not None:
             await self.budgets.believe(connection.id, state)
         return Exchange(answer, line.connector.errors.error(call, answer))

@@ -213,7 +213,7 @@ class Worker:
     def _pace(self, gate: int) -> int:
         """Return how many lanes a gate's limits have calls for."""
         line = self._topology.lines.get(gate)
-        limits = line.connector.manifest.limit(line.connection.settings) if line else ()
+        limits = line.connector.limits(line.connection) if line else ()
         calls = min((bucket_shape(limit).rate for limit in limits), default=SLOTS) * PACE_SECONDS
         return max(BUDGET_QUEUE, min(SLOTS, int(calls)))
 

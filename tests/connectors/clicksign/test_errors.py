@@ -114,7 +114,9 @@ def limited(**headers: str) -> Answer:
 
 @pytest.mark.parametrize("prefix", ["x_rate_limit", "x_ratelimit"])
 def test_both_spellings_of_the_limit_are_read(prefix: str) -> None:
-    state = connector.limit_state(limited(**{f"{prefix}_remaining": "12", f"{prefix}_reset": str(NOW + 7)}))
+    state = connector.limit_state(
+        CALL, limited(**{f"{prefix}_remaining": "12", f"{prefix}_reset": str(NOW + 7)})
+    )
     assert state is not None
     assert (state.remaining, state.reset_in) == (12, 7.0)
 
@@ -130,14 +132,14 @@ def test_both_spellings_of_the_limit_are_read(prefix: str) -> None:
 def test_half_of_the_headers_is_used(
     headers: dict[str, str], remaining: int | None, reset_in: float | None
 ) -> None:
-    state = connector.limit_state(limited(**headers))
+    state = connector.limit_state(CALL, limited(**headers))
     assert state is not None
     assert (state.remaining, state.reset_in) == (remaining, reset_in)
 
 
 def test_no_headers_say_nothing() -> None:
-    assert connector.limit_state(Answer(200)) is None
-    assert connector.limit_state(limited(x_rate_limit_remaining="", x_rate_limit_reset="soon")) is None
+    assert connector.limit_state(CALL, Answer(200)) is None
+    assert connector.limit_state(CALL, limited(x_rate_limit_remaining="", x_rate_limit_reset="soon")) is None
 
 
 def test_a_429_waits_until_the_reset() -> None:
@@ -154,6 +156,6 @@ def test_retry_after_goes_first() -> None:
 
 
 def test_without_a_date_our_own_clock_is_used() -> None:
-    state = connector.limit_state(Answer(200, {"x-rate-limit-reset": "1"}))
+    state = connector.limit_state(CALL, Answer(200, {"x-rate-limit-reset": "1"}))
     assert state is not None
     assert state.reset_in == 0.0

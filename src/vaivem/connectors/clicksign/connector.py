@@ -12,6 +12,7 @@ from vaivem.connectors.sdk import (
     Account,
     Answer,
     Authorisation,
+    Call,
     CheckResult,
     Connection,
     Connector,
@@ -42,7 +43,7 @@ class ClicksignConnector(Connector):
         return Authorisation(headers=(("Authorization", f"Bearer {token}" if scheme == "bearer" else token),))
 
     @override
-    def limit_state(self, answer: Answer) -> LimitState | None:
+    def limit_state(self, call: Call, answer: Answer) -> LimitState | None:
         """Read the vendor's limit headers, in both spellings."""
         return limit_state(answer)
 

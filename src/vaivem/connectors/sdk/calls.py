@@ -26,6 +26,7 @@ class Call:
     `path` is joined to the connection's address called `base`, unless it is a whole address itself.
     At most one of `json`, `form` and `content` is given. `cost` is what it takes from the call budget.
     `timeout` is in seconds and covers the whole exchange. `authorise` says whether credentials are added.
+    `scope` names the narrower limit that the call counts towards as well (``search``), if there is one.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Call:
     timeout: float = 20.0
     cost: int = 1
     authorise: bool = True
+    scope: str = ""
 
     def with_query(self, *pairs: tuple[str, str]) -> Call:
         """Return the same call with more query parameters."""
@@ -107,7 +109,10 @@ class LimitState:
     """What an answer's headers say of the vendor's limit.
 
     `remaining` calls until `reset_in` seconds from now; the engine believes it over the manifest.
+    `counts` and `scope` say which of the manifest's limits it speaks of.
     """
 
     remaining: int | None = None
     reset_in: float | None = None
+    counts: str = "cost"
+    scope: str = ""

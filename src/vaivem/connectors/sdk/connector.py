@@ -8,10 +8,10 @@ from typing import Any, ClassVar, TypeVar
 
 from vaivem.connectors.sdk import texts
 from vaivem.connectors.sdk.actions import Action, Reader, Writer
-from vaivem.connectors.sdk.calls import Answer, Authorisation, LimitState
+from vaivem.connectors.sdk.calls import Answer, Authorisation, Call, LimitState
 from vaivem.connectors.sdk.connection import Connection
 from vaivem.connectors.sdk.errors import ErrorTable
-from vaivem.connectors.sdk.manifest import Manifest
+from vaivem.connectors.sdk.manifest import Limit, Manifest
 from vaivem.connectors.sdk.triggers import Trigger
 from vaivem.connectors.sdk.webhooks import Webhooks
 from vaivem.core.fields import Field, Option
@@ -69,7 +69,11 @@ class Connector:
         """Return the headers and query parameters that prove who we are. Pure."""
         raise NotImplementedError
 
-    def limit_state(self, answer: Answer) -> LimitState | None:
+    def limits(self, connection: Connection) -> tuple[Limit, ...]:
+        """Return the limits in force; a connector whose limits follow a plan reckons them here."""
+        return self.manifest.limit(connection.settings)
+
+    def limit_state(self, call: Call, answer: Answer) -> LimitState | None:
         """Read the vendor's own limit headers, if it sends any."""
         return None
 

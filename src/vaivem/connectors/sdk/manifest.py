@@ -5,17 +5,23 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """At most `calls` in any `seconds`; `share` is the part of it that we use (other apps may share it)."""
+    """At most `calls` in any `seconds`; `share` is the part of it that we use (other apps may share it).
+
+    `counts` says what is added up: the `cost` of each call, or ``calls`` themselves, whatever they cost.
+    `scope` narrows it to the calls that name it (``search``); "" is for every call.
+    """
 
     calls: int
     seconds: float
     share: float = 1.0
+    counts: Literal["cost", "calls"] = "cost"
+    scope: str = ""
 
 
 class OAuth(msgspec.Struct, frozen=True, kw_only=True):

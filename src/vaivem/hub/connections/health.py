@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from vaivem.connectors.sdk import Connector
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.engine.ids import id_at, time_of
+from vaivem.hub.connections.lines import without_secrets
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.messages import Explained, explain
 from vaivem.hub.shell.templatetags.shell import num
@@ -175,7 +176,7 @@ def validity(row: Connection, connector: Connector) -> tuple[datetime | None, bo
 
 
 def _usage(row: Connection, connector: Connector, calls: tuple[float, ...], now: datetime) -> Usage | None:
-    limits = connector.manifest.limit({**connector.manifest.defaults(), **row.settings})
+    limits = [limit for limit in connector.limits(without_secrets(row)) if not limit.scope]
     seen = [
         Usage(sum(1 for age in calls if age <= limit.seconds), limit.calls, limit.seconds)
         for limit in limits

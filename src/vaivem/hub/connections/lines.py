@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -27,13 +28,18 @@ def vault() -> Vault:
 
 def as_connection(row: Connection) -> sdk.Connection:
     """Return the connection with its secrets opened and the manifest's defaults filled in."""
+    opened = vault().open(bytes(row.credentials)) if row.credentials else {}
+    return replace(without_secrets(row), credentials=opened)
+
+
+def without_secrets(row: Connection) -> sdk.Connection:
+    """Return the connection without its credentials: enough to show what it has and may."""
     return sdk.Connection(
         id=row.pk,
         workspace=row.workspace_id,
         connector=row.connector,
         name=row.name,
         method=row.method,
-        credentials=vault().open(bytes(row.credentials)) if row.credentials else {},
         settings={**get_connector(row.connector).manifest.defaults(), **row.settings},
         account=row.account,
         catalog=row.catalog,
