@@ -10,7 +10,7 @@ TESTS ?= tests
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check dev messages lock .venv
+.PHONY: help demo test check chaos dev messages lock .venv
 
 help: ## Say what each command does
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ check: dev ## Check style, types, imports, translations and migrations
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/translations.py
 	$(BIN)/python -m django makemigrations --check --dry-run --settings vaivem.hub.settings
+
+chaos: .venv ## Break everything while events go through, and count (CHAOS=--long for all of it)
+	@$(BIN)/vaivem chaos $(CHAOS)
 
 messages: $(VENV)/.runtime ## Bring new texts into the translation catalogs, and compile them
 	$(BIN)/python scripts/translations.py update

@@ -16,6 +16,8 @@ from vaivem.processes import leash
 MODULES = {
     "api-token": "vaivem.cli.access",
     "backup": "vaivem.cli.database",
+    "chaos": "vaivem.chaos.command",
+    "chaos-seed": "vaivem.chaos.command",
     "demo": "vaivem.cli.demo",
     "demo-history": "vaivem.cli.demo",
     "demo-seed": "vaivem.cli.demo",

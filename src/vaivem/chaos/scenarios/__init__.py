@@ -1,0 +1,8 @@
+"""All scenarios, in the order in which they are played."""
+
+from __future__ import annotations
+
+from vaivem.chaos.scenarios import kills
+from vaivem.chaos.stage import Scenario
+
+SCENARIOS: tuple[Scenario, ...] = (*kills.SCENARIOS,)

@@ -1,0 +1,52 @@
+"""Makes a chaos run's workspace, connections and rules, with Django ready on its database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vaivem.connectors.sdk import Account
+from vaivem.hub.connections.models import Connection
+from vaivem.hub.connections.saving import Access, save_new
+from vaivem.hub.rules import publishing
+from vaivem.hub.workspaces.access import make_owner, make_workspace
+from vaivem.hub.workspaces.models import Member, Workspace
+
+FIELDS = {f"thing.{name}": {"from": name} for name in ("event", "record", "place", "email", "keys")}
+
+
+def seed(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Make what `plan` asks for; return the hook and the ids of each way.
+
+    ``{"token", "url", "ways": [{"name", "actions": [...], "settings": {...}, "workspace"}]}``: a way is a
+    source connection, a target connection, and a rule between them for each of its actions.
+    """
+    owner = Member.objects.first() or make_owner("Chaos", "chaos@chaos.example", None, "Chaos").member
+    first = Workspace.objects.order_by("id")[0]
+    made: dict[str, Any] = {}
+    for way in plan["ways"]:
+        workspace = make_workspace(way["workspace"]) if way.get("workspace") else first
+        settings = {"address_api": plan["url"], **way.get("settings", {})}
+        source = _connect(workspace, owner, f"{way['name']} source", plan["token"], settings)
+        target = _connect(workspace, owner, f"{way['name']} target", plan["token"], settings)
+        rules = [
+            _rule(workspace, owner, source.pk, target.pk, action, f"{way['name']} {number}")
+            for number, action in enumerate(way["actions"])
+        ]
+        made[way["name"]] = {"hook": source.hook, "source": source.pk, "target": target.pk, "rules": rules}
+    return made
+
+
+def _connect(workspace: Any, owner: Member, name: str, token: str, settings: Mapping[str, Any]) -> Connection:
+    access = Access("counted", "token", {"token": token}, settings, Account("1", name))
+    return save_new(workspace, owner, name, access)
+
+
+def _rule(workspace: Any, owner: Member, source: int, target: int, action: str, title: str) -> int:
+    steps: list[Mapping[str, Any]] = [
+        {"id": "do", "kind": "action", "connection": target, "action": action, "fields": FIELDS}
+    ]
+    definition = {"title": title, "when": {"connection": source, "trigger": "happened"}, "then": steps}
+    rule = publishing.create(workspace, definition, owner)
+    publishing.publish(rule, owner)
+    return int(rule.pk)
