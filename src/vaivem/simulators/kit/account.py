@@ -109,6 +109,10 @@ class Simulator(ABC):
     def expire_tokens(self) -> None:  # noqa: B027
         """Called when the fault ``expire_tokens`` is switched on; ``faults.expire_tokens`` stays readable."""
 
+    def take(self, method: str, path: str) -> Reading:
+        """Count one call of the API against the limit it falls under; a vendor may have several."""
+        return self.limits.take()
+
     def limit_headers(self, reading: Reading) -> dict[str, str]:
         """The vendor's limit headers, put on every answer of the API."""
         return {}

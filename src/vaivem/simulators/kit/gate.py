@@ -109,7 +109,7 @@ class ApiGate:
             entry.write(None)
             await cut_connection(scope, receive)
             return
-        reading = simulator.limits.take()
+        reading = simulator.take(scope["method"], scope["path"])
         refusal = _refusal(simulator, fault, reading)
         answer = _Answer(send, _raw(simulator.limit_headers(reading)), hold=fault in AFTER_KINDS)
         if refusal is not None:
