@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from vaivem.vault import Vault, VaultError
+from vaivem.vault import Standing, Vault, VaultError, read_keys, write_keys
 
 OLD, NEW = Fernet.generate_key(), Fernet.generate_key()
 
@@ -46,6 +46,25 @@ def test_rotation_seals_anew_and_opens_the_old(tmp_path: Path) -> None:
         Vault((NEW,)).open(before)
     assert both.django_secret() == Vault((NEW,)).django_secret()
     assert both.django_secret_fallbacks() == [Vault((OLD,)).django_secret()]
+
+
+def test_a_vault_follows_its_file(tmp_path: Path) -> None:
+    running = Vault.from_folder(tmp_path, {})
+    before = running.seal({"a": 1})
+    (old,) = read_keys(tmp_path / "secret.key")
+    write_keys(tmp_path / "secret.key", (NEW, old))
+    assert running.standing(before) is Standing.OLDER
+    after = running.seal({"a": 2})
+    assert Vault((NEW,)).open(after) == {"a": 2}
+    assert running.open(before) == {"a": 1}
+    write_keys(tmp_path / "secret.key", (NEW,))
+    assert running.standing(before) is Standing.LOST
+    assert running.standing(after) is Standing.CURRENT
+    (tmp_path / "secret.key").write_bytes(b"")
+    assert running.open(after) == {"a": 2}  # a broken file leaves us the keys that we know
+    (tmp_path / "secret.key").unlink()
+    assert running.open(after) == {"a": 2}
+    assert not (tmp_path / "secret.key").exists()
 
 
 def test_keys_may_come_from_the_environment(tmp_path: Path) -> None:

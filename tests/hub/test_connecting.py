@@ -167,6 +167,30 @@ def test_reconnecting_opens_the_gate_and_keeps_the_webhooks_secret(
     assert "has to be reconnected" not in browser.get(site.url("connections/")).text
 
 
+def test_a_lost_key_is_said_and_reconnecting_mends_it(
+    site: Site, form: dict[str, str], connected: Connection
+) -> None:
+    from vaivem.hub.connections.lines import as_connection
+    from vaivem.vault import Vault, new_key
+
+    connected.credentials = Vault((new_key(),)).seal({"token": "x"})
+    connected.save()
+    browser = site.browser(site.owner)
+    page = site.url(f"connections/{connected.pk}/")
+    for part in ("", "settings/", "remove/", "reconnect/"):
+        assert browser.get(page + part).status_code == 200
+    assert "the key that sealed it is not here any more" in browser.post(page + "test/").text
+    connected.refresh_from_db()
+    assert connected.state == "reconnect"
+    assert "the key that sealed it is not here any more" in browser.get(page).text
+    refused = browser.post(page + "remove/")
+    assert (refused.status_code, "the key that sealed it" in refused.text) == (409, True)
+    assert browser.post(page + "reconnect/", form).status_code == 302
+    connected.refresh_from_db()
+    assert connected.state == "working"
+    assert as_connection(connected).credentials == {"token": form["cred_token"]}
+
+
 def test_a_failed_reconnect_changes_nothing(site: Site, form: dict[str, str], connected: Connection) -> None:
     before = bytes(connected.credentials)
     url = site.url(f"connections/{connected.pk}/reconnect/")

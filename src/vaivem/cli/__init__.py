@@ -23,6 +23,7 @@ MODULES = {
     "demo-seed": "vaivem.cli.demo",
     "demo-trail": "vaivem.cli.demo",
     "doctor": "vaivem.cli.doctor",
+    "key": "vaivem.cli.key",
     "login-link": "vaivem.cli.access",
     "migrate": "vaivem.cli.database",
     "owner-code": "vaivem.cli.access",

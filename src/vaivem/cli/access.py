@@ -10,6 +10,7 @@ import click
 from vaivem.cli.database import on_tables
 from vaivem.cli.reporting import CommandError, Group, Outcome
 from vaivem.config import Config
+from vaivem.processes.occupancy import running_address
 
 Made = TypeVar("Made")
 
@@ -20,10 +21,11 @@ def login_link(email: str | None) -> Outcome:
     """Make a sign-in link that works once, within 15 minutes."""
     config = Config.from_environment()
     on_tables(config)
+    from vaivem.hub.connections.addresses import public_address
     from vaivem.hub.workspaces import access
 
     path = _given(lambda: access.make_login_link(email))
-    url = (config.public_url or config.local_url) + path
+    url = (public_address() or running_address(config.data_dir) or config.local_url) + path
     return Outcome(url, {"url": url, "path": path, "minutes": access.LINK_MINUTES})
 
 

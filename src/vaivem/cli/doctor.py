@@ -33,7 +33,7 @@ from vaivem.postgres.flocks import FileLock
 from vaivem.postgres.folder import MIB, DataFolder
 from vaivem.postgres.server import EmbeddedServer
 from vaivem.processes.occupancy import OccupiedError, check_port
-from vaivem.vault import KEY_FILE, KEY_VARIABLE, VaultError, read_or_make_keys
+from vaivem.vault import KEY_FILE, KEY_VARIABLE, Vault, VaultError, read_or_make_keys
 
 LOW_SPACE_BYTES = 1024 * MIB
 NO_SPACE_BYTES = 100 * MIB
@@ -178,6 +178,30 @@ def key(installation: Installation) -> Iterable[Finding]:
     yield Finding("key", State.OK, f"{path}, {len(keys)} key{'s' if len(keys) > 1 else ''}, private.")
 
 
+def secrets(installation: Installation) -> Iterable[Finding]:
+    """The key opens everything that is stored."""
+    path = installation.folder.root / KEY_FILE
+    known = os.environ.get(KEY_VARIABLE) or path.exists()
+    if not known or installation.rows("select 1 from connection limit 1") is None:
+        return
+    from vaivem.cli.key import lost_sentence
+    from vaivem.cli.migration import pending, use_django
+
+    use_django(installation.dsn)
+    if pending():
+        return
+    from vaivem.hub.connections.sealing import survey
+
+    found = survey(Vault.from_folder(installation.folder.root))
+    if found.lost:
+        yield Finding("secrets", State.BAD, lost_sentence(found.lost_names))
+    elif found.older:
+        sentence = f"{found.older} stored secrets are sealed with an older key."
+        yield Finding("secrets", State.WARN, sentence, "Run `vaivem key rotate`.")
+    else:
+        yield Finding("secrets", State.OK, f"The key opens all {found.current} stored secrets.")
+
+
 def database(installation: Installation) -> Iterable[Finding]:
     """The database answers, is new enough, and its clock agrees with ours."""
     found = installation.database
@@ -296,6 +320,7 @@ CHECKS: tuple[Callable[[Installation], Iterable[Finding]], ...] = (
     database_user,
     key,
     database,
+    secrets,
     tables,
     running,
     workers,

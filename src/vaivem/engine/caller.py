@@ -38,6 +38,8 @@ class Caller:
         """Send a call. Never raises for what the vendor or the network does: that is in the result."""
         connection = self._current(line)
         try:
+            if line.locked:
+                raise ReconnectError("credentials_locked")
             if self.gates.state(connection.id) == HELD and await self.gates.look(connection.id) == HELD:
                 raise ReconnectError("reconnect_needed")
             await self.budgets.take(line.connector, connection, call, bulk=bulk)

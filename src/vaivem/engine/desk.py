@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -110,7 +110,8 @@ class Desk:
 
     def shown(self, line: Line, call: Call) -> Wire:
         """Return a call as it goes out; only its `shown_url` and body may be kept."""
-        return build_wire(line.connector, line.connection, call)
+        without = replace(call, authorise=False) if line.locked else call  # nothing to authorise it with
+        return build_wire(line.connector, line.connection, without)
 
     async def flush(
         self, run: RunState, *, intent: int | None = None, finish: Finish | None = None, let_go: bool = False

@@ -116,8 +116,8 @@ class IngestApp:
         webhooks = line.connector.webhooks
         if webhooks is None:
             return Reply(404)
-        if self._intake.waiting > MOST_WAITING:
-            return Reply(503)
+        if line.locked or self._intake.waiting > MOST_WAITING:
+            return Reply(503)  # without its secret, whether a delivery is authentic cannot be told: not now
         body = await _body(receive, webhooks.max_bytes)
         if body is None:
             return Reply(413)

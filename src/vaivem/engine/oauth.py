@@ -24,7 +24,7 @@ from vaivem.core.errors import ReconnectError, RetryError, RuleError, UncertainE
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.statements import statement
-from vaivem.vault import Vault
+from vaivem.vault import Vault, VaultError
 
 REFRESH_AHEAD_SECONDS = 300.0
 TOKEN_PARTS = ("access_token", "refresh_token", "lasts_seconds")
@@ -181,7 +181,10 @@ class Tokens:
         row = await db.fetchrow(statement("topology", "credentials"), conn)
         if row is None or row["credentials"] is None:
             raise RuleError("connection_is_gone", params={"connection": conn})
-        return row["credentials"], self._vault.open(row["credentials"])
+        try:
+            return row["credentials"], self._vault.open(row["credentials"])
+        except VaultError as error:
+            raise ReconnectError("credentials_locked", detail=str(error)) from error
 
     async def _save(
         self,
@@ -225,4 +228,7 @@ class Tokens:
         )
         if row is None:
             raise RuleError("oauth_app_missing", params={"connector": connection.connector})
-        return App(row["client_id"], self._vault.open(row["client_secret"])["client_secret"])
+        try:
+            return App(row["client_id"], self._vault.open(row["client_secret"])["client_secret"])
+        except VaultError as error:
+            raise RuleError("oauth_app_locked", detail=str(error)) from error

@@ -51,6 +51,7 @@ class Line:
     subscription: Mapping[str, Any] = field(default_factory=dict)
     expires: datetime | None = None
     refreshed: datetime | None = None
+    locked: bool = False  # no key here opens its credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +131,12 @@ class Topology:
             return None
         connector = get_connector(row["connector"])
         settings = connector.manifest.defaults() | json.loads(row["settings"])
+        locked = False
         try:
             credentials = self._vault.open(row["credentials"]) if row["credentials"] else {}
         except VaultError as error:
             log.error("Connection %s: %s", row["id"], error)
-            credentials = {}
+            credentials, locked = {}, True
         connection = Connection(
             id=row["id"],
             workspace=row["workspace_id"],
@@ -157,6 +159,7 @@ class Topology:
             json.loads(row["subscription"]),
             row["expires"],
             row["refreshed"],
+            locked,
         )
 
     def _complain(self, row: asyncpg.Record, error: VaivemError) -> None:

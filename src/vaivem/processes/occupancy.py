@@ -38,6 +38,19 @@ def sole_user(data_dir: Path, url: str) -> Iterator[None]:
         yield
 
 
+def running_address(data_dir: Path) -> str:
+    """Return where the installation that runs on this folder answers; "" when none does."""
+    lock = FileLock(DataFolder(data_dir).locks / "up")
+    if not lock.path.exists() or lock.exclusive():
+        lock.release()
+        return ""
+    try:
+        address = str(json.loads(lock.read())["url"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return address if address.startswith(("http://", "https://")) else ""
+
+
 def check_port(host: str, port: int) -> None:
     """Raise `OccupiedError` if nobody can listen there, with the reason."""
     try:

@@ -28,6 +28,18 @@ REFERENCE = "vv-8f3a21"
 
 connector = get_connector("rd_station_crm")
 
+
+def unlabelled(object_key: str, candidate: dict[str, Any]) -> set[str]:
+    """Return what a person who chooses would see by its raw key."""
+    told = {key for key in candidate if key not in ("id", "name", "url")}
+    return {
+        f"{language} {key}"
+        for language in ("en", "pt_BR", "fr", "es")
+        for key in told
+        if not connector.text(language, f"fields.{object_key}.{key}")
+    }
+
+
 DEFINITIONS: dict[str, list[tuple[str, str, str, list[str]]]] = {
     "deal": [
         ("vaivem", "Vaivém", "text", []),

@@ -15,6 +15,7 @@ from tests.connectors.rd_station_crm.recorded import (
     said,
     step,
     token,
+    unlabelled,
 )
 
 from vaivem.connectors.sdk import Findable, Idempotent
@@ -187,6 +188,7 @@ async def test_the_same_phone_with_another_name_and_address_is_asked() -> None:
         await context.run()
     (_, candidates, about) = context.asked[0]
     assert [candidate["id"] for candidate in candidates] == [ANA]
+    assert unlabelled("contact", candidates[0]) == set()
     assert about["why"] == "other_email"
 
 

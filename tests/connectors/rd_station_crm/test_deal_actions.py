@@ -19,6 +19,7 @@ from tests.connectors.rd_station_crm.recorded import (
     oauth,
     said,
     step,
+    unlabelled,
 )
 
 from vaivem.connectors.sdk import Findable
@@ -272,6 +273,7 @@ async def test_by_contact_several_open_deals_are_asked() -> None:
     assert (await context.run()).output["deal"]["id"] == DEAL
     (_, candidates, _) = context.asked[0]
     assert [candidate["status"] for candidate in candidates] == ["ongoing", "paused"]
+    assert unlabelled("deal", candidates[0]) == set()
     assert context.memory[("deal", f"contact:{ANA}/{PIPELINE}")] == DEAL
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from vaivem.connectors.rd_station_crm import finding
 from vaivem.connectors.rd_station_crm.client import Api
-from vaivem.connectors.rd_station_crm.objects import web_address
+from vaivem.connectors.rd_station_crm.objects import deal_output, web_address
 from vaivem.connectors.rd_station_crm.records import (
     CUSTOM,
     OPEN,
@@ -243,8 +243,8 @@ async def _pick(context: ActionContext, plan: DealPlan, found: list[Record], cla
 
 def candidate(connection: Connection, deal: Record) -> dict[str, Any]:
     """Return what tells a deal apart when a person chooses."""
-    shown = {key: deal[key] for key in ("id", "name", "status", "stage", "created_at")}
-    return shown | {"url": web_address(connection, "deal", deal["id"])}
+    shown = deal_output(connection, deal)
+    return {key: shown[key] for key in ("id", "name", "status", "stage_name", "created_at", "url")}
 
 
 async def _complete(context: ActionContext, api: Api, deal: Record, changes: Record) -> Record:

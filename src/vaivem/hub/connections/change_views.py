@@ -54,8 +54,8 @@ def test(request: MemberRequest, number: int) -> HttpResponse:
 
 def tested(row: Connection) -> list[Finding]:
     """Ask the vendor and keep what it means for the connection."""
-    line = as_connection(row)
     try:
+        line = as_connection(row)
         account = ask_account(config(), line)
     except ReconnectError as error:
         Connection.objects.filter(pk=row.pk, state=ConnectionState.WORKING).update(
@@ -177,9 +177,12 @@ def stop_rules(request: MemberRequest, row: Connection) -> None:
 
 def live_lists(row: Connection) -> tuple[Mapping[str, Sequence[Option]], str]:
     """Read the lists that settings are chosen from; what cannot be read now comes from the last copy."""
-    line = as_connection(row)
     lists: dict[str, Sequence[Option]] = {}
     problem = ""
+    try:
+        line = as_connection(row)
+    except VaivemError as error:
+        return lists, str(explain_error(error, row.connector))
     sources = {one.source for one in settings_of(get_connector(row.connector), row.method) if one.source}
     for source in sorted(sources):
         try:

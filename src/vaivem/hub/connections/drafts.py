@@ -17,6 +17,7 @@ from vaivem.hub.connections.models import Connection
 from vaivem.hub.connections.saving import Access
 from vaivem.hub.connections.trying import Finding
 from vaivem.hub.workspaces.models import Workspace
+from vaivem.vault import VaultError
 
 KEY = "connecting"
 
@@ -85,7 +86,10 @@ def take(session: SessionBase, workspace: Workspace, connector: str, row: Connec
     if not kept or (kept["workspace"], kept["connector"], kept["row"]) != wanted:
         return None
     content = {name: value for name, value in kept.items() if name != "sealed"}
-    content["credentials"] = vault().open(base64.b64decode(kept["sealed"]))
+    try:
+        content["credentials"] = vault().open(base64.b64decode(kept["sealed"]))
+    except VaultError:  # its key was retired meanwhile: the person types them again
+        return None
     content["findings"] = tuple(Finding(**finding) for finding in kept["findings"])
     return Draft(**content)
 

@@ -9,7 +9,7 @@ from django.db import connection as database
 
 from vaivem.connectors.sdk import Delivery
 from vaivem.connectors.sdk.registry import get_connector
-from vaivem.core.errors import VaivemError
+from vaivem.core.errors import ReconnectError, VaivemError
 from vaivem.core.fields import Field
 from vaivem.engine.ingest import unpacked
 from vaivem.hub.connections.lines import as_connection
@@ -34,9 +34,13 @@ def learnt_fields(row: Connection) -> list[Field]:
 
 def last_samples(row: Connection, number: int = SAMPLES) -> list[dict[str, Any]]:
     """Return the data of the last events, the newest last; one that cannot be read is left out."""
-    connector, connection = get_connector(row.connector), as_connection(row)
+    connector = get_connector(row.connector)
     webhooks = connector.webhooks
     if webhooks is None:
+        return []
+    try:
+        connection = as_connection(row)
+    except ReconnectError:  # the connection's page says so
         return []
     samples: list[dict[str, Any]] = []
     for part, method, path, query, headers, body in _last_deliveries(row, number):

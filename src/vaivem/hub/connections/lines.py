@@ -11,8 +11,9 @@ from django.conf import settings
 from vaivem.config import Config
 from vaivem.connectors import sdk
 from vaivem.connectors.sdk.registry import get_connector
+from vaivem.core.errors import ReconnectError
 from vaivem.hub.connections.models import Connection
-from vaivem.vault import Vault
+from vaivem.vault import Vault, VaultError
 
 
 def config() -> Config:
@@ -27,8 +28,14 @@ def vault() -> Vault:
 
 
 def as_connection(row: Connection) -> sdk.Connection:
-    """Return the connection with its secrets opened and the manifest's defaults filled in."""
-    opened = vault().open(bytes(row.credentials)) if row.credentials else {}
+    """Return the connection with its secrets opened and the manifest's defaults filled in.
+
+    Raises ReconnectError when no key here opens them.
+    """
+    try:
+        opened = vault().open(bytes(row.credentials)) if row.credentials else {}
+    except VaultError as error:
+        raise ReconnectError("credentials_locked", detail=str(error)) from error
     return replace(without_secrets(row), credentials=opened)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.db.models import F
 
+from vaivem.core.errors import RuleError
 from vaivem.engine.oauth import App
 from vaivem.hub.connections.lines import vault
 from vaivem.hub.connections.models import OAuthApp
 from vaivem.hub.workspaces import audit
 from vaivem.hub.workspaces.models import Member, Workspace
+from vaivem.vault import VaultError
 
 
 def find_app(workspace: Workspace, connector: str) -> OAuthApp | None:
@@ -20,8 +22,12 @@ def find_app(workspace: Workspace, connector: str) -> OAuthApp | None:
 
 
 def open_app(row: OAuthApp) -> App:
-    """Return the app with its secret."""
-    return App(row.client_id, str(vault().open(bytes(row.client_secret))["client_secret"]))
+    """Return the app with its secret; raises RuleError when no key here opens it."""
+    try:
+        secret = vault().open(bytes(row.client_secret))["client_secret"]
+    except VaultError as error:
+        raise RuleError("oauth_app_locked", detail=str(error)) from error
+    return App(row.client_id, str(secret))
 
 
 def save_app(

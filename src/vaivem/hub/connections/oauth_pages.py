@@ -24,7 +24,7 @@ from vaivem.connectors import sdk
 from vaivem.connectors.sdk import Connector
 from vaivem.connectors.sdk.manifest import AuthMethod
 from vaivem.connectors.sdk.registry import get_connector
-from vaivem.core.errors import RetryError, VaivemError
+from vaivem.core.errors import RetryError, RuleError, VaivemError
 from vaivem.engine import oauth
 from vaivem.engine.direct import DirectCaller
 from vaivem.hub.connections.addresses import return_address
@@ -36,7 +36,7 @@ from vaivem.hub.connections.oauth_apps import find_app, open_app, save_app
 from vaivem.hub.connections.pages import page_values
 from vaivem.hub.connections.saving import Access, WrongAccountError, save_new, save_reconnected
 from vaivem.hub.connections.trying import PATIENCE_SECONDS, ask_account, refused
-from vaivem.hub.messages import Explained, explain
+from vaivem.hub.messages import Explained, explain, explain_error
 from vaivem.hub.middleware import allow_form_to
 from vaivem.hub.workspaces.guard import MemberRequest, for_role, to_sign_in
 from vaivem.hub.workspaces.models import Membership, Role
@@ -58,7 +58,10 @@ def page(
         values=row.settings if row else None,
     )
     if request.method == "POST" and app is not None and form.is_valid():
-        return _leave(request, connector, method, row, form)
+        try:
+            return _leave(request, connector, method, row, form)
+        except RuleError as error:
+            messages.error(request, str(explain_error(error, connector.key)))
     status = 422 if request.method == "POST" else 200
     return _show(request, connector, method, row, form, OAuthAppForm(), status=status)
 

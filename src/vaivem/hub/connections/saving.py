@@ -19,6 +19,7 @@ from vaivem.hub.connections.names import free_name, slug_of
 from vaivem.hub.shell import clock
 from vaivem.hub.workspaces import audit
 from vaivem.hub.workspaces.models import Member, Workspace
+from vaivem.vault import VaultError
 
 
 class WrongAccountError(Exception):
@@ -64,8 +65,7 @@ def save_reconnected(row: Connection, member: Member | None, access: Access) -> 
     refuse_other_account(row, access.account)
     row = Connection.objects.select_for_update().get(pk=row.pk)
     before = shown(row)
-    webhook = vault().open(bytes(row.credentials)).get("webhook") if row.credentials else None
-    kept = {"webhook": webhook} if webhook else {}
+    kept = _webhook_secrets(row)
     _fill(
         row,
         Access(
@@ -79,6 +79,15 @@ def save_reconnected(row: Connection, member: Member | None, access: Access) -> 
     audit.note(row.workspace, member, "connection.reconnected", str(row), before=before, after=shown(row))
     _wake(row)
     return row
+
+
+def _webhook_secrets(row: Connection) -> Mapping[str, Any]:
+    """Return what was agreed for the webhook; nothing when no key opens it: then it is agreed anew."""
+    try:
+        webhook = vault().open(bytes(row.credentials)).get("webhook") if row.credentials else None
+    except VaultError:
+        return {}
+    return {"webhook": webhook} if webhook else {}
 
 
 def refuse_other_account(row: Connection, account: Account) -> None:

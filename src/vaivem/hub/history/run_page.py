@@ -118,7 +118,10 @@ def _facts(candidate: dict[str, Any], conn: int, object_key: str, names: Names) 
             continue
         name = connector_text(connector, f"fields.{object_key}.{key}") or key
         kind = FieldType.DATETIME if key.endswith("_at") else FieldType.TEXT
-        found.append((name, typed(value, kind, names.workspace.zone)))
+        word = (
+            connector_text(connector, f"fields.{object_key}.{key}.{value}") if isinstance(value, str) else ""
+        )
+        found.append((name, word or typed(value, kind, names.workspace.zone)))
     return found
 
 

@@ -26,6 +26,14 @@ SENTENCES: Mapping[str, Entry] = {
     "credentials_refused": Entry(
         _("{The} no longer accepts the access."), RECONNECT, _("{The} refused the access: {message}")
     ),
+    "credentials_locked": Entry(
+        _("The stored access to {the} cannot be opened: the key that sealed it is not here any more."),
+        _("Reconnect it, or let the operator put the key back and press Test now. What waits then goes on."),
+    ),
+    "oauth_app_locked": Entry(
+        _("The app's stored secret cannot be opened: the key that sealed it is not here any more."),
+        _("Enter its client id and secret in Settings again, or let the operator put the key back."),
+    ),
     "reconnect_needed": Entry(_("The connection to {the} has to be made again."), RECONNECT),
     "refresh_refused": Entry(
         _("{The} did not renew the access."), RECONNECT, _("{The} did not renew the access: {message}")

@@ -180,6 +180,8 @@ def audit_words(action: str) -> str:
         "owner.made": _("became the owner"),
         "workspace.changed": _("changed the company"),
         "public_address.changed": _("changed the public address"),
+        "key.rotated": _("brought in a new key for stored secrets"),
+        "key.retired": _("removed older keys for stored secrets"),
         "member.added": _("added the member"),
         "member.link_made": _("made a sign-in link for"),
         "member.role_changed": _("changed the role of"),
