@@ -108,22 +108,21 @@ def own_connectors() -> list[str]:
     return [key for key in connector_keys() if (SOURCE / "connectors" / key).is_dir()]
 
 
-def test_every_connector_is_named() -> None:
-    names = [get_connector(key).manifest.name for key in own_connectors()]
-    for readme in ("README.md", "README.pt-BR.md"):
-        assert not missing(names, readme)
-    assert not missing(own_connectors(), "docs/connectors.md")
+def test_every_connector_has_a_page_of_its_own() -> None:
     for key in own_connectors():
         assert (SOURCE / "connectors" / key / "README.md").exists(), f"{key} has no README"
 
 
-def test_every_trigger_and_action_is_among_the_rules() -> None:
+def test_every_trigger_and_action_is_named_for_rule_files() -> None:
+    """In the page on rules, or in the connector's own: a new folder changes no page outside it."""
     text = page("docs/rules.md")
     for key in own_connectors():
         connector = get_connector(key)
-        short = re.compile(r"^(contact|organization)_(created|updated|deleted)$")
+        own = (SOURCE / "connectors" / key / "README.md").read_text("utf-8")
+        short = re.compile(r"^(contact|person|organization)_(created|updated|deleted)$")
         entries = [entry.key for entry in (*connector.triggers, *connector.actions)]
-        unnamed = [entry for entry in entries if not text.says(entry) and not short.match(entry)]
+        named = [entry for entry in entries if text.says(entry) or f"`{entry}`" in own or short.match(entry)]
+        unnamed = set(entries) - set(named)
         assert not unnamed, f"{key}: {unnamed}"
 
 

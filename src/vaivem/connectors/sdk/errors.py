@@ -24,12 +24,14 @@ class Row:
     """One line of the table: an answer with this status (and for which `when` holds) raises `error`.
 
     `status` is a code, or a class of codes as in ``"5xx"``. `code` is the key of the translated text.
+    `limit` marks a RetryError that only delays and never counts as a failure, as ``vendor_limit`` does.
     """
 
     status: int | str
     error: type[VaivemError]
     code: str
     when: Callable[[Call, Answer], bool] | None = None
+    limit: bool = False
 
     def fits(self, call: Call, answer: Answer) -> bool:
         """Say whether this row speaks of the answer."""
@@ -97,7 +99,7 @@ class ErrorTable:
                 row.code,
                 params=params,
                 retry_after=self.retry_after(answer),
-                limit=row.code == "vendor_limit",
+                limit=row.limit or row.code == "vendor_limit",
                 detail=message.text,
             )
         return row.error(
