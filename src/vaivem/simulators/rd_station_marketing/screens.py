@@ -74,7 +74,7 @@ class Screens:
             "leads.html",
             422 if problem else 200,
             menu="leads",
-            rows=found[:ROWS_SHOWN],
+            rows=[_view(lead) for lead in found[:ROWS_SHOWN]],
             total=len(found),
             q=text,
             problem=problem,
@@ -109,8 +109,8 @@ class Screens:
             "lead.html",
             422 if problem else 200,
             menu="leads",
-            lead=lead,
-            values=values,
+            lead=_view(lead),
+            values=_Filled(values),
             owner=owner,
             custom=custom,
             edited=_EDITED,
@@ -219,6 +219,17 @@ class Screens:
             number = field is not None and field["data_type"] == "INTEGER"
             given[key] = int(text) if number and text.lstrip("-").isdigit() else text
         return given
+
+
+class _Filled(dict[str, Any]):
+    """What a template may ask for any key; what is not there is empty."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _view(lead: Record) -> Record:
+    return {**lead, "values": _Filled(lead["values"]), "company": _Filled(lead["company"])}
 
 
 def _text(form: FormData, key: str) -> str:
