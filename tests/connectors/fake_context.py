@@ -114,7 +114,8 @@ class FakeReader:
 class FakeContext(FakeReader):
     """One step of one run. `lost` are the names of writes whose first answer never arrives.
 
-    `memory` holds what claims know: ``(object, key) -> record id``. `choices` are a person's answers in turn.
+    `memory` holds what claims know: ``(object, key) -> record id``. `choices` are a person's answers in turn,
+    `earlier` the records by object that the run made which this one repeats.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class FakeContext(FakeReader):
         lost: Iterable[str] = (),
         memory: Mapping[tuple[str, str], str] | None = None,
         choices: Iterable[str | None] = (),
+        earlier: Mapping[str, str] | None = None,
         policies: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(connector, connection, routes)
@@ -143,6 +145,7 @@ class FakeContext(FakeReader):
         self.lost = set(lost)
         self.memory: dict[tuple[str, str], str] = dict(memory or {})
         self.choices = list(choices)
+        self.earlier: Mapping[str, str] = earlier or {}
         self.asked: list[tuple[str, list[Mapping[str, Any]], Mapping[str, Any]]] = []
         self.repeats: dict[str, Repeat] = {}
         self.claimed: list[tuple[str, tuple[str, ...]]] = []
@@ -210,6 +213,10 @@ class FakeContext(FakeReader):
     def forget(self, object_key: str, key: str) -> None:
         """Drop a key."""
         self.memory.pop((object_key, key), None)
+
+    def made(self, object_key: str) -> str | None:
+        """Return what an earlier run made, when the test says so."""
+        return self.earlier.get(object_key)
 
     async def choose(self, object_key: str, candidates: list[Mapping[str, Any]], **about: Any) -> str | None:
         """Answer as the next of `choices`; without one the run waits for a decision."""

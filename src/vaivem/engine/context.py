@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from vaivem.engine.crashpoints import reach
 from vaivem.engine.desk import Desk, RunState, plain
 from vaivem.engine.ids import time_of
 from vaivem.engine.journal import Acquire, LinkRow, StepRow
+from vaivem.engine.memory import DONE_BEFORE, Kept
 from vaivem.engine.parking import ParkError, SkipStepError
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line
@@ -74,6 +76,7 @@ class StepContext:
         self._claimed: tuple[Key, ...] | None = None
         self._known: str | None = None  # what the claim just taken gave: kept with the next row
         self._looking: int | None = None  # the place of the write that a find belongs to
+        self._writes: Counter[str] = Counter()  # of each name, in this step
         self._questions = 0
 
     @property
@@ -187,11 +190,15 @@ class StepContext:
     ) -> T:
         """Do a write once, whatever breaks (guarantees 4 and 5)."""
         n = self._take_place()
+        self._writes[call.name] += 1
         kept = self._run.memory.at(n)
         if kept is not None:
             self._same(kept.name, call.name)
-            adopted: T = kept.adopted if kept.code == "adopted" else take(kept.answer)
-            return adopted
+            return _taken(kept, take)
+        before = self._done_before(call, repeat)
+        if before is not None:
+            self._add_done_before(n, before)
+            return _taken(before, take)
         found = await self._settle_doubt(n, call, repeat)
         if found is None:
             if not self._run.intent:
@@ -331,6 +338,40 @@ class StepContext:
                 return self._adopt(n, call, found)
         return self._adopt(n, call, {"id": str(answer.get("record") or "")})
 
+    # Replays
+
+    def made(self, object_key: str) -> str | None:
+        """Return the record that this step made for the same event in the run that is repeated."""
+        former = self._run.former
+        return former.record(self.connection.id, self._step, object_key) if former else None
+
+    def _done_before(self, call: Call, repeat: Repeat) -> Kept | None:
+        """Return the answer that a write had in the run that is repeated, when another would be one more.
+
+        What may be repeated is sent, so that it is as the rule says today. What is made under a claim was
+        looked for just now, and is not there any more.
+        """
+        former = self._run.former
+        if former is None or isinstance(repeat, Idempotent) or self._claimed is not None:
+            return None
+        return former.write(self._step, call.name, self._writes[call.name] - 1)
+
+    def _add_done_before(self, n: int, before: Kept) -> None:
+        self._add_row(
+            n,
+            before.name,
+            write=True,
+            done=True,
+            method="",
+            url="",
+            status=before.status,
+            request=None,
+            response=before.response,
+            code=before.code if before.code == "adopted" else DONE_BEFORE,
+            ms=0,
+            at=self._desk.clock.now(),
+        )
+
     # Claims and links
 
     @asynccontextmanager
@@ -433,6 +474,12 @@ class StepContext:
     def _look_at_lease(self, seconds: float) -> None:
         if not self._desk.lease.covers(seconds):
             self._desk.lost()
+
+
+def _taken(kept: Kept, take: Callable[[Answer], T]) -> T:
+    """Return what a write gave."""
+    adopted: T = kept.adopted if kept.code == "adopted" else take(kept.answer)
+    return adopted
 
 
 def _short_pause(error: VaivemError) -> float | None:

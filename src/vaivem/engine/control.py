@@ -73,6 +73,20 @@ def cancel_run(cursor: Cursor, ws: int, run_id: int) -> bool:
     return _run(cursor, "cancel_run", ws=ws, run_id=run_id) is not None
 
 
+def start_replay(cursor: Cursor, ws: int, replay: int, again: Sequence[str], *, older: bool) -> bool:
+    """Let a replay that was looked at begin. `again`: ``<rule>:<step>`` of what is done once more.
+
+    False when it cannot begin (any more).
+    """
+    row = _run(cursor, "start_replay", ws=ws, replay=replay, again=list(again), older=older)
+    return row is not None
+
+
+def stop_replay(cursor: Cursor, ws: int, replay: int) -> bool:
+    """Stop a replay: what has begun ends, the rest is left out. False when there is nothing to stop."""
+    return _run(cursor, "stop_replay", ws=ws, replay=replay) is not None
+
+
 def pause_rule(cursor: Cursor, rule: int) -> None:
     """Let a rule's lanes wait; events go on being taken in."""
     _run(cursor, "pause_rule", rule=rule)

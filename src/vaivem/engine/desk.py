@@ -14,6 +14,7 @@ from vaivem.connectors.sdk import Call, Delivery
 from vaivem.engine.caller import Caller
 from vaivem.engine.claims import Key, LocalClaims
 from vaivem.engine.clock import Clock
+from vaivem.engine.former import Former
 from vaivem.engine.ids import IdMaker
 from vaivem.engine.journal import Finish, Journal, LinkRow, Outcome, Park, StepRow
 from vaivem.engine.leases import Lease
@@ -44,7 +45,10 @@ def clean(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One pending run of a lane, with the delivery that it began with (None: the event is gone)."""
+    """One pending run of a lane, with the delivery that it began with (None: the event is gone).
+
+    `replay_of` is the run that it repeats.
+    """
 
     ws: int
     lane: int
@@ -58,6 +62,7 @@ class Item:
     bulk: bool
     title: str
     delivery: Delivery | None
+    replay_of: int | None = None
 
 
 @dataclass(slots=True)
@@ -66,6 +71,7 @@ class RunState:
 
     item: Item
     memory: Memory
+    former: Former | None = None
     steps: list[StepRow] = field(default_factory=list)
     links: list[LinkRow] = field(default_factory=list)
     records: list[dict[str, str]] = field(default_factory=list)

@@ -58,6 +58,7 @@ class Finish:
     lane: int
     seq: int
     terms: tuple[int, ...] = ()
+    replay_of: int | None = None
 
 
 @dataclass(slots=True)
@@ -288,4 +289,5 @@ def _arrays(ops: Sequence[Outcome]) -> list[list[object]]:
     arrays += [[term[place] for term in terms] for place in range(3)]
     leaving = [(ws, end.lane, end.seq) for ws, _, end, let_go in ends if let_go]
     arrays += [[lane[place] for lane in leaving] for place in range(3)]
+    arrays += [[end.replay_of for _, _, end, _ in ends]]
     return arrays

@@ -16,6 +16,7 @@ from vaivem.connectors.sdk import Delivery
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, RuleError, VaivemError
 from vaivem.core.retry import may_retry, next_pause
 from vaivem.engine.desk import Desk, Item, RunState
+from vaivem.engine.former import recall_former
 from vaivem.engine.gates import OPEN
 from vaivem.engine.memory import Memory, recall
 from vaivem.engine.parking import ParkError
@@ -83,9 +84,10 @@ def read_item(ws: int, lane: int, row: asyncpg.Record) -> Item:
         row["version"],
         row["conn"] or 0,
         row["part"] or 0,
-        bool(row["bulk"]),
+        bool(row["bulk"]) or row["replay_of"] is not None,
         row["title"] or "",
         delivery,
+        row["replay_of"],
     )
 
 
@@ -152,6 +154,10 @@ class LaneWorker:
             use = await self._desk.topology.version(self._desk.pool, item.rule, item.version)
             if item.delivery is None:
                 raise RuleError("event_is_gone")
+            if item.replay_of is not None:
+                run.former = await recall_former(
+                    self._desk.pool, item.ws, item.rule, item.replay_of, item.run_id
+                )
             ending = await Execution(self._desk, use, run, lane_key).run()
         except ParkError as park:
             return await self._park(run, park)

@@ -13,6 +13,7 @@ from vaivem.core.compiler import EmailContent
 from vaivem.core.errors import RecordError, RetryError, RuleError, VaivemError
 from vaivem.engine.desk import Desk, RunState
 from vaivem.engine.journal import StepRow
+from vaivem.engine.memory import DONE_BEFORE
 from vaivem.engine.parking import ParkError, SkipStepError
 
 SMTP_SECONDS = 20.0
@@ -20,6 +21,10 @@ SMTP_SECONDS = 20.0
 
 async def send_letter(desk: Desk, run: RunState, n: int, step: str, letter: EmailContent) -> None:
     """Send a letter once. What may have gone out waits for a person's decision."""
+    before = run.former.write(step, "mail.send", 0) if run.former else None
+    if before is not None:
+        run.steps.append(_row(desk, run, n, step, letter, DONE_BEFORE))
+        return
     if desk.smtp_url is None:
         raise RuleError("mail_not_configured")
     if not letter.to:
@@ -52,6 +57,7 @@ async def _ask(desk: Desk, run: RunState, n: int, letter: EmailContent, code: st
 def _row(desk: Desk, run: RunState, n: int, step: str, letter: EmailContent, code: str) -> StepRow:
     request = f"To: {', '.join(letter.to)}\nSubject: {letter.subject}\n\n{letter.body}".encode()
     run.memory.sent[n] = tries = run.memory.sent.get(n, 0) + 1
+    left_out = code == DONE_BEFORE
     return StepRow(
         n=n,
         try_=tries,
@@ -59,12 +65,12 @@ def _row(desk: Desk, run: RunState, n: int, step: str, letter: EmailContent, cod
         name="mail.send",
         conn=0,
         write=True,
-        done=not code,
+        done=not code or left_out,
         known=None,
-        method="SMTP",
+        method="" if left_out else "SMTP",
         url="",
         status=0 if code else 250,
-        request=request,
+        request=None if left_out else request,
         response=b"{}",
         code=code,
         ms=0,

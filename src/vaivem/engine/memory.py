@@ -13,6 +13,8 @@ import asyncpg
 from vaivem.connectors.sdk import Answer
 from vaivem.engine.statements import statement
 
+DONE_BEFORE = "done_before"  # the code of a write that a replay leaves out
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

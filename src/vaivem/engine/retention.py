@@ -12,7 +12,10 @@ from vaivem.engine.statements import statement
 
 BATCH = 5000
 LOCK_SECONDS = 2
-THINNED = ("thin_steps", "thin_decisions", "thin_runs", "thin_terms", "thin_events", "thin_rejected")
+THINNED = (
+    "thin_steps", "thin_decisions", "thin_runs", "thin_terms", "thin_events", "thin_rejected",
+    "thin_replay_runs", "thin_replays",
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 

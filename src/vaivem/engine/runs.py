@@ -74,6 +74,7 @@ class Ending:
             lane=item.lane,
             seq=item.seq,
             terms=tuple(term_hash(item.ws, term) for term in found_by),
+            replay_of=item.replay_of,
         )
 
 
@@ -155,12 +156,17 @@ class Execution:
             return None
         return Ending(Status.NOTHING, "filtered", {"tests": [test.to_dict() for test in verdict.reasons]})
 
+    @property
+    def _first_run(self) -> int:
+        """The run that this one repeats, from the beginning: to it a key belongs that is used up once."""
+        return self._run.former.root if self._run.former else self._run.item.run_id
+
     async def _first(self, once: str) -> bool:
         """Say whether this run is the one that starts the rule for the key."""
         item = self._run.item
         key = self._lane_key(once).to_bytes(8, "big", signed=True)
         row = await self._desk.pool.fetchval(
-            statement("journal", "once"), item.ws, item.rule, key, item.run_id
+            statement("journal", "once"), item.ws, item.rule, key, self._first_run
         )
         return bool(row)
 
@@ -209,7 +215,9 @@ class Execution:
             return
         if not action.reads_only:
             conn = str(compiled.connection_id)
-            self._run.records += [{"conn": conn, **record.to_dict()} for record in outcome.records]
+            self._run.records += [
+                {"conn": conn, "step": step.id, **record.to_dict()} for record in outcome.records
+            ]
         self._scope["steps"][step.id] = dict(outcome.output)
         if isinstance(step, FindStep) and not outcome.records:
             self._missing(step)
@@ -228,7 +236,9 @@ class Execution:
         item, now = self._run.item, self._desk.clock.now()
         own = self._lane_key("wait", item.run_id, step.id)
         if item.lane != own:
-            due = step.until(self._scope, now=now, zone=self._zone)
+            former = self._run.former
+            waited = former is not None and former.waited(step.id)
+            due = now if waited else step.until(self._scope, now=now, zone=self._zone)
             if due > now:
                 await self._leave(step.id, own, due)
                 raise LeftLaneError

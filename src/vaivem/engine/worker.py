@@ -34,6 +34,7 @@ from vaivem.engine.lanes import ClaimedLane, LaneWorker, claimed_lanes
 from vaivem.engine.leases import BEAT_SECONDS, Lease, LeaseLostError
 from vaivem.engine.oauth import Tokens
 from vaivem.engine.outbound import Outbound
+from vaivem.engine.replays import Replays
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Topology, TopologyKeeper
 from vaivem.processes.heartbeat import Pulse
@@ -130,6 +131,7 @@ class Worker:
             asyncio.create_task(self._beat(lease, desk)),
             asyncio.create_task(keeper.run()),
             asyncio.create_task(chores.run()),
+            asyncio.create_task(Replays(desk).run()),
             asyncio.create_task(self._claim(desk, claim_db)),
             asyncio.create_task(self.stopping.wait()),
         ]

@@ -335,6 +335,18 @@ async def test_create_deal_makes_another_one_each_time() -> None:
     assert context.memory[SOURCE_KEY] == "second"
 
 
+async def test_create_deal_changes_the_one_that_the_repeated_run_made() -> None:
+    context = step(
+        "create_deal",
+        {**ANA_IS_THERE, "deals.get": said("v2_deal"), "deals.update": said("v2_deal")},
+        {**BASE, **ANA_VALUES},
+        earlier={"deal": DEAL},
+    )
+    outcome = await context.run()
+    assert outcome.records[0].did in ("updated", "kept")
+    assert "deals.create" not in context.vendor.names
+
+
 async def test_create_deal_does_not_take_the_earlier_one_for_the_lost_one() -> None:
     context = step(
         "create_deal",

@@ -143,6 +143,12 @@ class CreateDeal(_DealWriter):
     @override
     async def settle(self, context: ActionContext, api: Api, people: People) -> tuple[Record, str]:
         plan = people.plan(context, {"by": "new"})
+        earlier = context.made("deal")
+        if earlier is not None:
+            async with context.claim("deal", f"id:{earlier}"):
+                deal = await finding.one(context, api.deal(earlier), api.read_deal)
+                if deal is not None:
+                    return await update_deal(context, api, deal, plan)
         key = for_source(context)
         async with context.claim("deal", key) as claim:
             # An earlier deal of the same source record is not the one whose answer was lost.

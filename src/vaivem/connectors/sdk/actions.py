@@ -118,6 +118,13 @@ class ActionContext(Reader, Protocol):
         """Drop a remembered key whose record is gone at the vendor."""
         ...
 
+    def made(self, object_key: str) -> str | None:
+        """Return the id of the record that this step made for the same event, when its run is a replay.
+
+        An action that makes a new record each time changes that one instead. None otherwise.
+        """
+        ...
+
     async def choose(self, object_key: str, candidates: list[Mapping[str, Any]], **about: Any) -> str | None:
         """Let a person choose between several matches; return the chosen record's id, None for "create new".
 

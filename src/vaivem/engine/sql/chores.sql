@@ -38,7 +38,7 @@ where p.relname in ('event', 'run', 'step', 'term') and c.relname ~ '_w[0-9]+$'
 group by 1
 having (substring(c.relname from '_w([0-9]+)$')::bigint + 1) * 604800 < extract(epoch from vv_now() - interval '15 days')
   and ((substring(c.relname from '_w([0-9]+)$')::bigint + 1) * 604800000) << 22
-      <= coalesce((select min(least(run_id, event_id)) from item), 9223372036854775807)
+      <= coalesce((select min(least(run_id, event_id, replay_of)) from item), 9223372036854775807)
 order by 1;
 
 -- name: workspaces
@@ -47,10 +47,24 @@ select id, retention_days from workspace;
 -- name: thin_steps
 delete from step where (ws, run_id, n, try) in (
   select ws, run_id, n, try from step s where ws = $1 and run_id < $2
-    and not exists (select 1 from item i where i.ws = s.ws and i.run_id = s.run_id) limit $3);
+    and not exists (select 1 from item i where i.ws = s.ws and i.run_id = s.run_id)
+    and not exists (select 1 from item i where i.ws = s.ws and i.replay_of = s.run_id) limit $3);
 
 -- name: thin_runs
-delete from run where (ws, id) in (select ws, id from run where ws = $1 and id < $2 limit $3);
+-- Not those that are being repeated.
+delete from run where (ws, id) in (
+  select ws, id from run r where ws = $1 and id < $2
+    and not exists (select 1 from item i where i.ws = r.ws and i.replay_of = r.id) limit $3);
+
+-- name: thin_replay_runs
+delete from replay_run where (ws, replay, run_id) in (
+  select ws, replay, run_id from replay_run q where ws = $1 and run_id < $2
+    and not exists (select 1 from replay p where p.ws = q.ws and p.id = q.replay and p.state in (2, 4)) limit $3);
+
+-- name: thin_replays
+delete from replay where (ws, id) in (
+  select ws, id from replay p where ws = $1 and state not in (2, 4) and made < to_timestamp(($2::bigint >> 22) / 1000.0)
+    and not exists (select 1 from replay_run q where q.ws = p.ws and q.replay = p.id) limit $3);
 
 -- name: thin_terms
 delete from term where (ws, hash, event_id) in (

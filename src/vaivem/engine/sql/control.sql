@@ -37,7 +37,8 @@ select key from w;
 -- name: retry_run
 -- The run's row goes, its journal stays: the run goes on after its last durable write, in a lane of its own record.
 with r as (
-  delete from run where ws = %(ws)s and id = %(run_id)s and status = 2 returning ws, id, event_id, rule, version),
+  delete from run where ws = %(ws)s and id = %(run_id)s and status = 2 and replayed_by is null
+  returning ws, id, event_id, rule, version, replay_of),
 k as (select r.*, ('x' || substr(md5('retry' || r.id::text), 1, 16))::bit(64)::bigint as lane from r),
 l as (
   insert into lane (ws, key, rule, gate, tail, state, prio, due, recover)
@@ -48,8 +49,8 @@ l as (
   on conflict (ws, key) do update set tail = lane.tail + 1
   returning ws, key, tail),
 i as (
-  insert into item (ws, lane, seq, run_id, event_id, rule, version)
-  select k.ws, k.lane, l.tail, k.id, k.event_id, k.rule, k.version from k join l on l.ws = k.ws and l.key = k.lane)
+  insert into item (ws, lane, seq, run_id, event_id, rule, version, replay_of)
+  select k.ws, k.lane, l.tail, k.id, k.event_id, k.rule, k.version, k.replay_of from k join l on l.ws = k.ws and l.key = k.lane)
 select id from r;
 
 -- name: cancel_run
@@ -62,11 +63,13 @@ di as (delete from intent x using p where x.ws = p.ws and x.run_id = p.run_id),
 dc as (delete from claim x using p where x.ws = p.ws and x.run_id = p.run_id),
 dd as (update decision x set answer = '{"choice": "stopped"}', answered = vv_now() from p
        where x.ws = p.ws and x.run_id = p.run_id and x.answer is null),
-it as (delete from item x using p where x.ws = p.ws and x.lane = p.lane and x.run_id = p.run_id),
+it as (
+  delete from item x using p where x.ws = p.ws and x.lane = p.lane and x.run_id = p.run_id returning x.replay_of),
 l as (update lane x set due = vv_now(), recover = false from p where x.ws = p.ws and x.key = p.lane),
 r as (
-  insert into run (ws, id, event_id, rule, version, status, code, params, records, calls, tries, finished)
-  select ws, run_id, event_id, rule, version, 4, 'stopped_by_person', params, '[]', 0, tries, vv_now() from p)
+  insert into run (ws, id, event_id, rule, version, status, code, params, records, calls, tries, finished, replay_of)
+  select ws, run_id, event_id, rule, version, 4, 'stopped_by_person', params, '[]', 0, tries, vv_now(),
+         (select replay_of from it) from p)
 select run_id from p;
 
 -- name: pause_rule
@@ -89,7 +92,8 @@ select count(*) from l;
 with l as materialized (
   select ws, key from lane where rule = %(rule)s and state <> 2 order by ws, key for update skip locked),
 it as (
-  delete from item x using l where x.ws = l.ws and x.lane = l.key returning x.ws, x.run_id, x.event_id, x.rule, x.version),
+  delete from item x using l where x.ws = l.ws and x.lane = l.key returning x.ws, x.run_id, x.event_id, x.rule, x.version,
+                                                                         x.replay_of),
 dp as (delete from pending x using it where x.ws = it.ws and x.run_id = it.run_id),
 di as (delete from intent x using it where x.ws = it.ws and x.run_id = it.run_id),
 dc as (delete from claim x using it where x.ws = it.ws and x.run_id = it.run_id),
@@ -97,8 +101,9 @@ dd as (update decision x set answer = '{"choice": "stopped"}', answered = vv_now
        where x.ws = it.ws and x.run_id = it.run_id and x.answer is null),
 ll as (update lane x set state = 1, due = vv_now(), recover = false from l where x.ws = l.ws and x.key = l.key),
 r as (
-  insert into run (ws, id, event_id, rule, version, status, code, params, records, calls, tries, finished)
-  select it.ws, it.run_id, it.event_id, it.rule, it.version, 4, 'rule_was_removed', '{}', '[]', 0, 0, vv_now() from it
+  insert into run (ws, id, event_id, rule, version, status, code, params, records, calls, tries, finished, replay_of)
+  select it.ws, it.run_id, it.event_id, it.rule, it.version, 4, 'rule_was_removed', '{}', '[]', 0, 0, vv_now(),
+         it.replay_of from it
   returning id)
 select count(*) from r;
 
@@ -112,3 +117,11 @@ update rejected set state = 2 where ws = %(ws)s and id = %(rejected)s and state 
 -- name: wake_chore
 insert into pgqueuer (priority, entrypoint, payload, execute_after, status, created, updated, heartbeat)
 values (0, %(name)s, %(payload)s, now(), 'queued', now(), now(), now()) returning id;
+
+-- name: start_replay
+update replay set state = 2, started = vv_now(), again = %(again)s::text[], older = %(older)s
+where ws = %(ws)s and id = %(replay)s and state = 1 returning id;
+
+-- name: stop_replay
+update replay set state = case state when 2 then 4 else 5 end, ended = case state when 2 then null else vv_now() end
+where ws = %(ws)s and id = %(replay)s and state in (0, 1, 2) returning id;

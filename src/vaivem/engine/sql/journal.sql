@@ -77,14 +77,14 @@ ii as (
   insert into intent (ws, run_id, n, owner, at)
   select t.ws, t.run_id, t.n, me.id, (select vv_now()) from me, unnest($30::int[], $31::bigint[], $32::int[]) as t(ws, run_id, n)
   on conflict (ws, run_id, n) do update set owner = excluded.owner, at = excluded.at),
--- $33-$44: finished runs, with the place of their item
+-- $33-$44: finished runs, with the place of their item; $53: the runs that they repeat
 rn as (
-  insert into run (ws, id, event_id, rule, version, status, code, params, records, calls, tries, finished)
+  insert into run (ws, id, event_id, rule, version, status, code, params, records, calls, tries, finished, replay_of)
   select t.ws, t.id, t.event_id, t.rule, t.version, t.status, t.code, t.params::jsonb, t.records::jsonb, t.calls,
-         t.tries, (select vv_now())
+         t.tries, (select vv_now()), t.replay_of
   from me, unnest($33::int[], $34::bigint[], $35::bigint[], $36::int[], $37::int[], $38::smallint[], $39::text[],
-                  $40::text[], $41::text[], $42::smallint[], $43::int[]) as t(ws, id, event_id, rule, version, status, code,
-                  params, records, calls, tries)
+                  $40::text[], $41::text[], $42::smallint[], $43::int[], $53::bigint[]) as t(ws, id, event_id, rule, version,
+                  status, code, params, records, calls, tries, replay_of)
   on conflict do nothing),
 dp as (
   delete from pending p using unnest($33::int[], $34::bigint[]) as t(ws, id), me where p.ws = t.ws and p.run_id = t.id),
@@ -142,12 +142,12 @@ select id from me;
 with me as materialized (select id from worker where id = $1 for key share),
 it as (
   delete from item i using me where i.ws = $2 and i.lane = $3 and i.seq = $4
-  returning i.run_id, i.event_id, i.rule, i.version),
+  returning i.run_id, i.event_id, i.rule, i.version, i.replay_of),
 ln as (
   insert into lane (ws, key, rule, gate, tail, state, prio, due, recover)
   select $2, $5, it.rule, l.gate, 1, 1, 5, $6, true from it join lane l on l.ws = $2 and l.key = $3)
-insert into item (ws, lane, seq, run_id, event_id, rule, version)
-select $2, $5, 1, run_id, event_id, rule, version from it;
+insert into item (ws, lane, seq, run_id, event_id, rule, version, replay_of)
+select $2, $5, 1, run_id, event_id, rule, version, replay_of from it;
 
 -- name: ask
 -- A question for a person; asking again keeps the first. $1 worker, $2 ws, $3 id, $4 run, $5 event, $6 rule, $7 conn,

@@ -85,6 +85,15 @@ class ThingHappened(Trigger):
         return (Field("record"), Field("name"), Field("email"))
 
 
+class ThingOnce(ThingHappened):
+    """Happens once for each name."""
+
+    key = "thing_once"
+
+    def once_key(self, event: Event, options: Mapping[str, Any]) -> str | None:
+        return str(event.data["name"])
+
+
 FIELDS = (Field("thing.name"), Field("thing.email"), Field("thing.record"))
 
 
@@ -248,7 +257,7 @@ def _read(answer: Answer) -> VendorMessage:
 class StubConnector(Connector):
     manifest = load_manifest("vaivem.connectors.stub")
     errors = ErrorTable(read=_read)
-    triggers = (ThingHappened(),)
+    triggers = (ThingHappened(), ThingOnce())
     actions = (
         Put(),
         PostKeyed(),
