@@ -34,7 +34,7 @@ class Delivery:
     """One event on its way to one address. ``state``: queued, retrying, delivered, failed or dropped.
 
     ``hook`` is the subscription's id at the simulator; ``copy_of`` the id of the delivery this one doubles on
-    purpose.
+    purpose; one that is sent ``once`` is not tried again.
     """
 
     id: str
@@ -45,6 +45,8 @@ class Delivery:
     hook: str = ""
     copy_of: str | None = None
     state: str = "queued"
+    method: str = "POST"
+    once: bool = False
     tries: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -52,8 +54,14 @@ class Delivery:
         return self.state in ("delivered", "failed", "dropped")
 
     def as_dict(self) -> dict[str, Any]:
-        shown = {"id": self.id, "event": self.event, "url": self.url, "hook": self.hook}
-        return {**shown, "copy_of": self.copy_of, "tries": self.tries, "state": self.state}
+        shown = {
+            "id": self.id,
+            "event": self.event,
+            "url": self.url,
+            "hook": self.hook,
+            "method": self.method,
+        }
+        return {**shown, "copy_of": self.copy_of, "tries": self.tries, "state": self.state, "once": self.once}
 
 
 class Webhooks:
@@ -73,15 +81,33 @@ class Webhooks:
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._sending: set[asyncio.Task[None]] = set()
         self._listeners: list[Callable[[Delivery], None]] = []
+        self._try_listeners: list[Callable[[Delivery], None]] = []
         clock.on_move(self._wake.set)
 
     def on_outcome(self, listener: Callable[[Delivery], None]) -> None:
         """Have ``listener`` called when a delivery is delivered or has failed for good."""
         self._listeners.append(listener)
 
-    def send(self, event: str, url: str, body: bytes, headers: Mapping[str, str], hook: str = "") -> Delivery:
+    def on_try(self, listener: Callable[[Delivery], None]) -> None:
+        """Have ``listener`` called after each try, its outcome last in ``tries``.
+
+        It may change the ``body`` of the next try, for vendors that count their tries there.
+        """
+        self._try_listeners.append(listener)
+
+    def send(
+        self,
+        event: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        hook: str = "",
+        method: str = "POST",
+        once: bool = False,
+    ) -> Delivery:
         """Queue one delivery, its bytes and headers as given; faults may drop, double or delay it."""
-        delivery = Delivery(uuid.uuid4().hex, event, url, body, dict(headers), hook)
+        made: dict[str, Any] = {"hook": hook, "method": method, "once": once}
+        delivery = Delivery(uuid.uuid4().hex, event, url, body, dict(headers), **made)
         self._keep(delivery)
         if self._faults.chance(self._faults.p_webhook_missing):
             self._finish(delivery, "dropped")
@@ -89,7 +115,7 @@ class Webhooks:
         late = self._faults.random.uniform(0.2, 2.0) if self._chance_of_reorder() else 0.0
         self._queue(delivery, late)
         if self._faults.chance(self._faults.p_webhook_double):
-            copy = Delivery(uuid.uuid4().hex, event, url, body, dict(headers), hook, copy_of=delivery.id)
+            copy = Delivery(uuid.uuid4().hex, event, url, body, dict(headers), **made, copy_of=delivery.id)
             self._keep(copy)
             self._queue(copy, late + self._faults.random.uniform(0.0, 0.5))
         return delivery
@@ -148,16 +174,22 @@ class Webhooks:
         at, started = self._clock.now(), time.perf_counter()
         attempt: dict[str, Any] = {"at": at.isoformat(timespec="milliseconds")}
         try:
-            request = client.post(delivery.url).headers(delivery.headers).body_bytes(delivery.body)
+            request = (
+                client.request(delivery.method, delivery.url)
+                .headers(delivery.headers)
+                .body_bytes(delivery.body)
+            )
             answer = await request.timeout(timedelta(seconds=self.timeout_seconds)).build().send()
             attempt["status"] = answer.status
         except (PyreqwestError, ValueError) as error:
             attempt["error"] = f"{type(error).__name__}: {error}"
         attempt["ms"] = round((time.perf_counter() - started) * 1000, 1)
         delivery.tries.append(attempt)
+        for listener in self._try_listeners:
+            listener(delivery)
         if 200 <= attempt.get("status", 0) < 300:
             self._finish(delivery, "delivered")
-        elif len(delivery.tries) > len(self.delays_seconds):
+        elif delivery.once or len(delivery.tries) > len(self.delays_seconds):
             self._finish(delivery, "failed")
         else:
             delivery.state = "retrying"
