@@ -242,6 +242,33 @@ async def test_what_arrives_while_a_rule_is_removed_is_stopped_too(house: House)
     assert not house.vendor.puts
 
 
+async def test_what_waits_for_a_removed_connection_ends_and_says_so(house: House) -> None:
+    """Held back by a paused rule, or by a question: it could only fail, and does not wait for ever."""
+    rule, other = house.rule("put"), house.rule("post_unsafe")
+    house.vendor.fault = lambda method, path, nth: "lost" if path == "/notes" and nth == 1 else None
+    async with working(house):
+        await house.deliver(delivery="d0", name=0)
+        await parked(house, "decision")
+        pause(house, rule)
+        await house.until(lambda: len(house.runs()) == 1)
+        for number in (1, 2):
+            await house.deliver(record=f"r{number}", delivery=f"d{number}", name=number)
+        with house.db() as db, db.transaction(), db.cursor() as cursor:
+            cursor.execute("update rule set state = 'paused'")
+            cursor.execute("update connection set state = 'removed', removed = now() where id = 1")
+            control.leave_connection(cursor, 1, 1)
+        await house.until_idle()
+    ended = house.rows("select rule, status, code, count(*) from run group by 1, 2, 3 order by 1, 2")
+    assert (rule, 1, "", 1) in ended
+    assert [row for row in ended if row[1:3] == (2, "connection_is_gone")] == [
+        (rule, 2, "connection_is_gone", 2),
+        (other, 2, "connection_is_gone", 3),
+    ]
+    assert house.value("select count(*) from decision where answer is null") == 0
+    for table in ("item", "intent", "claim", "pending"):
+        assert house.value(f"select count(*) from {table}") == 0  # noqa: S608
+
+
 async def test_a_rejected_delivery_is_read_again_after_a_fix(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

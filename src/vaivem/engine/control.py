@@ -98,6 +98,12 @@ def resume_rule(cursor: Cursor, rule: int) -> None:
     _wake(cursor)
 
 
+def leave_connection(cursor: Cursor, ws: int, conn: int) -> None:
+    """End what waits for a connection that was removed, as failed with this reason."""
+    _run(cursor, "leave_connection", ws=ws, conn=conn)
+    _wake(cursor)
+
+
 def drop_rule_work(cursor: Cursor, rule: int) -> None:
     """End what waits of a removed rule as stopped; what a worker has in hand finishes."""
     _run(cursor, "drop_rule_work", rule=rule)

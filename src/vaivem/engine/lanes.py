@@ -148,6 +148,8 @@ class LaneWorker:
         state = await self._rule_state(item)
         if state == "paused":
             return After.PARKED
+        if state == "gone":
+            return await self._failed(run, RuleError("connection_is_gone"), last=last)
         if state == "removed" and not memory.tries:
             return await self._finish(run, Ending(Status.STOPPED, "rule_was_removed"), last=last)
         try:
@@ -175,12 +177,12 @@ class LaneWorker:
     async def _rule_state(self, item: Item) -> str:
         """Return "on" for a rule that takes events; of any other what the database says, at this moment.
 
-        A paused rule's lane is given back with the question.
+        A paused rule's lane is given back with the question, unless its run can only fail ("gone").
         """
         current = self._desk.topology.rules.get(item.rule)
         if current is not None and not current.paused:
             return "on"
-        arguments = (self._desk.lease.worker, item.ws, item.lane, item.rule)
+        arguments = (self._desk.lease.worker, item.ws, item.lane, item.rule, item.version)
         state: str | None = await self._desk.pool.fetchval(statement("lanes", "rule_state"), *arguments)
         return state or "removed"
 

@@ -86,6 +86,22 @@ with k as materialized (
 l as (update lane x set state = 1 from k where x.ws = k.ws and x.key = k.key returning x.key)
 select count(*) from l;
 
+-- name: leave_connection
+-- Of a removed connection: what waits for it is due now, also what a paused rule holds back, so that a worker ends it
+-- and says why. A wait step's run is told when its time comes. Questions about the connection are over.
+with k as materialized (
+  select l.ws, l.key from lane l
+  where l.ws = %(ws)s and l.state in (1, 3) and exists (
+      select 1 from item i join rule_version v on v.rule_id = i.rule and v.number = i.version
+      cross join jsonb_array_elements(v.compiled -> 'connections') c
+      where i.ws = l.ws and i.lane = l.key and (c ->> 1)::int = %(conn)s)
+    and not exists (select 1 from pending p where p.ws = l.ws and p.lane = l.key and p.state = 'wait')
+  order by l.ws, l.key for update of l),
+dd as (update decision set answer = '{"choice": "stopped"}', answered = vv_now()
+       where ws = %(ws)s and conn = %(conn)s and answer is null),
+l as (update lane x set state = 1, due = vv_now() from k where x.ws = k.ws and x.key = k.key returning x.key)
+select count(*) from l;
+
 -- name: drop_rule_work
 -- Of a removed rule: every lane that nobody owns, with what waits in it. The lanes stay for what arrives in this
 -- moment; a worker stops that and lets them go.

@@ -65,12 +65,18 @@ select tail from lane where ws = $2 and key = $3 and owner = $1;
 
 -- name: rule_state
 -- What a rule is in this moment; of a paused one the lane waits. The lock on the rule's row makes this come before
--- a resume or after it, never in between: that lane would wait for ever. $1 worker, $2 ws, $3 lane, $4 rule
+-- a resume or after it, never in between: that lane would wait for ever. What can only fail, because a connection of
+-- its version was removed, does not wait: 'gone'. $1 worker, $2 ws, $3 lane, $4 rule, $5 the run's version
 with r as materialized (select state from rule where id = $4 for share),
+g as materialized (
+  select exists (
+    select 1 from rule_version v cross join jsonb_array_elements(v.compiled -> 'connections') c
+    join connection n on n.id = (c ->> 1)::int
+    where v.rule_id = $4 and v.number = $5 and n.removed is not null) as gone),
 l as (
-  update lane set state = 3, owner = null, recover = true from r
-  where r.state = 'paused' and ws = $2 and key = $3 and owner = $1)
-select state from r;
+  update lane set state = 3, owner = null, recover = true from r, g
+  where r.state = 'paused' and not g.gone and ws = $2 and key = $3 and owner = $1)
+select case when r.state = 'paused' and g.gone then 'gone' else r.state end from r, g;
 
 -- name: set_back
 -- A lane that ended in a bug: tried again later. $1 worker, $2 ws, $3 lane, $4 seconds

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from vaivem.connectors.sdk import Account
 from vaivem.connectors.sdk.registry import get_connector
-from vaivem.engine.control import open_gate, wake_chore
+from vaivem.engine.control import leave_connection, open_gate, wake_chore
 from vaivem.hub.connections.lines import vault
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.connections.names import free_name, slug_of
@@ -123,12 +123,17 @@ def change_settings(row: Connection, member: Member, settings: Mapping[str, Any]
 
 @transaction.atomic
 def forget(row: Connection, member: Member | None) -> None:
-    """Take a connection away for good: its secrets are wiped, its address answers 410 from now on."""
+    """Take a connection away for good: its secrets are wiped, its address answers 410 from now on.
+
+    Runs that wait for it end as failed, saying so.
+    """
     before = shown(row)
     row.state, row.removed = ConnectionState.REMOVED, clock.now()
     row.credentials, row.wants_hook = vault().seal({}), False
     row.expires = row.refresh_until = None
     row.save()
+    with database.cursor() as cursor:
+        leave_connection(cursor, row.workspace_id, row.pk)
     audit.note(row.workspace, member, "connection.removed", str(row), before=before)
 
 

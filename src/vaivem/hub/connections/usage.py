@@ -39,11 +39,12 @@ def names(definition: Any, row: Connection) -> bool:
 
 
 def waiting_runs(row: Connection) -> int:
-    """Return how many runs wait in lanes whose main target is this connection."""
+    """Return how many runs wait or are under way that need this connection."""
     with database.cursor() as cursor:
         cursor.execute(
-            "select count(*) from item i join lane l on l.ws = i.ws and l.key = i.lane"
-            " where i.ws = %s and l.gate = %s",
+            "select count(*) from item i join rule_version v on v.rule_id = i.rule and v.number = i.version"
+            " where i.ws = %s and exists (select 1 from jsonb_array_elements(v.compiled -> 'connections') c"
+            " where (c ->> 1)::int = %s)",
             [row.workspace_id, row.pk],
         )
         number: int = cursor.fetchone()[0]
