@@ -156,6 +156,9 @@ def test_reconnecting_opens_the_gate_and_keeps_the_webhooks_secret(
     connected.save()
     rows.set_gate(site.workspace.pk, connected.pk, 2, "credentials_refused")
     browser = site.browser(site.owner)
+    # Nothing that this vendor answers tells one account from another.
+    asked = browser.get(site.url(f"connections/{connected.pk}/reconnect/")).text
+    assert "does not tell whose account" in asked
     listed = browser.get(site.url("connections/"))
     assert "has to be reconnected" in listed.text
     done = browser.post(site.url(f"connections/{connected.pk}/reconnect/"), form)
@@ -245,8 +248,10 @@ def test_settings_are_kept_and_defaults_are_not(site: Site, connected: Connectio
 
 
 def test_removing_wipes_the_access_and_pauses_the_rules(site: Site, connected: Connection) -> None:
+    from django.db import connection
+
     from vaivem.hub.connections.lines import vault
-    from vaivem.hub.rules.models import Rule
+    from vaivem.hub.rules.models import Rule, RuleVersion
 
     rule = Rule.objects.create(
         workspace=site.workspace,
@@ -254,7 +259,12 @@ def test_removing_wipes_the_access_and_pauses_the_rules(site: Site, connected: C
         state="on",
         draft={"when": {"connection": connected.pk}},
     )
-    rows.add_waiting(site.workspace.pk, connected.pk, connected.created)
+    RuleVersion.objects.create(
+        rule=rule, number=1, definition={}, compiled={"connections": [[connected.pk, connected.pk]]}
+    )
+    rows.add_waiting(site.workspace.pk, 0, connected.created, rule.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("update lane set state = 3")  # the rule had been paused before
     browser = site.browser(site.owner)
     url = site.url(f"connections/{connected.pk}/remove/")
     asked = browser.get(url).text
@@ -267,6 +277,9 @@ def test_removing_wipes_the_access_and_pauses_the_rules(site: Site, connected: C
     assert connected.removed is not None
     assert vault().open(bytes(connected.credentials)) == {}
     assert browser.get(url).status_code == 404
+    with connection.cursor() as cursor:
+        cursor.execute("select state from lane")
+        assert cursor.fetchall() == [(1,)]  # a worker ends what could only fail
 
 
 def test_our_webhook_is_removed_at_the_vendor_first(

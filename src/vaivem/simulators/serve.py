@@ -33,7 +33,7 @@ def names() -> list[str]:
 def make(name: str) -> Simulator:
     """A fresh simulator. Raises ``UnknownSimulatorError``."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name not in names():
-        raise UnknownSimulatorError(f"no simulator {name!r}; there are: {', '.join(names())}")
+        raise UnknownSimulatorError(f"There is no test account {name!r}. There are: {', '.join(names())}.")
     simulator: Simulator = importlib.import_module(f"vaivem.simulators.{name}.app").simulator()
     return simulator
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +32,7 @@ def read_trail(record: str) -> dict[str, Any]:
                 [run["id"]],
             )
             names = ("name", "method", "url", "status", "code", "ms")
+            run["records"] = json.loads(run["records"])
             run["calls"] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     return {"events": events, "runs": runs}
 
