@@ -7,6 +7,7 @@ import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -231,6 +232,41 @@ async def test_a_limit_counts_requests_or_costs_and_only_the_calls_of_its_scope(
     with pytest.raises(RetryError):  # a second search is one too many, another call is not
         await one.take(Planned(), connection, costing(1, "search"), bulk=False)
     await one.take(Planned(), connection, costing(1), bulk=False)
+
+
+class PerRecord(Connector):
+    """A vendor that lets each record be changed twice in ten seconds."""
+
+    @override
+    def limits(self, connection: Connection) -> tuple[Limit, ...]:
+        return (Limit(calls=2, seconds=10.0, scope="lead", each=True),)
+
+
+async def test_a_record_s_own_limit_stops_no_other_and_holds_in_every_window(three: list[Budgets]) -> None:
+    one, two, _ = three
+    connection = Connection(9, 1, "stub", "s", "token", {}, {})
+
+    async def change(budgets: Budgets, record: str) -> None:
+        await budgets.take(PerRecord(), connection, replace(costing(1, "lead"), record=record), bulk=False)
+
+    async def later(seconds: int) -> None:
+        await one._pool.execute("update clock set shift = shift + make_interval(secs => $1)", seconds)
+
+    await change(one, "ana")
+    await later(6)
+    await change(two, "ana")
+    with pytest.raises(RetryError) as refused:
+        await change(one, "ana")
+    error = refused.value
+    assert (error.limit, error.narrow) == (True, True)
+    assert error.retry_after is not None
+    assert 2 < error.retry_after <= 4
+    await change(one, "rui")
+    await one.take(PerRecord(), connection, costing(1), bulk=False)  # a call of no record
+    await later(5)
+    await change(two, "ana")  # the first is out of the window, the second is not
+    with pytest.raises(RetryError):
+        await change(one, "ana")
 
 
 async def test_the_vendor_s_word_lowers_only_the_limit_that_it_speaks_of(one: Budgets) -> None:

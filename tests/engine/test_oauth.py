@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
 
-from vaivem.connectors.sdk import Answer, Call
+from vaivem.connectors.sdk import Answer, Call, Connection, Connector
+from vaivem.connectors.sdk.manifest import AuthMethod, Manifest, OAuth
 from vaivem.core.errors import ReconnectError, RetryError, RuleError
 from vaivem.engine import control, oauth
 from vaivem.engine.caller import Exchange
@@ -64,6 +66,62 @@ def state(house: House) -> tuple[str, int]:
 
 async def ask(process: Chored) -> Exchange:
     return await process.caller.exchange(process.topology.lines[1], READ)
+
+
+def test_a_vendor_may_want_json_and_nothing_but_its_own() -> None:
+    flow = OAuth(
+        authorize_url="https://x.example/a", token_url="https://x.example/t", body="json", plain=True
+    )
+
+    class Plain(Connector):
+        manifest = Manifest(key="p", name="P", mark="PP", auth=(AuthMethod(key="oauth", oauth=flow),))
+
+    url = oauth.authorise_url(
+        Plain(),
+        Connection(1, 1, "p", "p", "oauth"),
+        oauth.App("us", "hush"),
+        state="s",
+        redirect_uri="https://hub.example.com/back",
+        verifier=None,
+    )
+    assert parse_qs(urlsplit(url).query) == {
+        "client_id": ["us"],
+        "redirect_uri": ["https://hub.example.com/back"],
+        "state": ["s"],
+    }
+
+
+async def test_a_plain_token_request_is_json_without_a_grant_type() -> None:
+    sent: list[Call] = []
+
+    class Door:
+        async def send(self, connector: Connector, connection: Connection, call: Call) -> Answer:
+            sent.append(call)
+            return Answer(200, {}, b'{"access_token": "a", "refresh_token": "r", "expires_in": 86400}')
+
+    flow = OAuth(
+        authorize_url="https://x.example/a",
+        token_url="https://x.example/t",
+        body="json",
+        plain=True,
+        code_query="token_by=code",
+    )
+
+    class Plain(Connector):
+        manifest = Manifest(key="p", name="P", mark="PP", auth=(AuthMethod(key="oauth", oauth=flow),))
+
+    found = await oauth.exchange_code(
+        Door(),  # type: ignore[arg-type]
+        Plain(),
+        Connection(1, 1, "p", "p", "oauth"),
+        oauth.App("us", "hush"),
+        code="c",
+        redirect_uri="https://hub.example.com/back",
+        verifier=None,
+    )
+    assert (sent[0].path, sent[0].form) == ("https://x.example/t?token_by=code", None)
+    assert sent[0].json == {"code": "c", "client_id": "us", "client_secret": "hush"}
+    assert found["refresh_token"] == "r"
 
 
 async def test_an_expired_token_costs_one_refresh_and_one_repeat(

@@ -96,17 +96,27 @@ class VaivemError(Exception):
 
 
 class RetryError(VaivemError):
-    """Passing and certainly not done. `retry_after` (seconds) is the vendor's own word, if it gave one."""
+    """Passing and certainly not done. `retry_after` (seconds) is the vendor's own word, if it gave one.
+
+    A `limit` delays and never counts as a failure; a `narrow` one is of this record, and stops no other.
+    """
 
     recovery = Recovery.RETRY
     default_code = "vendor_unavailable"
 
     def __init__(
-        self, code: str | None = None, *, retry_after: float | None = None, limit: bool = False, **rest: Any
+        self,
+        code: str | None = None,
+        *,
+        retry_after: float | None = None,
+        limit: bool = False,
+        narrow: bool = False,
+        **rest: Any,
     ) -> None:
         super().__init__(code, **rest)
         self.retry_after = retry_after
-        self.limit = limit  # a limit delays; it never counts as a failure
+        self.limit = limit
+        self.narrow = narrow
 
 
 class UncertainError(VaivemError):

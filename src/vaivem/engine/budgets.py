@@ -95,13 +95,16 @@ class Budgets:
     async def take(self, connector: Connector, connection: Connection, call: Call, *, bulk: bool) -> None:
         """Wait for room in every limit of the connection that the call counts towards.
 
-        Raises RetryError (a limit, with the seconds to wait) when that would take long. A call that costs
-        more than a bucket holds waits for a full one and leaves it in debt.
+        Raises RetryError (a limit, with the seconds to wait) when that would take long, and for a record's
+        own limit at once. A call that costs more than a bucket holds waits for a full one and leaves a debt.
         """
         limits = connector.limits(connection)
         if not limits:
             return
-        for bucket in await self._of(connection.id, limits):
+        for limit in limits:
+            if limit.each and limit.scope == call.scope and call.record:
+                await self._take_window(connection.id, limit, call.record)
+        for bucket in await self._of(connection.id, tuple(one for one in limits if not one.each)):
             if bucket.limit.scope not in ("", call.scope):
                 continue
             cost = call.cost if bucket.limit.counts == "cost" else 1
@@ -110,6 +113,16 @@ class Budgets:
                 await self._take(connection.id, bucket, cost, bulk)
             finally:
                 self.waiting[connection.id, bulk] -= 1
+
+    async def _take_window(self, conn: int, limit: Limit, record: str) -> None:
+        """Take a call of a record's own limit: few in a long time, each noted with its moment."""
+        name = f"{limit.scope} {record}"
+        allowed = max(1, floor(limit.calls * limit.share))
+        row = await self._pool.fetchrow(
+            statement("budgets", "take_window"), conn, name, allowed, limit.seconds
+        )
+        if not row["granted"]:
+            raise RetryError("record_limit", retry_after=max(1.0, row["wait"]), limit=True, narrow=True)
 
     async def _of(self, conn: int, limits: tuple[Limit, ...]) -> list[_Bucket]:
         known = self._buckets.get(conn)

@@ -102,7 +102,7 @@ class Caller:
         if error is None:
             await self.gates.worked(conn)
         elif isinstance(error, RetryError) and error.limit:
-            if exchange.answer is not None:
+            if exchange.answer is not None and not error.narrow:
                 error.retry_after = await self.gates.limited(conn, error.retry_after)
                 await self.budgets.close(conn, error.retry_after)
         elif error.recovery is Recovery.RECONNECT:

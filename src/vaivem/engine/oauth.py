@@ -65,7 +65,7 @@ def authorise_url(
     """Return the vendor's own page, to which the person is sent."""
     oauth = flow(connector, connection)
     params = {
-        "response_type": "code",
+        **({} if oauth.plain else {"response_type": "code"}),
         "client_id": app.client_id,
         "redirect_uri": redirect_uri,
         "state": state,
@@ -91,24 +91,35 @@ async def exchange_code(
     verifier: str | None,
 ) -> dict[str, Any]:
     """Turn the code of the return address into credentials."""
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+    oauth = flow(connector, connection)
+    form = {"code": code}
+    if not oauth.plain:
+        form |= {"grant_type": "authorization_code", "redirect_uri": redirect_uri}
     if verifier:
         form["code_verifier"] = verifier
-    return await _token(outbound, connector, connection, app, form)
+    return await _token(outbound, connector, connection, app, form, query=oauth.code_query)
 
 
 async def _token(
-    outbound: Outbound, connector: Connector, connection: Connection, app: App, form: Mapping[str, str]
+    outbound: Outbound,
+    connector: Connector,
+    connection: Connection,
+    app: App,
+    form: Mapping[str, str],
+    *,
+    query: str = "",
 ) -> dict[str, Any]:
     oauth = flow(connector, connection)
     address = str(connection.settings.get("address_token") or oauth.token_url)
+    address += f"{'&' if '?' in address else '?'}{query}" if query else ""
     headers: tuple[tuple[str, str], ...] = (("Accept", "application/json"),)
     if oauth.client_auth == "basic":
         pair = base64.b64encode(f"{app.client_id}:{app.client_secret}".encode()).decode()
         headers += (("Authorization", f"Basic {pair}"),)
     else:
         form = {**form, "client_id": app.client_id, "client_secret": app.client_secret}
-    call = Call("oauth.token", "POST", address, form=tuple(form.items()), headers=headers, authorise=False)
+    written: dict[str, Any] = {"json": form} if oauth.body == "json" else {"form": tuple(form.items())}
+    call = Call("oauth.token", "POST", address, headers=headers, authorise=False, **written)
     answer = await outbound.send(connector, connection, call)
     if not answer.ok:
         raise token_error(answer)
@@ -214,7 +225,9 @@ class Tokens:
         token = str(stored.get("refresh_token") or "")
         if not token:
             raise ReconnectError("refresh_refused", params={"message": "no refresh token"})
-        form = {"grant_type": "refresh_token", "refresh_token": token}
+        form = {"refresh_token": token}
+        if not flow(connector, connection).plain:
+            form["grant_type"] = "refresh_token"
         try:
             return await _token(self._outbound, connector, connection, app, form)
         except UncertainError as error:

@@ -36,7 +36,7 @@ class Retention:
         await self.make_partitions()
         for row in await self._pool.fetch(statement("chores", "workspaces")):
             await self._thin(row["id"], row["retention_days"])
-        for name in ("forget_digests", "forget_ids", "prune_chore_log", "prune_links"):
+        for name in ("forget_digests", "forget_ids", "prune_chore_log", "prune_links", "prune_call_windows"):
             await self._pool.execute(statement("chores", name))
         for row in await self._pool.fetch(statement("chores", "old_weeks")):
             await self._drop_if_empty(row["names"])

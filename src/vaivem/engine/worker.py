@@ -216,7 +216,8 @@ class Worker:
         """Return how many lanes a gate's limits have calls for."""
         line = self._topology.lines.get(gate)
         limits = line.connector.limits(line.connection) if line else ()
-        calls = min((bucket_shape(limit).rate for limit in limits), default=SLOTS) * PACE_SECONDS
+        rates = (bucket_shape(limit).rate for limit in limits if not limit.each)
+        calls = min(rates, default=SLOTS) * PACE_SECONDS
         return max(BUDGET_QUEUE, min(SLOTS, int(calls)))
 
     def _ended(self, lane: ClaimedLane, desk: Desk, task: asyncio.Task[None]) -> None:

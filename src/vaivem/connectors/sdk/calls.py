@@ -26,7 +26,8 @@ class Call:
     `path` is joined to the connection's address called `base`, unless it is a whole address itself.
     At most one of `json`, `form` and `content` is given. `cost` is what it takes from the call budget.
     `timeout` is in seconds and covers the whole exchange. `authorise` says whether credentials are added.
-    `scope` names the narrower limit that the call counts towards as well (``search``), if there is one.
+    `scope` names the narrower limit that the call counts towards as well (``search``), if there is one, and
+    `record` the record whose own limit it is.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Call:
     cost: int = 1
     authorise: bool = True
     scope: str = ""
+    record: str = ""
 
     def with_query(self, *pairs: tuple[str, str]) -> Call:
         """Return the same call with more query parameters."""

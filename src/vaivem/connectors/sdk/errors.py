@@ -24,7 +24,8 @@ class Row:
     """One line of the table: an answer with this status (and for which `when` holds) raises `error`.
 
     `status` is a code, or a class of codes as in ``"5xx"``. `code` is the key of the translated text.
-    `limit` marks a RetryError that only delays and never counts as a failure, as ``vendor_limit`` does.
+    `limit` marks a RetryError that only delays and never counts as a failure, as ``vendor_limit`` does;
+    `narrow` one that is of the call's record alone, so that others go on.
     """
 
     status: int | str
@@ -32,6 +33,7 @@ class Row:
     code: str
     when: Callable[[Call, Answer], bool] | None = None
     limit: bool = False
+    narrow: bool = False
 
     def fits(self, call: Call, answer: Answer) -> bool:
         """Say whether this row speaks of the answer."""
@@ -100,6 +102,7 @@ class ErrorTable:
                 params=params,
                 retry_after=self.retry_after(answer),
                 limit=row.limit or row.code == "vendor_limit",
+                narrow=row.narrow,
                 detail=message.text,
             )
         return row.error(

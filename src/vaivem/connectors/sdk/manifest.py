@@ -14,7 +14,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """At most `calls` in any `seconds`; `share` is the part of it that we use (other apps may share it).
 
     `counts` says what is added up: the `cost` of each call, or ``calls`` themselves, whatever they cost.
-    `scope` narrows it to the calls that name it (``search``); "" is for every call.
+    `scope` narrows it to the calls that name it (``search``); "" is for every call. With `each` it holds for
+    every record that such a call names, apart; it is then meant for few calls in a long time.
     """
 
     calls: int
@@ -22,16 +23,25 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     share: float = 1.0
     counts: Literal["cost", "calls"] = "cost"
     scope: str = ""
+    each: bool = False
 
 
 class OAuth(msgspec.Struct, frozen=True, kw_only=True):
-    """An OAuth 2 authorization-code flow. Durations in seconds, idle life in days; 0 means unknown."""
+    """An OAuth 2 authorization-code flow. Durations in seconds, idle life in days; 0 means unknown.
+
+    `body` is how token requests are written; `plain` leaves out of them what only the standard asks for
+    (``grant_type``, the return address), for a vendor that refuses or does not know it. `code_query` is added
+    to the token address for the exchange of a code.
+    """
 
     authorize_url: str
     token_url: str
     scopes: tuple[str, ...] = ()
     pkce: bool = False
     client_auth: str = "body"  # or "basic"
+    body: Literal["form", "json"] = "form"
+    plain: bool = False
+    code_query: str = ""
     access_seconds: int = 0
     refresh_idle_days: int = 0
     rotates: bool = False

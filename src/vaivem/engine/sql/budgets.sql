@@ -28,3 +28,13 @@ update bucket set tokens = least(tokens, $2::float8) where conn = $1 and name = 
 
 -- name: close
 update bucket set closed_until = greatest(closed_until, vv_now() + make_interval(secs => $2)), tokens = 0 where conn = $1;
+
+-- name: take_window
+-- One call of a record's own limit. $1 conn, $2 the record, $3 calls allowed in any $4 seconds. Gives whether it is
+-- granted, and the seconds until the oldest of those that count is out of the window.
+insert into call_window as w (conn, name, at, granted) select $1, $2, array[vv_now()], true
+on conflict (conn, name) do update set (at, granted) = (
+  select case when counted.number < $3 then counted.kept || excluded.at else counted.kept end, counted.number < $3
+  from (select coalesce(array_agg(t order by t), '{}') as kept, count(*) as number from unnest(w.at) t
+        where t > excluded.at[1] - make_interval(secs => $4::float8)) counted)
+returning granted, extract(epoch from at[1] + make_interval(secs => $4::float8) - vv_now())::float8 as wait;

@@ -101,6 +101,9 @@ delete from pgqueuer_log where created < now() - interval '3 days';
 -- Links of connections that are gone for long.
 delete from link where conn in (select id from connection where removed < vv_now() - interval '30 days');
 
+-- name: prune_call_windows
+delete from call_window where at[cardinality(at)] < vv_now() - interval '2 days';
+
 -- name: wake_answered
 -- Runs whose question was answered in the very moment in which they parked.
 update lane l set due = vv_now() from pending p

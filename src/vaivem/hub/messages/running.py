@@ -68,6 +68,10 @@ SENTENCES: Mapping[str, Entry] = {
     "vendor_limit": Entry(
         _("The limit of calls {of_the} is reached."), _("Nothing to do: it goes on when the limit allows.")
     ),
+    "record_limit": Entry(
+        _("{The} lets one record be changed only a few times in a while, and this one has been."),
+        _("Nothing to do: it goes on when the limit allows. Other records go on meanwhile."),
+    ),
     "vendor_redirects": Entry(
         _("{The} sends our calls to another address."), _("Check the address in the connection's settings.")
     ),
