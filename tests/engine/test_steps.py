@@ -56,6 +56,31 @@ async def test_a_lookup_that_finds_nothing(
         assert house.value("select params->>'step' from run") == "look"
 
 
+@pytest.mark.parametrize(
+    ("email", "name", "empty", "ending", "calls"),
+    [
+        ("", "Ana", "skip", (1, ""), ["after"]),
+        ("", "Ana", "fail", (2, "mapping_failed"), []),
+        ("ana@x.example", "Ana", "skip", (1, ""), ["Ana", "after r1"]),
+        ("ana@x.example", "nobody", "fail", (1, ""), ["after"]),
+    ],
+)
+async def test_a_step_without_what_it_needs_is_left_out_where_the_rule_says_so(
+    house: House, email: str, name: str, empty: str, ending: tuple[int, str], calls: list[str]
+) -> None:
+    step = put("whole", action="put_whole", empty=empty)
+    step["fields"]["thing.email"] = {"value": email}
+    house.rule("put", then=[step, put("then", "text:after {{ steps.whole.id }}")])
+    async with working(house):
+        await house.deliver(delivery="d1", name=name)
+        await house.until(house.runs)
+    assert house.runs() == [ending]
+    assert written(house) == calls
+    if ending == (1, ""):
+        notes = house.value("select params->'notes' from run")
+        assert bool(notes) is (len(calls) == 1)
+
+
 async def test_what_a_lookup_found_is_there_for_later_steps(house: House) -> None:
     house.vendor.things = [{"id": 7, "name": "Ana", "city": "Natal"}]
     house.rule("put", then=[find("fail"), put("then", "text:{{ steps.look.id }} {{ steps.look.city }}")])

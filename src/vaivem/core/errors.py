@@ -6,6 +6,7 @@
     ├── ReconnectError          the vendor no longer accepts the credentials: a person reconnects
     ├── RuleError               the rule or the vendor's set-up must be fixed by a person
     ├── RecordError             this record is refused; the next one may pass
+    ├── SkipError               there is nothing to do here: the step is left out, the run goes on
     ├── DecisionError           a person decides (several matches, a write in doubt)
     ├── DeliveryError           a webhook that cannot be taken
     │   ├── SignatureError      not authentic
@@ -145,6 +146,15 @@ class RecordError(VaivemError):
 
     recovery = Recovery.SKIP_RECORD
     default_code = "record_refused"
+
+
+class SkipError(RecordError):
+    """There is nothing to do here, as the rule wants it: the step is left out with this as its reason.
+
+    Raised by an action before it writes anything. Where nobody takes it, it is a refused record.
+    """
+
+    default_code = "step_skipped"
 
 
 class DecisionError(VaivemError):

@@ -20,6 +20,7 @@ from vaivem.core.steps import (
     BranchStep,
     ConnectionRef,
     EmailStep,
+    Empty,
     FieldMapping,
     FindStep,
     KeyChoice,
@@ -35,7 +36,7 @@ from vaivem.core.steps import (
 )
 
 __all__ = [
-    "ActionStep", "BranchStep", "ConnectionRef", "EmailStep", "FieldMapping", "FindStep", "Group",
+    "ActionStep", "BranchStep", "ConnectionRef", "EmailStep", "Empty", "FieldMapping", "FindStep", "Group",
     "KeyChoice", "KeyKind", "Missing", "OnBad", "Origin", "Repeat", "Rule", "RuleDefinitionError", "Source",
     "Step", "Test", "TriggerUse", "WaitStep", "parse_rule", "rule_to_dict",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from vaivem.core.steps import (
     BranchStep,
     ConnectionRef,
     EmailStep,
+    Empty,
     FieldMapping,
     FindStep,
     KeyChoice,
@@ -64,7 +65,7 @@ def read_steps(reading: Reading, data: Any, path: str, depth: int = 1) -> tuple[
 
 
 _STEP_KEYS: dict[str, frozenset[str]] = {
-    "action": frozenset({"connection", "action", "key", "repeat", "fields", "options"}),
+    "action": frozenset({"connection", "action", "key", "repeat", "fields", "empty", "options"}),
     "find": frozenset({"connection", "action", "fields", "missing", "options"}),
     "wait": frozenset({"for", "until"}),
     "branch": frozenset({"if", "then", "else"}),
@@ -107,6 +108,7 @@ def _read_action(reading: Reading, data: Mapping[str, Any], path: str, step_id: 
         repeat=_read_repeat(reading, data.get("repeat"), joined(path, "repeat")),
         key=_read_key(reading, data.get("key"), joined(path, "key")),
         options=read_options(reading, data, path),
+        empty=reading.choice(data, "empty", path, Empty, Empty.FAIL),
     )
 
 
@@ -252,6 +254,8 @@ def step_to_dict(step: Step) -> dict[str, Any]:
             data["repeat"] = {group: {"over": r.over, "as": r.name} for group, r in step.repeat.items()}
             data["fields"] = {mapping.field: _mapping_to_dict(mapping) for mapping in step.mappings}
             data["options"] = dict(step.options)
+            if step.empty is not Empty.FAIL:
+                data["empty"] = step.empty.value
         case FindStep():
             data = {"kind": "find", "connection": step.connection, "action": step.action}
             data["fields"] = {mapping.field: _mapping_to_dict(mapping) for mapping in step.mappings}

@@ -49,6 +49,13 @@ class Missing(StrEnum):
     FAIL = "fail"
 
 
+class Empty(StrEnum):
+    """What an action does whose required fields have nothing in them."""
+
+    FAIL = "fail"
+    SKIP = "skip"  # the step is left out, with a note; later steps read nothing of it
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A value's origin and its content: a path, a template or the fixed value itself."""
@@ -102,6 +109,7 @@ class ActionStep:
     repeat: Mapping[str, Repeat] = field(default_factory=dict)
     key: KeyChoice | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    empty: Empty = Empty.FAIL
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from vaivem.connectors.sdk import Action, Event
 from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledEmail, CompiledStep, CompiledWait
-from vaivem.core.errors import BugError, Problem, RecordError, RuleError, VaivemError
+from vaivem.core.errors import BugError, Problem, RecordError, RuleError, SkipError, VaivemError
 from vaivem.core.identity import search_terms, term_hash
-from vaivem.core.steps import ActionStep, FindStep, Missing
+from vaivem.core.mapping import MappingError
+from vaivem.core.steps import ActionStep, Empty, FindStep, Missing
 from vaivem.core.values import Values
 from vaivem.engine.context import PLACES, StepContext
 from vaivem.engine.desk import Desk, RunState, clean
@@ -201,7 +202,13 @@ class Execution:
         step = compiled.step
         line = self._line(compiled.connection_id)
         action = self._action(line, step.action)
-        values = compiled.resolve(self._scope, zone=self._zone)
+        try:
+            values = compiled.resolve(self._scope, zone=self._zone)
+        except MappingError as error:
+            if not _may_skip(step, error):
+                raise
+            self._leave_out(step.id, error.problems)
+            return
         self._run.notes += [problem.to_dict() for problem in values.notes]
         options = dict(step.options)
         if isinstance(step, ActionStep) and step.key is not None:
@@ -210,8 +217,10 @@ class Execution:
         try:
             outcome = await action.run(context)
         except SkipStepError as skip:
-            self._run.notes.append(Problem(skip.code, {"step": step.id}).to_dict())
-            self._scope["steps"][step.id] = {}
+            self._leave_out(step.id, (Problem(skip.code, {"step": step.id}),))
+            return
+        except SkipError as error:
+            self._leave_out(step.id, error.problems)
             return
         if not action.reads_only:
             conn = str(compiled.connection_id)
@@ -221,6 +230,11 @@ class Execution:
         self._scope["steps"][step.id] = dict(outcome.output)
         if isinstance(step, FindStep) and not outcome.records:
             self._missing(step)
+
+    def _leave_out(self, step: str, why: Iterable[Problem]) -> None:
+        """Go on without a step, noting why; later steps read nothing of it."""
+        self._run.notes += [problem.to_dict() for problem in why]
+        self._scope["steps"][step] = {}
 
     def _missing(self, step: FindStep) -> None:
         if step.missing is Missing.STOP:
@@ -268,3 +282,9 @@ class Execution:
             except SkipStepError as skip:
                 self._run.notes.append(Problem(skip.code, {"step": step.id}).to_dict())
         self._scope["steps"][step.id] = {"sent": True}
+
+
+def _may_skip(step: ActionStep | FindStep, error: MappingError) -> bool:
+    """Say whether nothing but empty required fields is wrong with a step that may be left out for that."""
+    lacking = all(problem.code == "required_missing" for problem in error.problems)
+    return isinstance(step, ActionStep) and step.empty is Empty.SKIP and lacking

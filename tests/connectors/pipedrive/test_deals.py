@@ -106,7 +106,7 @@ async def test_by_person_the_open_deal_of_the_pipeline_is_meant() -> None:
         "create_or_update_deal",
         {"deals.list": said([deal(9)], next_cursor=None), "deals.update": said(deal(9))},
         WANTED,
-        options={"key": {"by": "person"}},
+        options={"key": {"by": "contact"}},
     )
     assert (await context.run()).records[0].did == "updated"
     query = dict(context.vendor.last("deals.list").query)
@@ -115,13 +115,13 @@ async def test_by_person_the_open_deal_of_the_pipeline_is_meant() -> None:
         "create_or_update_deal",
         {"deals.list": said([deal(9), deal(10)], next_cursor=None)},
         WANTED,
-        options={"key": {"by": "person"}},
+        options={"key": {"by": "contact"}},
     )
     with pytest.raises(DecisionError):
         await several.run()
     without = {key: value for key, value in WANTED.items() if key != "deal.person"}
     with pytest.raises(RecordError) as refused:
-        await step("create_or_update_deal", {}, without, options={"key": {"by": "person"}}).run()
+        await step("create_or_update_deal", {}, without, options={"key": {"by": "contact"}}).run()
     assert refused.value.code == "deal_key_empty"
 
 
@@ -134,7 +134,7 @@ async def test_by_title_a_won_deal_is_not_meant() -> None:
             "deals.create": said(deal(10, **NEW)),
         },
         WANTED,
-        options={"key": {"by": "title"}},
+        options={"key": {"by": "name"}},
     )
     assert (await context.run()).records[0].id == "10"
 

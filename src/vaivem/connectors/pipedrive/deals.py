@@ -36,7 +36,7 @@ class DealPlan:
 
     @property
     def by(self) -> str:
-        """How the deal is recognised: ``source``, ``person``, ``title`` or ``field``."""
+        """How it is recognised: ``source``, ``contact`` (its person), ``name`` (its title) or ``field``."""
         return str(self.key.get("by") or "source")
 
     @property
@@ -65,11 +65,11 @@ class DealPlan:
 
     def claim(self, source: str) -> str:
         """Return the key to claim."""
-        if self.by == "person":
+        if self.by == "contact":
             if not self.person:
-                raise RecordError("deal_key_empty", params={"key": "person"}, path="deal.person")
+                raise RecordError("deal_key_empty", params={"key": "contact"}, path="deal.person")
             return f"person:{self.person}/{self.pipeline}"
-        if self.by == "title":
+        if self.by == "name":
             return f"title:{normalise_name(self.title)}/{self.pipeline}"
         if self.by == "field":
             code, value = self.own_key()
@@ -78,7 +78,7 @@ class DealPlan:
 
     def still_means(self, deal: Record) -> bool:
         """Say whether a remembered deal is the one: a person or a title means an open one of the pipeline."""
-        if self.by not in ("person", "title"):
+        if self.by not in ("contact", "name"):
             return True
         return deal["status"] == "open" and self.pipeline in (None, deal["pipeline"])
 
@@ -141,9 +141,9 @@ def _reference(context: ActionContext) -> str:
 
 async def _search(context: ActionContext, plan: DealPlan) -> list[Record]:
     """Return the deals that the rule may mean."""
-    if plan.by == "person":
+    if plan.by == "contact":
         return await finding.deals_of(context, plan.person, plan.pipeline, "open")
-    if plan.by == "title":
+    if plan.by == "name":
         named = await finding.by_name(context, "deal", plan.title)
         return [deal for deal in named if plan.still_means(deal)]
     if plan.by == "field":
@@ -163,7 +163,7 @@ class CreateOrUpdateDeal(Action):
 
     key = "create_or_update_deal"
     object = "deal"
-    keys = ("source", "person", "title", "field")
+    keys = ("source", "contact", "name", "field")
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:

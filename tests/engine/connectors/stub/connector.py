@@ -31,7 +31,7 @@ from vaivem.connectors.sdk import (
     Webhooks,
     load_manifest,
 )
-from vaivem.core.errors import SignatureError, UnreadableError
+from vaivem.core.errors import SignatureError, SkipError, UnreadableError
 from vaivem.core.fields import Field
 
 
@@ -111,6 +111,20 @@ class Put(StubAction):
         name = str(context.values["thing.name"])
         call = Call("things.put", "PUT", f"/things/{context.values['thing.record']}", json={"name": name})
         return _outcome("thing", await context.write(call, Idempotent(), _id), "updated")
+
+
+class PutWhole(Put):
+    """Wants an address, and has nothing to do for nobody."""
+
+    key = "put_whole"
+
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return (Field("thing.name"), Field("thing.email", required=True), Field("thing.record"))
+
+    async def run(self, context: ActionContext) -> Outcome:
+        if context.values["thing.name"] == "nobody":
+            raise SkipError("record_not_found", path="thing.name")
+        return await super().run(context)
 
 
 class PostKeyed(StubAction):
@@ -260,6 +274,7 @@ class StubConnector(Connector):
     triggers = (ThingHappened(), ThingOnce())
     actions = (
         Put(),
+        PutWhole(),
         PostKeyed(),
         PostFound(),
         PostKnown(),
