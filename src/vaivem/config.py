@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps", "outbox")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -63,7 +64,7 @@ class Config:
             trusted_proxies=_networks(env.get("VAIVEM_TRUSTED_PROXIES", "")),
             allowed_private_hosts=_private_hosts(env.get("VAIVEM_ALLOW_PRIVATE", "")),
             log_level=_log_level(env.get("VAIVEM_LOG_LEVEL") or "info"),
-            smtp_url=env.get("VAIVEM_SMTP_URL") or None,
+            smtp_url=_smtp_url(env.get("VAIVEM_SMTP_URL")),
             inherited_dsn=env.get("VAIVEM_DSN") or None,
         )
 
@@ -125,6 +126,24 @@ def _public_url(text: str | None) -> str | None:
             f"VAIVEM_PUBLIC_URL must be an address such as https://vaivem.example.com.br; it is {text!r}."
         )
     return text.rstrip("/")
+
+
+def _smtp_url(text: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in SMTP_SCHEMES and (parts.hostname or parts.scheme == "outbox")
+        _ = parts.port
+    except ValueError:
+        known = False
+    if not known:
+        raise ConfigError(
+            "VAIVEM_SMTP_URL must be an address such as"
+            " smtp+tls://user:password@mail.example.com.br:587/vaivem@example.com.br"
+            " (or smtp://, smtps://, or outbox: to keep letters on a page and send none)."
+        )
+    return text
 
 
 def _port(text: str) -> int:

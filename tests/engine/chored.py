@@ -20,6 +20,7 @@ from vaivem.engine.intake import Intake
 from vaivem.engine.links import Link
 from vaivem.engine.oauth import Tokens
 from vaivem.engine.outbound import Outbound
+from vaivem.engine.post import Post
 from vaivem.engine.retention import Retention
 from vaivem.engine.subscriptions import Subscriptions
 from vaivem.engine.topology import Topology
@@ -63,6 +64,7 @@ async def chores(house: House, **settings: Any) -> AsyncIterator[Chored]:
         desk = Desk(
             pool=pool, clock=clock, ids=ids, topology=topology, caller=caller,
             journal=None, lease=None, lost=lambda: None,  # type: ignore[arg-type] - chores work no runs
+            post=Post(config.smtp_url, pool, house.vault),
         )  # fmt: skip
         intake = Intake(topology, ids, clock, link, bell)
         made = Chored(

@@ -14,6 +14,7 @@ from vaivem.cli.reporting import Group, run
 from vaivem.processes import leash
 
 MODULES = {
+    "alerts": "vaivem.cli.alerts",
     "api-token": "vaivem.cli.access",
     "backup": "vaivem.cli.database",
     "chaos": "vaivem.chaos.command",

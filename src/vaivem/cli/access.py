@@ -49,13 +49,17 @@ def api_token() -> None:
 @api_token.command("create")
 @click.option("--workspace", help="The workspace's short name; the only one if left out.")
 @click.option("--name", default="command line", show_default=True, help="What the token is for.")
-@click.option("--scope", "scopes", multiple=True, help="What it may do; everything if left out.")
-def create(workspace: str | None, name: str, scopes: tuple[str, ...]) -> Outcome:
+@click.option(
+    "--scope", "scopes", multiple=True, help="What it may do: read, rules:write …; everything if left out."
+)
+@click.option("--days", type=click.IntRange(1, 3650), help="How long it works; until revoked if left out.")
+def create(workspace: str | None, name: str, scopes: tuple[str, ...], days: int | None) -> Outcome:
     """Make a token and print it once."""
     on_tables(Config.from_environment())
     from vaivem.hub.workspaces import access
+    from vaivem.hub.workspaces.scopes import ACTS
 
-    token = _given(lambda: access.make_api_token(workspace, name, scopes or access.SCOPES))
+    token = _given(lambda: access.make_api_token(workspace, name, scopes or ACTS, days))
     return Outcome(token, {"token": token, "name": name})
 
 

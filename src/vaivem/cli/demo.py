@@ -83,6 +83,7 @@ class DemoInstallation:
             [*filter(None, [os.environ.get("VAIVEM_ALLOW_PRIVATE")])]
             + [f"127.0.0.1:{port}" for port in self._ports.values()]
         )
+        os.environ["VAIVEM_SMTP_URL"] = "outbox:"  # letters are shown on a page, and sent to nobody
         os.environ.pop("VAIVEM_PUBLIC_URL", None)
         os.environ.pop("DATABASE_URL", None)
         self.supervisor = Supervisor(self._parts(), Steps())

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,7 @@ from vaivem.config import Config, log_level_number
 from vaivem.postgres.server import free_port
 from vaivem.processes import leash
 from vaivem.processes.occupancy import check_port, sole_user
+from vaivem.processes.parts import PartError
 from vaivem.processes.supervisor import Supervisor
 
 APPLICATION = "vaivem.hub.asgi:application"
@@ -100,10 +102,19 @@ def worker() -> Outcome:
     on_database(config)
     from vaivem.engine.worker import main
 
-    code = main(replace(config, inherited_dsn=os.environ["VAIVEM_DSN"]))
+    errands = {"alerts": partial(_alerts, config)} if config.smtp_url else {}
+    code = main(replace(config, inherited_dsn=os.environ["VAIVEM_DSN"]), errands)
     if code:
         raise CommandError(f"The worker ended with code {code}.")
     return Outcome("Stopped.")
+
+
+async def _alerts(config: Config) -> None:
+    """Tell members what needs them, in a process of its own: it needs Django, and the worker does not."""
+    try:
+        await parts.call(config, "alerts")
+    except PartError as error:
+        logging.getLogger(__name__).warning("Alerts: %s %s", error, error.detail[-500:])
 
 
 def with_port(config: Config) -> Config:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -35,8 +35,12 @@ from vaivem.vault import Vault
 
 AT_ONCE = 20
 EVERY_MINUTE = "* * * * *"
+EVERY_FIVE_MINUTES = "*/5 * * * *"
 EVERY_HOUR = "7 * * * *"
 EVERY_NIGHT = "23 3 * * *"
+
+# What the command line gives a worker to do now and then, in a process of its own: it needs the hub.
+Errand = Callable[[], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +48,10 @@ log = logging.getLogger(__name__)
 class Chores:
     """The chores of one worker. All workers run them; the queue gives each job to one."""
 
-    def __init__(self, config: Config, dsn: str, desk: Desk, vault: Vault) -> None:
+    def __init__(
+        self, config: Config, dsn: str, desk: Desk, vault: Vault, errands: Mapping[str, Errand] | None = None
+    ) -> None:
+        self._errands = dict(errands or {})
         self._dsn = dsn
         self._desk = desk
         caller = desk.caller
@@ -80,10 +87,13 @@ class Chores:
             ("keep_tokens_round", EVERY_MINUTE, self._keep_tokens),
             ("alive_round", EVERY_MINUTE, self._catching_up.go_on),
             ("answered_round", EVERY_MINUTE, self._wake_answered),
+            ("post_round", EVERY_MINUTE, self._desk.post.send_waiting),
             ("catalogs_round", EVERY_HOUR, self._refresh_catalogs),
             ("retention_round", EVERY_NIGHT, self._retention.run),
+            ("old_letters_round", EVERY_NIGHT, self._desk.post.forget),
         )
-        for name, expression, work in rounds:
+        errands = ((f"{name}_errand", EVERY_FIVE_MINUTES, work) for name, work in self._errands.items())
+        for name, expression, work in (*rounds, *errands):
 
             async def tick(
                 schedule: Schedule, work: Callable[[], Awaitable[None]] = work, name: str = name
@@ -97,6 +107,7 @@ class Chores:
             "ensure_webhook": self._ensure_webhook,
             "refresh_catalog": self._refresh_catalog,
             "retake_rejected": self._retake,
+            "send_letters": self._send_letters,
         }
         for name, work in served.items():
 
@@ -122,6 +133,9 @@ class Chores:
 
     async def _wake_answered(self) -> None:
         await self._desk.pool.execute(statement("chores", "wake_answered"))
+
+    async def _send_letters(self, _payload: dict[str, Any]) -> None:
+        await self._guarded("send_letters", self._desk.post.send_waiting)
 
     async def _keep_tokens(self) -> None:
         rows = await self._desk.pool.fetch(statement("topology", "expiring"), REFRESH_AHEAD_SECONDS)

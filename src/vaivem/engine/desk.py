@@ -21,6 +21,7 @@ from vaivem.engine.leases import Lease
 from vaivem.engine.memory import Memory
 from vaivem.engine.outbound import Wire, build_wire
 from vaivem.engine.parking import ParkError
+from vaivem.engine.post import Post
 from vaivem.engine.topology import Line, Topology
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -101,9 +102,9 @@ class Desk:
         journal: Journal,
         lease: Lease,
         lost: Callable[[], None],
-        smtp_url: str | None = None,
+        post: Post,
     ) -> None:
-        self.smtp_url = smtp_url
+        self.post = post
         self.pool = pool
         self.clock = clock
         self.ids = ids

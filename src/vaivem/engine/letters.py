@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import smtplib
-import ssl
-from email.message import EmailMessage
-from email.utils import make_msgid
-from urllib.parse import unquote, urlsplit
-
 from vaivem.core.compiler import EmailContent
-from vaivem.core.errors import RecordError, RetryError, RuleError, VaivemError
+from vaivem.core.errors import RecordError, RuleError
 from vaivem.engine.desk import Desk, RunState
 from vaivem.engine.journal import StepRow
 from vaivem.engine.memory import DONE_BEFORE
 from vaivem.engine.parking import ParkError, SkipStepError
-
-SMTP_SECONDS = 20.0
+from vaivem.engine.post import Outgoing
 
 
 async def send_letter(desk: Desk, run: RunState, n: int, step: str, letter: EmailContent) -> None:
@@ -25,7 +17,7 @@ async def send_letter(desk: Desk, run: RunState, n: int, step: str, letter: Emai
     if before is not None:
         run.steps.append(_row(desk, run, n, step, letter, DONE_BEFORE))
         return
-    if desk.smtp_url is None:
+    if not desk.post.open:
         raise RuleError("mail_not_configured")
     if not letter.to:
         raise RecordError("letter_without_address", params={"step": step})
@@ -39,7 +31,7 @@ async def send_letter(desk: Desk, run: RunState, n: int, step: str, letter: Emai
         if answer is not None:
             run.steps.append(_row(desk, run, n, step, letter, "told_to_do_it"))
         await desk.flush(run, intent=n)
-        code = await asyncio.to_thread(_deliver, desk.smtp_url, letter)
+        code = await desk.post.hand(run.item.ws, Outgoing(tuple(letter.to), letter.subject, letter.body))
         if code:
             run.steps.append(_row(desk, run, n, step, letter, code))
             raise await _ask(desk, run, n, letter, code)
@@ -76,58 +68,3 @@ def _row(desk: Desk, run: RunState, n: int, step: str, letter: EmailContent, cod
         ms=0,
         at=desk.clock.now(),
     )
-
-
-def _deliver(smtp_url: str, letter: EmailContent) -> str:
-    """Hand the letter to the mail server; return "" when it took it, a code when that is unknown.
-
-    Raises what is certainly not done.
-    """
-    parts = urlsplit(smtp_url)
-    message = EmailMessage()
-    sender = unquote(parts.path.strip("/")) or unquote(parts.username or "") or "vaivem@localhost"
-    message["From"], message["To"], message["Subject"] = sender, ", ".join(letter.to), letter.subject
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
-    message.set_content(letter.body)
-    handed = taken = False
-    try:
-        with _server(smtp_url) as server:
-            if parts.username:
-                server.login(unquote(parts.username), unquote(parts.password or ""))
-            handed = True
-            server.send_message(message)
-            taken = True
-    except smtplib.SMTPNotSupportedError as error:  # said before anything is sent
-        raise RecordError("mail_refused", params={"message": str(error)[:300]}) from error
-    except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
-        if not taken:
-            raise _refused(error) from error
-    except (OSError, smtplib.SMTPException) as error:
-        if taken:
-            return ""  # the goodbye went wrong; the letter is on its way all the same
-        if not handed:
-            raise RetryError("mail_server_unreachable", detail=str(error)[:300]) from error
-        return "mail_answer_lost"
-    return ""
-
-
-def _server(smtp_url: str) -> smtplib.SMTP:
-    parts = urlsplit(smtp_url)
-    host = parts.hostname or "localhost"
-    if parts.scheme == "smtps":
-        context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(host, parts.port or 465, timeout=SMTP_SECONDS, context=context)
-    server = smtplib.SMTP(host, parts.port or 25, timeout=SMTP_SECONDS)
-    if parts.scheme == "smtp+tls":
-        server.starttls(context=ssl.create_default_context())
-    return server
-
-
-def _refused(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> VaivemError:
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return RecordError("mail_address_refused", params={"message": str(error)[:300]})
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return RuleError("mail_credentials_refused")
-    if 400 <= error.smtp_code < 500:
-        return RetryError("mail_server_busy", detail=str(error)[:300])
-    return RecordError("mail_refused", params={"message": str(error.smtp_error)[:300]})

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NoReturn
 
@@ -23,7 +23,7 @@ import uvloop
 from vaivem.config import Config
 from vaivem.engine.budgets import Budgets, bucket_shape
 from vaivem.engine.caller import Caller
-from vaivem.engine.chores import Chores
+from vaivem.engine.chores import Chores, Errand
 from vaivem.engine.clock import Clock
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.desk import Desk
@@ -34,6 +34,7 @@ from vaivem.engine.lanes import ClaimedLane, LaneWorker, claimed_lanes
 from vaivem.engine.leases import BEAT_SECONDS, Lease, LeaseLostError
 from vaivem.engine.oauth import Tokens
 from vaivem.engine.outbound import Outbound
+from vaivem.engine.post import Post
 from vaivem.engine.replays import Replays
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Topology, TopologyKeeper
@@ -62,8 +63,15 @@ class Worker:
     """One incarnation of a worker."""
 
     def __init__(
-        self, config: Config, dsn: str, vault: Vault, outbound: Outbound, ready: Callable[[], None]
+        self,
+        config: Config,
+        dsn: str,
+        vault: Vault,
+        outbound: Outbound,
+        ready: Callable[[], None],
+        errands: Mapping[str, Errand] | None = None,
     ) -> None:
+        self._errands = errands or {}
         self._config = config
         self._ready = ready
         self._dsn = dsn
@@ -109,10 +117,10 @@ class Worker:
                 journal=Journal(lease.worker, outcome_db, acquire_db, lease_lost),
                 lease=lease,
                 lost=lease_lost,
-                smtp_url=self._config.smtp_url,
+                post=Post(self._config.smtp_url, pool, self._vault),
             )
             await claim_db.add_listener(LANES_CHANNEL, lambda *_: self._wake.set())
-            chores = Chores(self._config, self._dsn, desk, self._vault)
+            chores = Chores(self._config, self._dsn, desk, self._vault, self._errands)
             log.info("Worker %s of %s is at work", lease.worker, socket.gethostname())
             self._ready()
             await self._together(desk, claim_db, lease, chores)
@@ -277,7 +285,7 @@ class Heart:
             self._task = asyncio.create_task(self._pulse.run())
 
 
-async def _live(config: Config) -> None:
+async def _live(config: Config, errands: Mapping[str, Errand]) -> None:
     """Be one incarnation after another until told to stop."""
     dsn = config.dsn
     vault = Vault.from_folder(config.data_dir)
@@ -288,7 +296,7 @@ async def _live(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     while not stop.is_set():
-        worker = Worker(config, dsn, vault, outbound, heart.start)
+        worker = Worker(config, dsn, vault, outbound, heart.start, errands)
         watch = asyncio.create_task(_pass_on(stop, worker.stopping))
         try:
             await worker.run()
@@ -309,7 +317,7 @@ async def _pass_on(stop: asyncio.Event, stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-def main(config: Config) -> int:
-    """Run a worker until SIGTERM or SIGINT; return the exit code."""
-    uvloop.run(_live(config))
+def main(config: Config, errands: Mapping[str, Errand] | None = None) -> int:
+    """Run a worker until SIGTERM or SIGINT; return the exit code. `errands` are done every five minutes."""
+    uvloop.run(_live(config, errands or {}))
     return 0  # the command line leaves the embedded database and then ends without winding down

@@ -7,9 +7,12 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils import translation
 
 from vaivem.config import Config, IpNetwork
+from vaivem.hub.shell import kept_forms
+from vaivem.hub.shell.filling import fill
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -21,6 +24,7 @@ FORWARDED = (
     "HTTP_FORWARDED",
 )
 
+KEPT_PLACE = "<!-- kept -->"  # where a page says that what was typed is back
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -75,6 +79,34 @@ def allow_form_to(response: HttpResponse, *origins: str) -> HttpResponse:
     """Let this page's forms lead to these origins (``https://accounts.example``)."""
     response.form_origins = [origin for origin in origins if origin]  # type: ignore[attr-defined]
     return response
+
+
+class KeptFormMiddleware:
+    """Puts what was typed before a session ended back into the page that it was typed on (`kept_forms`)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Fill the page's form and say so above it; a form that is sent again is no longer kept."""
+        response = self.get_response(request)
+        if not request.user.is_authenticated or response.status_code >= 400:
+            return response
+        plain = request.method == "GET" and not request.headers.get("HX-Request")
+        if plain and response.headers.get("Content-Type", "").startswith("text/html"):
+            kept = kept_forms.take(request)
+            if kept is not None:
+                _fill(request, response, kept)
+        return response
+
+
+def _fill(request: HttpRequest, response: HttpResponse, kept: kept_forms.Kept) -> None:
+    html, lost = fill(response.content.decode(), kept.page, kept.action, kept.fields)
+    notice = render_to_string("shell/kept.html", {"lost": lost}, request)
+    html = html.replace(KEPT_PLACE, notice, 1)
+    response.content = html.encode()
+    if response.has_header("Content-Length"):
+        response["Content-Length"] = str(len(response.content))
 
 
 class MemberLanguageMiddleware:

@@ -73,10 +73,13 @@ INSTALLED_APPS = [
     "vaivem.hub.connections",
     "vaivem.hub.rules",
     "vaivem.hub.home",
+    "vaivem.hub.mail",
+    "vaivem.hub.alerts",
     "vaivem.hub.api",
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -96,17 +99,26 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "vaivem.hub.middleware.MemberLanguageMiddleware",
+    "vaivem.hub.middleware.KeptFormMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
 
 ROOT_URLCONF = "vaivem.hub.urls"
 ASGI_APPLICATION = "vaivem.hub.asgi.application"
 DATABASES = {"default": _database(VAIVEM)}
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# In the database, so that limits on signing in hold over several web processes, and over a restart.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache_entry",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
 
 TEMPLATES = [
     {
@@ -163,6 +175,18 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # members are made by an owner, never by signing up
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody gets letters because a stranger typed their address
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_RATE_LIMITS = {
+    "start": "10/m/ip",
+    "login_link": "20/m/ip,3/5m/key",
+    "accept_invitation": "20/m/ip",
+    "invite": "60/h/user",
+    "trial_letter": "10/h/user",
+    "keep_form": "30/m/ip",
+}
+PASSWORD_RESET_TIMEOUT = 3 * 3600
+USERSESSIONS_TRACK_ACTIVITY = False  # a write for each page would say little more than when it began
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Vaivém"
 

@@ -6,6 +6,7 @@ urlpatterns = [
     path("", include("vaivem.hub.workspaces.urls")),
     path("w/<slug:slug>/", include("vaivem.hub.home.urls")),
     path("w/<slug:slug>/settings/", include("vaivem.hub.workspaces.settings_urls")),
+    path("w/<slug:slug>/settings/mail/", include("vaivem.hub.mail.urls")),
     path("", include("vaivem.hub.connections.urls")),
     path("w/<slug:slug>/recipes/", include("vaivem.hub.recipes.urls")),
     path("w/<slug:slug>/rules/", include("vaivem.hub.rules.urls")),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import cast
 
 from django.http import HttpRequest
+from django.urls import reverse
 from ninja.security import HttpBearer
 from typing_extensions import override
 
 from vaivem.core.errors import Problem
 from vaivem.hub.api.errors import ApiError
+from vaivem.hub.workspaces import audit
 from vaivem.hub.workspaces.access import find_token
 from vaivem.hub.workspaces.models import ApiToken, Workspace
+from vaivem.hub.workspaces.scopes import allows, needed
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -23,7 +26,7 @@ class ApiRequest(HttpRequest):
 
 
 class Token(HttpBearer):
-    """Accepts `Authorization: Bearer vv_…`. Reading needs the scope ``read``, anything else ``write``."""
+    """Accepts `Authorization: Bearer vv_…`. What a path needs is in `workspaces.scopes`; unknown: refused."""
 
     @override
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
@@ -31,9 +34,11 @@ class Token(HttpBearer):
         found = find_token(token)
         if found is None:
             return None
-        scope = "read" if request.method in SAFE else "write"
-        if scope not in found.scopes:
-            raise ApiError(403, Problem("scope_missing", {"scope": scope}))
+        below = request.path.removeprefix(reverse("api:api-root"))
+        scope = needed(below, write=request.method not in SAFE)
+        if scope is None or not allows(found.scopes, scope):
+            raise ApiError(403, Problem("scope_missing", {"scope": scope or "–"}))
+        audit.via.set(str(found))
         return found
 
 

@@ -49,10 +49,17 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "workspace": workspace,
         "membership": getattr(request, "membership", None),
         "here": getattr(request, "place", ""),
+        "can_mail": settings.VAIVEM.smtp_url is not None,
     }
     if workspace is not None:
+        values["spaces"] = SimpleLazyObject(lambda: _spaces(request))
         values["nav"] = SimpleLazyObject(lambda: places(workspace, values["membership"]))
     return values
+
+
+def _spaces(request: HttpRequest) -> list[Workspace]:
+    """Return the workspaces that the person may switch to."""
+    return list(Workspace.objects.filter(memberships__member=request.user.pk).order_by("name"))
 
 
 def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place]]:

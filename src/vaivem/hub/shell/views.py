@@ -6,8 +6,10 @@ import logging
 import secrets
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+
+from vaivem.hub.shell import kept_forms
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,17 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form that did not come from one of our pages, or from a page that stood open for too long."""
+    """Answer a form that did not come from one of our pages, or from a page that stood open for too long.
+
+    What was typed on a page of ours is kept, and goes back into it, with a fresh token.
+    """
+    page = kept_forms.keep(request)
+    if page and request.headers.get("HX-Request"):
+        answer = HttpResponse(status=403)
+        answer["HX-Redirect"] = page
+        return answer
+    if page:
+        return redirect(page)
     return _refusal(
         request,
         403,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hmac import compare_digest
 from pathlib import Path
 
@@ -18,13 +18,21 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
-from vaivem.hub.workspaces.models import ApiToken, LoginLink, Member, Membership, Role, Workspace
+from vaivem.hub.workspaces.models import (
+    ApiToken,
+    LoginLink,
+    Member,
+    Membership,
+    Role,
+    Workspace,
+    passed,
+)
+from vaivem.hub.workspaces.scopes import ACTS, SCOPES
 
 LINK_MINUTES = 15
 OWNER_CODE_FILE = "owner.code"
 CODE_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 TOKEN_MARK = "vv_"  # noqa: S105 - how our tokens begin, so that scanners find lost ones
-SCOPES = ("read", "write")
 
 
 class AccessError(Exception):
@@ -126,7 +134,9 @@ def chosen_workspace(slug: str | None) -> Workspace:
     return found[0]
 
 
-def make_api_token(workspace: str | None, name: str, scopes: tuple[str, ...] = SCOPES) -> str:
+def make_api_token(
+    workspace: str | None, name: str, scopes: tuple[str, ...] = ACTS, days: int | None = None
+) -> str:
     """Make a token for `/api/v1` and return it; it cannot be shown again.
 
     `workspace` is its slug; None takes the only one. Raises `AccessError` when that says nothing.
@@ -135,22 +145,31 @@ def make_api_token(workspace: str | None, name: str, scopes: tuple[str, ...] = S
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown:
         raise AccessError(f"There is no scope {unknown[0]}; there are {', '.join(SCOPES)}.")
-    return token_for(found, name, scopes)
+    return token_for(found, name, scopes, timezone.now() + timedelta(days=days) if days else None)
 
 
-def token_for(workspace: Workspace, name: str, scopes: tuple[str, ...] = SCOPES) -> str:
-    """Make a token of this workspace."""
+def token_for(
+    workspace: Workspace, name: str, scopes: tuple[str, ...] = ACTS, expires: datetime | None = None
+) -> str:
+    """Make a token of this workspace; without `expires` it works until it is revoked."""
     token = TOKEN_MARK + secrets.token_urlsafe(32)
     ApiToken.objects.create(
-        workspace=workspace, name=name, hash=digest(token), prefix=token[:9], scopes=list(scopes)
+        workspace=workspace,
+        name=name,
+        hash=digest(token),
+        prefix=token[:9],
+        scopes=list(scopes),
+        expires=expires,
     )
     return token
 
 
 def find_token(token: str) -> ApiToken | None:
     """Return the token's row if it is valid, and note its use (at most once a minute)."""
-    found = ApiToken.objects.select_related("workspace").filter(hash=digest(token), revoked=None).first()
     now = timezone.now()
+    found = ApiToken.objects.select_related("workspace").filter(hash=digest(token), revoked=None).first()
+    if found and passed(found.expires, now):
+        return None
     if found and (found.last_used is None or now - found.last_used > timedelta(minutes=1)):
         ApiToken.objects.filter(id=found.id).update(last_used=now)
     return found

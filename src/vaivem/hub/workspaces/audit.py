@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from vaivem.hub.workspaces.models import AuditEntry, Member, Workspace
+
+# The API token that acts in this request, as people recognise it; "" when a person does.
+via: ContextVar[str] = ContextVar("audit_via", default="")
 
 
 def note(
@@ -21,6 +25,7 @@ def note(
     AuditEntry.objects.create(
         workspace=workspace,
         member=member,
+        via=via.get(),
         action=action,
         object=what[:160],
         before=dict(before or {}),

@@ -9,11 +9,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from vaivem.hub.workspaces import audit
-from vaivem.hub.workspaces.access import find_link, make_owner, needs_owner, use_link
-from vaivem.hub.workspaces.forms import OwnerForm
+from vaivem.hub.mail.letters import can_mail, post, speaking
+from vaivem.hub.workspaces import audit, people_letters
+from vaivem.hub.workspaces.access import LINK_MINUTES, find_link, link_for, make_owner, needs_owner, use_link
+from vaivem.hub.workspaces.forms import MailLinkForm, OwnerForm
 from vaivem.hub.workspaces.guard import LAST_WORKSPACE
-from vaivem.hub.workspaces.models import Membership
+from vaivem.hub.workspaces.limits import allowed, too_many
+from vaivem.hub.workspaces.models import Member, Membership
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
@@ -38,6 +40,8 @@ def start(request: HttpRequest) -> HttpResponse:
     """Make the first owner. Guarded by a code that only who started Vaivém can know."""
     if not needs_owner():
         raise Http404
+    if not allowed(request, "start"):
+        return too_many(request)
     form = OwnerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -46,6 +50,26 @@ def start(request: HttpRequest) -> HttpResponse:
         audit.note(made.workspace, made.member, "owner.made", str(made.member))
         return redirect("home", made.workspace.slug)
     return render(request, "workspaces/start.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+def mail_link(request: HttpRequest) -> HttpResponse:
+    """Send a sign-in link to an address. The answer is the same whether it is a member's or not."""
+    if not can_mail():
+        raise Http404
+    form = MailLinkForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        email = form.cleaned_data["email"].strip().lower()
+        if not allowed(request, "login_link", email):
+            return too_many(request)
+        member = Member.objects.filter(email=email, is_active=True).first()
+        if member is not None:
+            with speaking(member.language):
+                post("login_link", email, people_letters.login_link(link_for(member), LINK_MINUTES))
+        return render(request, "workspaces/mail_link.html", {"email": email, "minutes": LINK_MINUTES})
+    status = 422 if form.errors else 200
+    return render(request, "workspaces/mail_link.html", {"form": form}, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

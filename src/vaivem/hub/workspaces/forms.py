@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
+from babel.core import get_global
+from babel.numbers import get_currency_name, get_territory_currencies
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from vaivem.hub.shell.numbers import babel_locale
 from vaivem.hub.workspaces.access import is_owner_code
 from vaivem.hub.workspaces.models import Member, Role, Workspace
+from vaivem.hub.workspaces.scopes import AREAS
 
 if TYPE_CHECKING:  # Django's form classes take no parameter at run time
     MemberModelForm = forms.ModelForm[Member]
@@ -20,6 +25,7 @@ if TYPE_CHECKING:  # Django's form classes take no parameter at run time
 else:
     MemberModelForm = WorkspaceModelForm = forms.ModelForm
 
+FIRST_CURRENCIES = ("BRL", "USD", "EUR")
 LANGUAGE_CHOICES = list(settings.LANGUAGE_NAMES.items())
 
 
@@ -46,12 +52,7 @@ class OwnerForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Check the password against what else was entered."""
         values: dict[str, Any] = super().clean() or {}
-        if values.get("password"):
-            person = Member(email=values.get("email", ""), name=values.get("name", ""))
-            try:
-                validate_password(values["password"], person)
-            except forms.ValidationError as error:
-                self.add_error("password", error)
+        check_password(self, values, values.get("email", ""))
         return values
 
 
@@ -74,26 +75,33 @@ class WorkspaceForm(WorkspaceModelForm):
 
     language = forms.ChoiceField(label=_("Language"), choices=LANGUAGE_CHOICES)
     zone = forms.ChoiceField(label=_("Time zone"))
+    currency = forms.ChoiceField(label=_("Currency"))
     retention_days = forms.IntegerField(
         label=_("Keep the history for"), min_value=30, max_value=3650, help_text=_("In days, 30 at least.")
+    )
+    late_minutes = forms.IntegerField(
+        label=_("Alert when an event waits for"), min_value=5, max_value=10080, help_text=_("In minutes.")
+    )
+    decision_hours = forms.IntegerField(
+        label=_("Alert when a decision waits for"), min_value=1, max_value=720, help_text=_("In hours.")
     )
 
     class Meta:
         """The fields."""
 
         model = Workspace
-        fields = ("name", "zone", "language", "retention_days")
-        labels = {"name": _("Company")}
+        fields = (
+            "name", "zone", "language", "currency", "number_format", "retention_days", "late_minutes",
+            "decision_hours",
+        )  # fmt: skip
+        labels = {"name": _("Company"), "number_format": _("Numbers")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
-        brazil = [zone for zone in zones if zone in BRAZIL]
-        field = self.fields["zone"]
+        _offer_zones(self.fields["zone"])
+        field = self.fields["currency"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
-        field.choices = [
-            (zone, zone.replace("_", " ")) for zone in brazil + [z for z in zones if z not in BRAZIL]
-        ]
+        field.choices = currencies()
 
 
 BRAZIL = frozenset(
@@ -105,18 +113,123 @@ BRAZIL = frozenset(
 )  # fmt: skip
 
 
-class MemberForm(forms.Form):
-    """A new member of a workspace."""
+class MailLinkForm(forms.Form):
+    """Where a sign-in link is sent."""
 
-    name = forms.CharField(label=_("Name"), max_length=80)
-    email = forms.EmailField(label=_("E-mail"))
+    email = forms.EmailField(label=_("E-mail"), max_length=254)
+
+
+class InvitationForm(forms.Form):
+    """An invitation to a workspace."""
+
+    email = forms.EmailField(label=_("E-mail"), max_length=254)
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.EDITOR)
 
 
+class NewAccountForm(forms.Form):
+    """The account of somebody who was invited; `email` is the invited address."""
+
+    name = forms.CharField(label=_("Your name"), max_length=80)
+    password = forms.CharField(label=_("Choose a password"), widget=forms.PasswordInput, strip=False)
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email = email
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        """Check the password against what else was entered."""
+        values: dict[str, Any] = super().clean() or {}
+        check_password(self, values, self.email)
+        return values
+
+
+class NewWorkspaceForm(forms.Form):
+    """A workspace to be made."""
+
+    name = forms.CharField(label=_("Company"), max_length=80)
+    zone = forms.ChoiceField(label=_("Time zone"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer_zones(self.fields["zone"])
+
+
 class ApiTokenForm(forms.Form):
-    """A new API token."""
+    """A new API token: what for, until when, and what it may do in each area (`may_rules` and so on)."""
 
     name = forms.CharField(label=_("What is it for?"), max_length=80)
-    scope = forms.ChoiceField(
-        label=_("It may"), choices=[("read", _("only read")), ("write", _("read and change"))]
+    days = forms.TypedChoiceField(
+        label=_("It works for"),
+        coerce=int,
+        initial=90,
+        choices=[
+            (30, _("30 days")),
+            (90, _("90 days")),
+            (365, _("one year")),
+            (0, _("until it is revoked")),
+        ],
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for area, label in AREAS.items():
+            self.fields[f"may_{area}"] = forms.ChoiceField(
+                label=label,
+                required=False,
+                choices=[("", _("nothing")), ("read", _("read")), ("write", _("read and change"))],
+            )
+
+    @property
+    def areas(self) -> list[forms.BoundField]:
+        """Return the fields of the areas."""
+        return [self[f"may_{area}"] for area in AREAS]
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        """Refuse a token that may do nothing."""
+        values: dict[str, Any] = super().clean() or {}
+        if not self.errors and not self.scopes():
+            self.add_error(None, _("Choose at least one thing that the token may do."))
+        return values
+
+    def scopes(self) -> tuple[str, ...]:
+        """Return what was chosen, as scopes."""
+        found: list[str] = []
+        for area in AREAS:
+            chosen = self.cleaned_data.get(f"may_{area}")
+            found += [f"{area}:read"] if chosen else []
+            found += [f"{area}:write"] if chosen == "write" else []
+        return tuple(found)
+
+
+def check_password(form: forms.Form, values: dict[str, Any], email: str) -> None:
+    """Note on a form's password what makes it weak."""
+    if not values.get("password"):
+        return
+    try:
+        validate_password(values["password"], Member(email=email, name=values.get("name", "")))
+    except forms.ValidationError as error:
+        form.add_error("password", error)
+
+
+def _offer_zones(field: forms.Field) -> None:
+    assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared as one
+    zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+    brazil = [zone for zone in zones if zone in BRAZIL]
+    others = [zone for zone in zones if zone not in BRAZIL]
+    field.choices = [(zone, zone.replace("_", " ")) for zone in brazil + others]
+
+
+def currencies() -> list[tuple[str, str]]:
+    """Return the currencies in use, by name, those of most of our readers first."""
+    locale = babel_locale()
+    names = {code: get_currency_name(code, locale=locale) for code in _used_currencies()}
+    rest = sorted(names.keys() - set(FIRST_CURRENCIES), key=lambda code: names[code].lower())
+    return [(code, f"{code} · {names[code]}") for code in (*FIRST_CURRENCIES, *rest)]
+
+
+@cache
+def _used_currencies() -> frozenset[str]:
+    territories = get_global("territory_currencies")
+    return frozenset(code for territory in territories for code in get_territory_currencies(territory))

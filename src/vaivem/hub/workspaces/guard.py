@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.views import redirect_to_login
@@ -14,6 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django_htmx.middleware import HtmxDetails
 
+from vaivem.hub.shell import kept_forms
+from vaivem.hub.shell.numbers import written_as
 from vaivem.hub.workspaces.models import Member, Membership, Role, Workspace
 
 P = ParamSpec("P")
@@ -59,7 +62,8 @@ def for_role(
             known = admit(request, membership, place)
             if not all(membership.at_least(one) for one in needed):
                 raise PermissionDenied
-            with timezone.override(ZoneInfo(membership.workspace.zone)):
+            workspace = membership.workspace
+            with timezone.override(ZoneInfo(workspace.zone)), written_as(workspace):
                 return view(known, *args, **kwargs)
 
         return guarded
@@ -78,11 +82,15 @@ def admit(request: HttpRequest, membership: Membership, place: str) -> MemberReq
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponseBase:
-    """Send to sign-in and back to the same place; a part of a page takes the whole page there."""
+    """Send to sign-in and back to the same place; a part of a page takes the whole page there.
+
+    What was typed is kept until then (`shell.kept_forms`).
+    """
+    page = kept_forms.keep(request)
     if request.headers.get("HX-Request"):
         here = request.headers.get("HX-Current-URL", "")
-        back = "/" + here.split("/", 3)[3] if here.count("/") > 2 else reverse("front")
+        back = page or ("/" + here.split("/", 3)[3] if here.count("/") > 2 else reverse("front"))
         answer = HttpResponse(status=401)
-        answer["HX-Redirect"] = f"{reverse('account_login')}?next={back}"
+        answer["HX-Redirect"] = f"{reverse('account_login')}?{urlencode({'next': back}, safe='/')}"
         return answer
-    return redirect_to_login(request.get_full_path())
+    return redirect_to_login(page or request.get_full_path())

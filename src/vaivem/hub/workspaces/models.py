@@ -24,14 +24,32 @@ class Role(models.TextChoices):
 ROLE_ORDER = (Role.VIEWER, Role.EDITOR, Role.ADMIN, Role.OWNER)
 
 
+class NumberFormat(models.TextChoices):
+    """How numbers are written. The value is an example; its second and sixth characters are the marks."""
+
+    POINT_COMMA = "1.234,56", "1.234,56"
+    COMMA_POINT = "1,234.56", "1,234.56"
+    SPACE_COMMA = "1 234,56", "1 234,56"
+    QUOTE_POINT = "1’234.56", "1’234.56"
+
+
 class Workspace(models.Model):
-    """One customer's world. `zone` and `language` are its own; a member's language wins on their screens."""
+    """One customer's world. `zone` and `language` are its own; a member's language wins on their screens.
+
+    `currency` is a code of ISO 4217. `late_minutes` and `decision_hours` say when waiting is worth an alert.
+    """
 
     name = models.CharField(max_length=80)
     slug = models.SlugField(max_length=60, unique=True)
     zone = models.CharField(max_length=60, default="America/Sao_Paulo", db_default="America/Sao_Paulo")
     language = models.CharField(max_length=5, default="pt_BR", db_default="pt_BR")
+    currency = models.CharField(max_length=3, default="BRL", db_default="BRL")
+    number_format = models.CharField(
+        max_length=8, choices=NumberFormat, default=NumberFormat.POINT_COMMA, db_default="1.234,56"
+    )
     retention_days = models.PositiveSmallIntegerField(default=90, db_default=90)
+    late_minutes = models.PositiveSmallIntegerField(default=60, db_default=60)
+    decision_hours = models.PositiveSmallIntegerField(default=4, db_default=4)
     created = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -103,11 +121,12 @@ class Member(AbstractBaseUser):
 
 
 class Membership(models.Model):
-    """A member's role in a workspace."""
+    """A member's role in a workspace. `alerts` are the kinds of alerts wanted; None: those of the role."""
 
     member = models.ForeignKey(Member, models.CASCADE, related_name="memberships")
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    alerts: models.JSONField[list[str] | None, list[str] | None] = models.JSONField(null=True)
     created = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -140,8 +159,27 @@ class LoginLink(models.Model):
         db_table = "login_link"
 
 
+class Invitation(models.Model):
+    """An invitation to a workspace, for one e-mail address. Only the token's hash is kept."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    invited_by = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="+")
+    token_hash = models.CharField(max_length=64, unique=True)
+    letter = models.BigIntegerField(null=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
+    expires = models.DateTimeField()
+
+    class Meta:
+        """One open invitation a person and workspace; it is deleted when it is used or withdrawn."""
+
+        db_table = "invitation"
+        constraints = [models.UniqueConstraint("workspace", Lower("email"), name="invitation_once")]
+
+
 class ApiToken(models.Model):
-    """A token for the REST API. Shown once; `prefix` lets people recognise it."""
+    """A token for the REST API. Shown once; `prefix` lets people recognise it. None in `expires`: never."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=80)
@@ -149,6 +187,7 @@ class ApiToken(models.Model):
     prefix = models.CharField(max_length=16)
     scopes: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
     created = models.DateTimeField(db_default=Now(), editable=False)
+    expires = models.DateTimeField(null=True)
     last_used = models.DateTimeField(null=True)
     revoked = models.DateTimeField(null=True)
 
@@ -163,10 +202,11 @@ class ApiToken(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who changed what, with the values before and after; never a secret."""
+    """Who changed what, with the values before and after; never a secret. `via` is the API token that did."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="audit", null=True)
     member = models.ForeignKey(Member, models.SET_NULL, null=True)
+    via = models.CharField(max_length=100, blank=True, db_default="")
     at = models.DateTimeField(db_default=Now(), editable=False)
     action = models.CharField(max_length=60)
     object = models.CharField(max_length=160, blank=True)
@@ -177,7 +217,10 @@ class AuditEntry(models.Model):
         """Read by workspace, newest first."""
 
         db_table = "audit_entry"
-        indexes = [models.Index(fields=["workspace", "-at"], name="audit_recent")]
+        indexes = [
+            models.Index(fields=["workspace", "-at"], name="audit_recent"),
+            models.Index(fields=["workspace", "-id"], name="audit_newest"),
+        ]
 
 
 def passed(moment: datetime | None, now: datetime) -> bool:

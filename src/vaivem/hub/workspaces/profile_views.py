@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from vaivem.hub.workspaces.forms import ProfileForm
 from vaivem.hub.workspaces.guard import LAST_WORKSPACE, admit
 from vaivem.hub.workspaces.models import Member, Membership
+from vaivem.hub.workspaces.space_views import may_make
 
 COOKIE_SECONDS = 365 * 86400
 
@@ -74,7 +75,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         with translation.override(member.language.replace("_", "-").lower()):
             messages.success(request, _("Saved."))
         return redirect("profile")
-    values = {"form": form, "memberships": memberships}
+    values = {"form": form, "memberships": memberships, "may_make": may_make(member)}
     return render(request, "workspaces/profile.html", values, status=422 if form.errors else 200)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from babel.numbers import format_decimal
 from django import template
-from django.utils import formats, timezone, translation
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -15,10 +15,14 @@ from django.utils.translation import ngettext
 
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.hub.messages import named
+from vaivem.hub.shell import audit_words as words
+from vaivem.hub.shell import kept_forms, numbers
 from vaivem.hub.shell.links import page
+from vaivem.hub.shell.numbers import babel_locale
+from vaivem.hub.workspaces.models import Membership
+from vaivem.hub.workspaces.permissions import least_role
 
 register = template.Library()
-MAX_SHOWN = 80
 
 
 @register.simple_tag
@@ -59,17 +63,14 @@ def system(connector: str, form: str = "system") -> str:
 
 @register.filter
 def num(value: float | int | None, digits: int = 0) -> str:
-    """Write a number with the language's separators: 1.284 or 1,4."""
-    if value is None:
-        return "–"
-    pattern = "#,##0." + "0" * digits if digits else "#,##0"
-    return format_decimal(value, pattern, locale=babel_locale())
+    """Write a number with the workspace's separators: 1.284 or 1,4."""
+    return "–" if value is None else numbers.number(value, digits)
 
 
-def babel_locale() -> str:
-    """Return the language as Babel names it."""
-    language = translation.get_language() or "pt-br"
-    return {"pt-br": "pt_BR"}.get(language, language)
+@register.filter
+def money(value: float | Decimal | None, currency: str = "") -> str:
+    """Write an amount, in the workspace's currency unless another is named."""
+    return "–" if value is None else numbers.money(value, currency)
 
 
 @register.filter
@@ -163,49 +164,58 @@ def clock_time(moment: datetime) -> str:
 
 
 @register.filter
-def pairs(values: dict[str, Any]) -> str:
-    """Write the values of an audit entry, long ones shortened."""
-    return ", ".join(f"{name}: {_short(value)}" for name, value in values.items())
-
-
-def _short(value: Any) -> str:
-    text = "–" if value in (None, "") else str(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+def audit_words(action: str) -> str:
+    """Say what was done."""
+    return words.action_words(action)
 
 
 @register.filter
-def audit_words(action: str) -> str:
-    """Say what was done."""
-    words = {
-        "owner.made": _("became the owner"),
-        "workspace.changed": _("changed the company"),
-        "public_address.changed": _("changed the public address"),
-        "key.rotated": _("brought in a new key for stored secrets"),
-        "key.retired": _("removed older keys for stored secrets"),
-        "member.added": _("added the member"),
-        "member.link_made": _("made a sign-in link for"),
-        "member.role_changed": _("changed the role of"),
-        "member.removed": _("removed the member"),
-        "api_token.made": _("made the API token"),
-        "api_token.revoked": _("revoked the API token"),
-        "oauth_app.made": _("set up the app for"),
-        "oauth_app.changed": _("changed the app for"),
-        "oauth_app.removed": _("forgot the app for"),
-        "connection.made": _("connected"),
-        "connection.reconnected": _("reconnected"),
-        "connection.renamed": _("renamed the connection to"),
-        "connection.changed": _("changed the settings of"),
-        "connection.removed": _("disconnected"),
-        "rule.created": _("made the rule"),
-        "rule.edited": _("changed the draft of"),
-        "rule.published": _("published the rule"),
-        "rule.paused": _("paused the rule"),
-        "rule.resumed": _("resumed the rule"),
-        "rule.removed": _("removed the rule"),
-        "run.retried": _("retried the run"),
-        "run.stopped": _("stopped the run"),
-        "decision.answered": _("decided"),
-        "rejected.retaken": _("had a refused delivery read again:"),
-        "rejected.dismissed": _("dismissed a refused delivery:"),
-    }
-    return words.get(action, action)
+def audit_name(name: str) -> str:
+    """Return the name of a value that changed."""
+    return words.name_words(name)
+
+
+@register.filter
+def audit_names(changed: list[tuple[str, Any, Any]]) -> str:
+    """Return the names of what changed in one line."""
+    return words.names_words(changed)
+
+
+@register.filter
+def audit_value(value: Any) -> str:
+    """Write a value of an audit entry in one line."""
+    return words.value_words(value)
+
+
+@register.filter
+def may(membership: Membership | None, key: str) -> bool:
+    """Say whether a member may do what the permission table calls `key`."""
+    return membership is not None and membership.at_least(least_role(key))
+
+
+@register.filter
+def browser_name(agent: str) -> str:
+    """Return what people call a browser, from how it names itself: Firefox, Linux."""
+    browsers = (
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    )
+    systems = (
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    )
+    found = [next((name for mark, name in known if mark in agent), "") for known in (browsers, systems)]
+    return ", ".join(filter(None, found)) or agent[:40] or "–"
+
+
+@register.simple_tag(takes_context=True)
+def kept_form(context: template.Context) -> bool:
+    """Say whether something that this browser typed is kept until sign-in."""
+    return kept_forms.is_kept(context["request"])

@@ -1,0 +1,1 @@
+"""Alert mails: what needs a person, grouped, told once, in the member's language."""

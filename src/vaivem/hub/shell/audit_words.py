@@ -1,0 +1,100 @@
+"""The audit log in words: what was done, and the names of what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+MAX_SHOWN = 200
+NAMES_SHOWN = 4
+
+
+def action_words(action: str) -> str:
+    """Say what was done."""
+    words = {
+        "owner.made": _("became the owner"),
+        "workspace.changed": _("changed the company"),
+        "public_address.changed": _("changed the public address"),
+        "key.rotated": _("brought in a new key for stored secrets"),
+        "key.retired": _("removed older keys for stored secrets"),
+        "member.added": _("added the member"),
+        "member.link_made": _("made a sign-in link for"),
+        "member.role_changed": _("changed the role of"),
+        "member.removed": _("removed the member"),
+        "api_token.made": _("made the API token"),
+        "api_token.revoked": _("revoked the API token"),
+        "oauth_app.made": _("set up the app for"),
+        "oauth_app.changed": _("changed the app for"),
+        "oauth_app.removed": _("forgot the app for"),
+        "connection.made": _("connected"),
+        "connection.reconnected": _("reconnected"),
+        "connection.renamed": _("renamed the connection to"),
+        "connection.changed": _("changed the settings of"),
+        "connection.removed": _("disconnected"),
+        "rule.created": _("made the rule"),
+        "rule.edited": _("changed the draft of"),
+        "rule.published": _("published the rule"),
+        "rule.paused": _("paused the rule"),
+        "rule.resumed": _("resumed the rule"),
+        "rule.removed": _("removed the rule"),
+        "run.retried": _("retried the run"),
+        "run.stopped": _("stopped the run"),
+        "decision.answered": _("decided"),
+        "rejected.retaken": _("had a refused delivery read again:"),
+        "rejected.dismissed": _("dismissed a refused delivery:"),
+        "member.invited": _("invited"),
+        "member.invitation_withdrawn": _("took back the invitation of"),
+        "member.joined": _("accepted the invitation:"),
+        "member.left": _("left the workspace:"),
+        "workspace.made": _("made the workspace"),
+        "alerts.changed": _("changed the alerts of"),
+    }
+    return words.get(action, action)
+
+
+def name_words(name: str) -> str:
+    """Return the name of a value that changed."""
+    words = {
+        "name": _("name"),
+        "title": _("title"),
+        "role": _("role"),
+        "url": _("address"),
+        "zone": _("time zone"),
+        "language": _("language"),
+        "currency": _("currency"),
+        "number_format": _("numbers"),
+        "retention_days": _("days of history"),
+        "late_minutes": _("minutes until waiting is late"),
+        "decision_hours": _("hours until a decision is late"),
+        "alerts": _("alerts"),
+        "scopes": _("may do"),
+        "expires": _("works until"),
+        "connector": _("system"),
+        "method": _("way of connecting"),
+        "account": _("account"),
+        "state": _("state"),
+        "version": _("version"),
+        "client_id": _("client ID"),
+    }
+    return words.get(name, name)
+
+
+def names_words(changed: Iterable[tuple[str, Any, Any]]) -> str:
+    """Return the names of what changed in one line."""
+    names = [name_words(name) for name, _before, _after in changed]
+    return ", ".join(names[:NAMES_SHOWN]) + ("…" if len(names) > NAMES_SHOWN else "")
+
+
+def value_words(value: Any) -> str:
+    """Write a value in one line, a long one shortened."""
+    if value is True or value is False:
+        return _("yes") if value else _("no")
+    if isinstance(value, list | tuple):
+        text = ", ".join(value_words(one) for one in value)
+    elif isinstance(value, Mapping):
+        text = ", ".join(f"{key}: {value_words(one)}" for key, one in value.items())
+    else:
+        text = str(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
