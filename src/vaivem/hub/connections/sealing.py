@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from vaivem.hub.connections.models import Connection, ConnectionState, OAuthApp, OAuthState
+from vaivem.hub.mail.models import Letter
 from vaivem.hub.shell import clock
 from vaivem.vault import Standing, Vault
 
-Kept = type[Connection] | type[OAuthApp] | type[OAuthState]
+Kept = type[Connection] | type[OAuthApp] | type[OAuthState] | type[Letter]
 UNDER_WAY = timedelta(hours=1)  # a sign-in at a vendor that is older is over
 
 
@@ -22,7 +23,7 @@ UNDER_WAY = timedelta(hours=1)  # a sign-in at a vendor that is older is over
 class Place:
     """One stored secret. `what` names it for a person: the connection's name, or the connector of an app."""
 
-    kind: str  # ``connection``, ``app`` or ``sign_in``
+    kind: str  # ``connection``, ``app``, ``sign_in`` or ``letter``
     model: Kept
     column: str
     pk: int | str
@@ -93,6 +94,9 @@ def _places(vault: Vault) -> Iterator[tuple[Place, bytes]]:
         yield _place(vault, "app", OAuthApp, "client_secret", pk, connector, bytes(sealed))
     for state, verifier in OAuthState.objects.exclude(verifier=None).values_list("pk", "verifier"):
         yield _place(vault, "sign_in", OAuthState, "verifier", state, state, bytes(verifier or b""))
+    letters = Letter.objects.exclude(content=b"").order_by("pk")
+    for letter, subject, content in letters.values_list("pk", "subject", "content"):
+        yield _place(vault, "letter", Letter, "content", letter, subject, bytes(content))
 
 
 def _place(
