@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from tests.simulators.pipedrive.receiver import Receiver
 
 from vaivem.simulators.kit.account import Settings
 from vaivem.simulators.pipedrive.app import Pipedrive
@@ -80,3 +81,11 @@ async def crm(start: Callable[..., Awaitable[Any]]) -> Crm:
 async def limited(start: Callable[..., Awaitable[Any]]) -> Crm:
     """A fresh account that keeps the documented limits."""
     return Crm(await start(Pipedrive(), Settings()))
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """Somebody who takes webhooks."""
+    listening = await Receiver().start()
+    yield listening
+    await listening.stop()

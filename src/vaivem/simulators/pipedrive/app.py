@@ -19,7 +19,7 @@ from vaivem.simulators.kit.limits import Limit, Reading
 from vaivem.simulators.kit.pages import Pages
 from vaivem.simulators.pipedrive.access import Access
 from vaivem.simulators.pipedrive.account import Account
-from vaivem.simulators.pipedrive.api import V1, V2, Api, not_found
+from vaivem.simulators.pipedrive.api import V1, V2, Api, Call, not_found
 from vaivem.simulators.pipedrive.board import Board
 from vaivem.simulators.pipedrive.controls import Controls
 from vaivem.simulators.pipedrive.events import ANSWER_SECONDS, RETRY_SECONDS, Events
@@ -66,17 +66,21 @@ class Pipedrive(Simulator):
     @override
     def routes(self) -> list[BaseRoute]:
         api = Api(self.account, self.access, self.meter, lambda: self.base_url)
+        old, new = self.calls("v1"), self.calls("v2")
+        return [*api.routes((V2,), new), *api.routes(V1, old), *self._oauth.api_routes()]
+
+    def calls(self, version: str) -> list[Call]:
+        """Every operation of a version (v1, v2) with its cost and scopes."""
         search = Search(self.account, self._index)
-        changes = ChangesV1(self.account, lambda: self.base_url)
-        new = [*search.calls(), *self._v2.calls(), *self._fields.calls()]
-        old = [
+        if version == "v2":
+            return [*search.calls(), *self._v2.calls(), *self._fields.calls()]
+        return [
             *search.v1_calls(),
             *ApiV1(self.account).calls(),
             *self._hooks.calls(),
-            *changes.calls(),
+            *ChangesV1(self.account, lambda: self.base_url).calls(),
             *RetiredV1(self.account, search).calls(),
         ]
-        return [*api.routes((V2,), new), *api.routes(V1, old), *self._oauth.api_routes()]
 
     @override
     def pages(self, pages: Pages) -> list[BaseRoute]:

@@ -111,6 +111,7 @@ def builtin(account: Account, entity: str) -> list[Record]:
             "options": _options(account, entity, code),
             "is_custom_field": False,
             "mandatory": mandatory,
+            "created_by_user_id": next(iter(account.tables["users"])),
             "add_time": account.company["created"],
             "update_time": account.company["created"],
         }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vaivem.simulators.pipedrive.problems import RefusedError
 from vaivem.simulators.pipedrive.schema import CURRENCIES, Record, Spec
 from vaivem.simulators.pipedrive.times import read_clock, read_date
-from vaivem.simulators.pipedrive.values import ADDRESS_PARTS, check, is_int, is_number
+from vaivem.simulators.pipedrive.values import ADDRESS_PARTS, check, is_int, is_number, whole_if_it_is
 
 if TYPE_CHECKING:
     from vaivem.simulators.pipedrive.account import Account
@@ -190,8 +190,7 @@ def _text(_account: Account, field: Record, value: Any) -> str:
 def _number(_account: Account, field: Record, value: Any) -> int | float:
     if not is_number(value):
         raise _refuse(field, "must be a number")
-    number: int | float = value
-    return number
+    return whole_if_it_is(value)
 
 
 def _date(_account: Account, field: Record, value: Any) -> str:
@@ -227,7 +226,7 @@ def _monetary(_account: Account, field: Record, value: Any) -> Record:
     parts = _parts(field, value, ("value", "currency"))
     if not is_number(parts["value"]) or parts["currency"] not in CURRENCIES:
         raise _refuse(field, "must be an amount and a currency of the account")
-    return {"value": parts["value"], "currency": parts["currency"]}
+    return {"value": whole_if_it_is(parts["value"]), "currency": parts["currency"]}
 
 
 def _date_range(_account: Account, field: Record, value: Any) -> Record:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vaivem.simulators.pipedrive.problems import ApiError, RefusedError
 from vaivem.simulators.pipedrive.schema import Record
 from vaivem.simulators.pipedrive.times import local_date
+from vaivem.simulators.pipedrive.values import whole_if_it_is
 
 if TYPE_CHECKING:
     from vaivem.simulators.pipedrive.account import Account
@@ -35,7 +36,7 @@ def settle(
     elif table == "notes":
         _note(record, user_id)
     elif table == "deal_products":
-        record["sum"] = round(_sum(record), 2)
+        record["sum"] = whole_if_it_is(round(_sum(record), 2))
     elif table in ("pipelines", "stages") and before is None:
         rows = account.rows(table)
         if table == "stages":
@@ -97,7 +98,7 @@ def _deal(account: Account, record: Record, before: Record | None, given: set[st
         record["archive_time"] = (asked or account.now_text()) if record["is_archived"] else None
     items = [item for item in account.rows("deal_products") if item["deal_id"] == record["id"]]
     if items:
-        record["value"] = round(sum(item["sum"] for item in items if item["is_enabled"]), 2)
+        record["value"] = whole_if_it_is(round(sum(item["sum"] for item in items if item["is_enabled"]), 2))
 
 
 def _place(account: Account, record: Record, before: Record | None, given: set[str]) -> None:

@@ -268,7 +268,7 @@ def _filters(account: Account) -> None:
                 "user_id": 1,
                 "add_time": account.company["created"][:10] + " 12:00:00",
                 "update_time": None,
-                "visible_to": 7,
+                "visible_to": "7",
                 "last_used_time": None,
                 "custom_view_id": None,
                 "_equals": equals,

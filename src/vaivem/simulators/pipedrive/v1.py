@@ -23,8 +23,8 @@ _FIELD_READS = {
     "deal": ("deals:read", "deals:full", "deal-fields:full", "admin"),
     "person": ("contacts:read", "contacts:full", "contact-fields:full", "admin"),
     "organization": ("contacts:read", "contacts:full", "contact-fields:full", "admin"),
-    "product": ("products:read", "products:full", "product-fields:full", "admin"),
-    "activity": ("activities:read", "activities:full", "admin"),
+    "product": ("products:read", "products:full", "product-fields:full"),
+    "activity": ("activities:read", "activities:full"),
 }
 
 

@@ -100,7 +100,10 @@ class ChangesV1:
         return ok(shown, additional=more)
 
     def _shape(self, table: str, row: Record) -> Record:
-        return self._file_shape(row) if table == "files" else v1_shape(self._account, table, row)
+        if table == "files":
+            return self._file_shape(row)
+        # Here organizations have their owner as an object, the others as an id.
+        return v1_shape(self._account, table, row, nested=table == "organizations")
 
     def _changelog(self, table: str) -> Handler:
         async def handle(asked: Asked) -> Response:

@@ -136,9 +136,10 @@ class RetiredV1:
             if name in ("emails", "phones"):
                 taken[name] = _contacts(value)
             elif name in entity.fields:
-                taken[name] = _loose(entity.fields[name].kind, value)
-            elif key == "address" or key == "location":
-                taken[key] = {"value": value}
+                spec, loose = entity.fields[name], _loose(entity.fields[name].kind, value)
+                # An empty field of a form leaves what cannot be empty to its default.
+                if loose is not None or spec.nullable:
+                    taken[name] = loose
         for name in ("address", "location"):
             if isinstance(taken.get(name), str):
                 taken[name] = {"value": taken[name]}

@@ -303,7 +303,7 @@ def _product(_account: Account, product: Record) -> Record:
         "owner_id": product["owner_id"],
         "active_flag": not product["is_deleted"],
         "selectable": product["is_linkable"],
-        "visible_to": str(product["visible_to"]),
+        "visible_to": product["visible_to"],
         "add_time": plain(product["add_time"]),
         "update_time": plain(product["update_time"]),
     }

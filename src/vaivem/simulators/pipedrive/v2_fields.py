@@ -34,14 +34,14 @@ _READS = {
     "deal": ("deals:read", "deals:full", "admin", "deal-fields:full"),
     "person": ("contacts:read", "contacts:full", "admin", "contact-fields:full"),
     "organization": ("contacts:read", "contacts:full", "admin", "contact-fields:full"),
-    "product": ("products:read", "products:full", "admin", "product-fields:full"),
+    "product": ("products:read", "products:full", "product-fields:full"),
     "activity": ("admin",),
 }
 _WRITES = {
     "deal": ("admin", "deal-fields:full"),
     "person": ("admin", "contact-fields:full"),
     "organization": ("admin", "contact-fields:full"),
-    "product": ("admin", "product-fields:full"),
+    "product": ("products:full", "product-fields:full"),
 }
 _OPTION_WRITES = {
     "deal": "deals:full",

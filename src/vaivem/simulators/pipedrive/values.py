@@ -42,6 +42,11 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def whole_if_it_is(number: float) -> int | float:
+    """1200.0 as 1200: the vendor writes no needless fraction."""
+    return int(number) if float(number).is_integer() else number
+
+
 def is_int(value: Any) -> bool:
     """Whether it is a whole JSON number."""
     return isinstance(value, int) and not isinstance(value, bool)
@@ -68,8 +73,7 @@ def _int(_account: Account, name: str, _spec: Spec, value: Any) -> int:
 def _number(_account: Account, name: str, _spec: Spec, value: Any) -> int | float:
     if not is_number(value):
         raise RefusedError(name, "must be a number")
-    number: int | float = value
-    return number
+    return whole_if_it_is(value)
 
 
 def _percent(account: Account, name: str, spec: Spec, value: Any) -> int | float:
