@@ -32,6 +32,18 @@ async def test_a_catalog_is_read_whole_on_demand(house: House) -> None:
     assert [field["key"] for field in catalog["fields"]["thing"]] == ["thing.cf_1"]
 
 
+async def test_a_new_connections_lists_are_read_at_once(house: House) -> None:
+    """The job comes with the connection, and a worker may take it before it knows the connection."""
+    house.vendor.people = [{"id": 1, "name": "Ana"}]
+    async with working(house):
+        for number in range(3):
+            made = hooked(house, f"hook{number}")
+            ask(house, "refresh_catalog", connection=made)
+        missing = "select count(*) from connection where catalog = '{}' and id > 1"
+        await house.until(lambda: house.value("select count(*) from pgqueuer") == 0)
+        assert house.value(missing) == 0
+
+
 async def test_a_chore_that_stumbles_stays_listed_and_the_next_is_served(house: House) -> None:
     async with working(house) as worker:
         await asyncio.sleep(0.3)

@@ -105,7 +105,7 @@ class Chores:
     def _serve(self, queue: PgQueuer) -> None:
         served: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
             "ensure_webhook": self._ensure_webhook,
-            "refresh_catalog": self._refresh_catalog,
+            "refresh_catalog": self._refresh_catalog_asked,
             "retake_rejected": self._retake,
             "send_letters": self._send_letters,
         }
@@ -157,6 +157,11 @@ class Chores:
     async def _refresh_catalogs(self) -> None:
         for conn in list(self._desk.topology.lines):
             await self._guarded("refresh_catalog", partial(self._refresh_catalog, {"connection": conn}))
+
+    async def _refresh_catalog_asked(self, payload: dict[str, Any]) -> None:
+        """Read the lists of a connection that was made or changed just now: our configuration may lag."""
+        await self._desk.topology.load(self._desk.pool)
+        await self._refresh_catalog(payload)
 
     async def _refresh_catalog(self, payload: dict[str, Any]) -> None:
         line = self._desk.topology.lines.get(int(payload["connection"]))

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import ReconnectError, VaivemError
 from vaivem.core.fields import Option
-from vaivem.engine.control import hold_gate, open_gate, pause_rule
+from vaivem.engine.control import hold_gate, open_gate, pause_rule, wake_chore
 from vaivem.hub.connections.addresses import hook_address
 from vaivem.hub.connections.forms import NameForm, SettingsForm, settings_of
 from vaivem.hub.connections.lines import as_connection, config
@@ -72,6 +72,8 @@ def tested(row: Connection) -> list[Finding]:
         )
         with database.cursor() as cursor:
             open_gate(cursor, row.pk)
+    with database.cursor() as cursor:
+        wake_chore(cursor, "refresh_catalog", {"connection": row.pk})
     return [Finding("ok", _("Access accepted"), account.name), *ask_checks(config(), line)]
 
 
