@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.kit.webhooks import is_loopback
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.times import utc_text
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from vaivem.simulators.kit.tables import Keys, Record, Table
 from vaivem.simulators.rd_station_crm.custom_values import check_values
 from vaivem.simulators.rd_station_crm.problems import MissingError
 from vaivem.simulators.rd_station_crm.quirks import Quirks
 from vaivem.simulators.rd_station_crm.rules import settle
 from vaivem.simulators.rd_station_crm.schema import ENTITIES
-from vaivem.simulators.rd_station_crm.tables import Keys, Record, Table
 from vaivem.simulators.rd_station_crm.times import utc_text
 from vaivem.simulators.rd_station_crm.validation import clean, defaults
 

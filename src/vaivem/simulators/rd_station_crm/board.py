@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.account import Account
-from vaivem.simulators.rd_station_crm.tables import Record
 
 CARDS_SHOWN = 50
 ACTS = ("win", "lose", "move", "pause", "resume")

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm import rdql
 from vaivem.simulators.rd_station_crm.custom_values import definitions
 from vaivem.simulators.rd_station_crm.rdql import Node, RdqlError, Term
 from vaivem.simulators.rd_station_crm.schema import ENTITIES, Entity
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.times import read_date, read_rdql_time
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from starlette.routing import BaseRoute, Route
 
 from vaivem.simulators.kit.answers import json_answer
 from vaivem.simulators.kit.control import control_object
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.access import Access, App
 from vaivem.simulators.rd_station_crm.account import Account
 from vaivem.simulators.rd_station_crm.board import Board
 from vaivem.simulators.rd_station_crm.custom_values import definitions
 from vaivem.simulators.rd_station_crm.problems import MissingError, RefusedError
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.v2 import ApiV2, sentence
 
 

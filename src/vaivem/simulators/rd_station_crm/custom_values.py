@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.problems import Problem, RefusedError
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.times import read_date
 from vaivem.simulators.rd_station_crm.validation import INVALID
 

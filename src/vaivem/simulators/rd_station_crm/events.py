@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import orjson
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.custom_values import definitions
 from vaivem.simulators.rd_station_crm.schema import ENTITIES, EVENT_ENTITIES
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.times import brasilia_text
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from zlib import crc32
 
 from starlette.datastructures import QueryParams
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.conditions import Conditions
 from vaivem.simulators.rd_station_crm.rdql import RdqlError
 from vaivem.simulators.rd_station_crm.schema import ENTITIES
-from vaivem.simulators.rd_station_crm.tables import Record
 
 if TYPE_CHECKING:
     from vaivem.simulators.rd_station_crm.account import Account

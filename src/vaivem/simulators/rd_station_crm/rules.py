@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.custom_values import blank, definitions, new_slug
 from vaivem.simulators.rd_station_crm.problems import Problem, RefusedError
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.validation import BLANK, NOT_IN_LIST
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from vaivem.simulators.kit.pages import Pages, language_of, see_other
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.kit.webhooks import Webhooks
 from vaivem.simulators.rd_station_crm.account import Account
 from vaivem.simulators.rd_station_crm.board import ACTS, Board
 from vaivem.simulators.rd_station_crm.custom_values import blank, definitions
 from vaivem.simulators.rd_station_crm.problems import MissingError, RefusedError
 from vaivem.simulators.rd_station_crm.schema import EVENT_NAMES
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.times import BRASILIA
 from vaivem.simulators.rd_station_crm.v2 import sentence
 

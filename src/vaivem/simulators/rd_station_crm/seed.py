@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.access import Access, App
 from vaivem.simulators.rd_station_crm.account import Account
-from vaivem.simulators.rd_station_crm.tables import Record
 
 ACCOUNT_NAME = "Raiar Solar"
 STAGES = (

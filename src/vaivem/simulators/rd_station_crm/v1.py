@@ -8,10 +8,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from vaivem.simulators.kit.answers import MalformedBodyError, json_answer, read_object
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.access import Access
 from vaivem.simulators.rd_station_crm.account import Account
 from vaivem.simulators.rd_station_crm.problems import MissingError, Problem, RefusedError
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.v1_bodies import V1_NAMES, UnknownCustomFieldError, UnreadableBodyError
 from vaivem.simulators.rd_station_crm.v1_shapes import ShapesV1
 from vaivem.simulators.rd_station_crm.visibility import get_visible, visible_only

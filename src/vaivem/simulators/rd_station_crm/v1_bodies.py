@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.account import Account
 from vaivem.simulators.rd_station_crm.custom_values import blank
 from vaivem.simulators.rd_station_crm.problems import Problem, RefusedError
 from vaivem.simulators.rd_station_crm.schema import TASK_TYPES
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.times import BRASILIA, read_brazilian_date, utc_text
 from vaivem.simulators.rd_station_crm.validation import INVALID, NOT_IN_LIST
 

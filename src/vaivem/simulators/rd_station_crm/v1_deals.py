@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from vaivem.simulators.kit.answers import json_answer, read_object
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.problems import MissingError, Problem, RefusedError
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.times import read_time
 from vaivem.simulators.rd_station_crm.v1 import ApiV1, BadParameterError, ordered, page_of, read_list
 from vaivem.simulators.rd_station_crm.v1_bodies import (

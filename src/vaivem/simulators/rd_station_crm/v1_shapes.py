@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.account import Account
 from vaivem.simulators.rd_station_crm.custom_values import definitions
 from vaivem.simulators.rd_station_crm.events import nickname
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.times import brasilia_text, brazilian_date
 
 _WIN = {"won": True, "lost": False}

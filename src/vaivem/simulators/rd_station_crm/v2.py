@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from vaivem.simulators.kit.answers import MalformedBodyError, json_answer, read_object
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.access import Access
 from vaivem.simulators.rd_station_crm.account import Account
 from vaivem.simulators.rd_station_crm.custom_values import definitions
@@ -18,7 +19,6 @@ from vaivem.simulators.rd_station_crm.lists import links, select
 from vaivem.simulators.rd_station_crm.problems import MissingError, Problem, RefusedError
 from vaivem.simulators.rd_station_crm.rdql import RdqlError
 from vaivem.simulators.rd_station_crm.schema import ENTITIES
-from vaivem.simulators.rd_station_crm.tables import Record
 from vaivem.simulators.rd_station_crm.visibility import get_visible, visible_only
 
 Handler = Callable[[Request, Record], Awaitable[Response]]

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from vaivem.simulators.kit.tables import Record
 from vaivem.simulators.rd_station_crm.problems import MissingError
 from vaivem.simulators.rd_station_crm.schema import ENTITIES
-from vaivem.simulators.rd_station_crm.tables import Record
 
 if TYPE_CHECKING:
     from vaivem.simulators.rd_station_crm.account import Account

@@ -57,7 +57,7 @@ class Happenings:
         account, now = self._account, self._account.now_text()
         due = [event for event in account.queue if everything or event["due"] <= now]
         if due:
-            account.queue = [event for event in account.queue if event not in due]
+            account.queue = [event for event in account.queue if not everything and event["due"] > now]
         for event in due:
             self._work(event)
 

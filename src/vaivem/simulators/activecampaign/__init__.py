@@ -1,0 +1,1 @@
+"""ActiveCampaign as a test account: contacts with tags, lists, objects and automations, deals, webhooks."""
