@@ -1,0 +1,1 @@
+"""RD Station Marketing: leads, conversions, opportunities, sales and losses, over API 2.0."""
