@@ -128,6 +128,19 @@ async def lists_and_fields(crm: Any, ask: Recorder, deal: Any) -> None:
     await ask("GET", items)
     await ask("PATCH", f"{items}/{item['id']}", {"quantity": 3})
     await ask("DELETE", f"{items}/{item['id']}")
+    several = {"data": [{"product_id": product["id"], "item_price": 10, "quantity": 2}] * 2}
+    assert len(await ask("POST", f"{items}/bulk", several, 201)) == 2
+    assert len((await ask("DELETE", items))["ids"]) == 2
+    user = next(iter(crm.simulator.account.tables["users"]))
+    for path in (f"deals/{deal['id']}", "persons/1", "organizations/1", "products/1"):
+        await ask("POST", f"/api/v2/{path}/followers", {"user_id": user}, 201)
+        await ask("GET", f"/api/v2/{path}/followers")
+        await ask("GET", f"/api/v1/{path}/followers")
+        await ask("GET", f"/api/v1/{path}/permittedUsers")
+        await ask("DELETE", f"/api/v2/{path}/followers/{user}")
+    await ask("POST", f"/api/v1/deals/{deal['id']}/duplicate")
+    await ask("GET", "/api/v1/pipelines/1/deals")
+    await ask("GET", "/api/v1/stages/1/deals")
     await ask("DELETE", f"/api/v2/products/{product['id']}")
     for entity in ("deal", "person", "organization", "product", "activity"):
         path = f"/api/v2/{entity}Fields"

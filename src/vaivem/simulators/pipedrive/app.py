@@ -23,6 +23,7 @@ from vaivem.simulators.pipedrive.api import V1, V2, Api, Call, not_found
 from vaivem.simulators.pipedrive.board import Board
 from vaivem.simulators.pipedrive.controls import Controls
 from vaivem.simulators.pipedrive.events import ANSWER_SECONDS, RETRY_SECONDS, Events
+from vaivem.simulators.pipedrive.hanging import Hanging
 from vaivem.simulators.pipedrive.meter import PLANS, WINDOW_SECONDS, Meter
 from vaivem.simulators.pipedrive.oauth import OAuth
 from vaivem.simulators.pipedrive.problems import ApiError
@@ -73,12 +74,18 @@ class Pipedrive(Simulator):
         """Every operation of a version (v1, v2) with its cost and scopes."""
         search = Search(self.account, self._index)
         if version == "v2":
-            return [*search.calls(), *self._v2.calls(), *self._fields.calls()]
+            return [
+                *search.calls(),
+                *self._v2.calls(),
+                *self._fields.calls(),
+                *Hanging(self.account).v2_calls(),
+            ]
         return [
             *search.v1_calls(),
             *ApiV1(self.account).calls(),
             *self._hooks.calls(),
             *ChangesV1(self.account, lambda: self.base_url).calls(),
+            *Hanging(self.account).v1_calls(),
             *RetiredV1(self.account, search).calls(),
         ]
 

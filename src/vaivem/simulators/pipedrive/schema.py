@@ -261,6 +261,7 @@ ENTITIES = {
 # What is kept as it is, without fields of its own to check.
 PLAIN_TABLES = (
     "users", "fields", "activity_types", "lead_labels", "webhooks", "files", "filters", "conversions",
+    "followers",
 )  # fmt: skip
 CURRENCIES = {
     "BRL": ("Brazilian Real", "R$"),

@@ -80,6 +80,8 @@ class ApiV2:
             call("GET", "/deals/archived", self._lister("deals", archived=True), 20, "deals:read", _DEALS),
             call("GET", products, self._deal_products, 10, *reads),
             call("POST", products, self._add_deal_product, 5, *writes),
+            call("POST", f"{products}/bulk", self._add_deal_products, 25, *writes),
+            call("DELETE", products, self._delete_deal_products, 15, *writes),
             call("PATCH", item, self._change_deal_product, 5, *writes),
             call("DELETE", item, self._delete_deal_product, 3, *writes),
             call("POST", f"{convert}/deal", self._convert, 40, "leads:full"),
@@ -189,19 +191,35 @@ class ApiV2:
         return ok([self.shape("deal_products", row) for row in page], additional={"next_cursor": following})
 
     async def _add_deal_product(self, asked: Asked) -> Response:
-        account, deal = self._account, self._account.get("deals", asked.path_id())
-        body = await asked.body()
-        product = account.tables["products"].get(body.get("product_id"), {"name": ""})
-        place = sum(row["deal_id"] == deal["id"] for row in account.rows("deal_products")) + 1
-        made = {
-            "deal_id": deal["id"],
-            "name": product["name"],
-            "currency": deal["currency"],
-            "order_nr": place,
-        }
-        item = account.create("deal_products", body, asked.actor, **made)
-        account.update("deals", deal["id"], {}, asked.actor)
+        deal = self._account.get("deals", asked.path_id())
+        item = self._attach(deal, await asked.body(), asked)
+        self._account.update("deals", deal["id"], {}, asked.actor)
         return ok(self.shape("deal_products", item), 201)
+
+    async def _add_deal_products(self, asked: Asked) -> Response:
+        deal, sent = self._account.get("deals", asked.path_id()), (await asked.body()).get("data")
+        if not isinstance(sent, list) or not sent or not all(isinstance(item, dict) for item in sent):
+            raise RefusedError("data", "must be an array of products")
+        items = [self._attach(deal, item, asked) for item in sent]
+        self._account.update("deals", deal["id"], {}, asked.actor)
+        return ok([self.shape("deal_products", item) for item in items], 201)
+
+    def _attach(self, deal: Record, sent: Record, asked: Asked) -> Record:
+        account = self._account
+        product = account.tables["products"].get(sent.get("product_id"), {"name": ""})
+        place = sum(row["deal_id"] == deal["id"] for row in account.rows("deal_products")) + 1
+        made = {"deal_id": deal["id"], "name": product["name"], "order_nr": place}
+        return account.create("deal_products", sent, asked.actor, currency=deal["currency"], **made)
+
+    async def _delete_deal_products(self, asked: Asked) -> Response:
+        """Those of `ids`, or the first hundred."""
+        deal, chosen = self._account.get("deals", asked.path_id()), ids(asked.query)
+        own = [row["id"] for row in self._account.rows("deal_products") if row["deal_id"] == deal["id"]]
+        gone = [key for key in own if chosen is None or key in chosen][:100]
+        for key in gone:
+            del self._account.tables["deal_products"][key]
+        self._account.update("deals", deal["id"], {}, asked.actor)
+        return ok({"ids": gone}, additional={"more_items_in_collection": chosen is None and len(own) > 100})
 
     async def _change_deal_product(self, asked: Asked) -> Response:
         item = self._attachment(asked)
