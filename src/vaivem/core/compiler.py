@@ -191,7 +191,7 @@ class CompiledRule:
         for _, step in self.rule.all_steps():
             if isinstance(step, ActionStep | FindStep):
                 shape = catalog.action(step.connection, step.action)
-                fields[step.id] = _fields_used(step, shape) if shape else self.fields[step.id]
+                fields[step.id] = fields_used(step, shape) if shape else self.fields[step.id]
         return CompiledRule(self.rule, self.kinds, self.connections, fields)
 
     def to_dict(self) -> dict[str, Any]:
@@ -255,7 +255,7 @@ def compile_rule(rule: Rule, catalog: Catalog) -> CompiledRule:
             if shape is None:
                 problems.append(Problem("action_unknown", {"action": step.action}, f"{path}.action"))
             else:
-                fields[step.id] = _fields_used(step, shape)
+                fields[step.id] = fields_used(step, shape)
     if problems or trigger is None:
         raise RuleError(problems=tuple(problems))
     types = {field.key: field.type for field in trigger.fields}
@@ -282,7 +282,7 @@ def _typed_steps(steps: tuple[Step, ...], types: Mapping[str, FieldType]) -> tup
     )
 
 
-def _fields_used(step: ActionStep | FindStep, shape: ActionShape) -> dict[str, Field]:
+def fields_used(step: ActionStep | FindStep, shape: ActionShape) -> dict[str, Field]:
     """Return the fields that a step maps, its key field, and those that it would have to map."""
     mapped = {mapping.field for mapping in step.mappings}
     if isinstance(step, ActionStep) and step.key and step.key.field:

@@ -77,14 +77,19 @@ class MappingPlan:
 
     def resolve(self, scope: Scope, *, zone: str = DEFAULT_ZONE) -> Values:
         """Fill the fields. Raises MappingError."""
+        values, failed = self.attempt(scope, zone=zone)
+        if failed:
+            raise MappingError(problems=failed)
+        return values
+
+    def attempt(self, scope: Scope, *, zone: str = DEFAULT_ZONE) -> tuple[Values, tuple[Problem, ...]]:
+        """Fill the fields, and return with them what would make `resolve` raise."""
         failed = list(self._unknown)
         notes: list[Problem] = []
         filled = {line.key: line.fill(scope, zone, failed, notes) for line in self._plain}
         failed += _missing(self._required, filled, failed)
         repeated = {group.name: group.fill(scope, zone, failed, notes) for group in self._repeated}
-        if failed:
-            raise MappingError(problems=tuple(failed))
-        return Values(filled, repeated, notes)
+        return Values(filled, repeated, notes), tuple(failed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from vaivem.core.condition_form import MAX_TESTS, group_to_dict, read_group
 from vaivem.core.conditions import Group, Test, each_test
-from vaivem.core.errors import RuleError
+from vaivem.core.errors import Problem, RuleError
 from vaivem.core.reading import Reading, joined
 from vaivem.core.step_form import read_connection, read_options, read_steps, steps_to_list
 from vaivem.core.steps import (
@@ -38,7 +38,7 @@ from vaivem.core.steps import (
 __all__ = [
     "ActionStep", "BranchStep", "ConnectionRef", "EmailStep", "Empty", "FieldMapping", "FindStep", "Group",
     "KeyChoice", "KeyKind", "Missing", "OnBad", "Origin", "Repeat", "Rule", "RuleDefinitionError", "Source",
-    "Step", "Test", "TriggerUse", "WaitStep", "parse_rule", "rule_to_dict",
+    "Step", "Test", "TriggerUse", "WaitStep", "parse_rule", "read_rule", "rule_to_dict",
 ]  # fmt: skip
 
 MAX_STEPS = 50
@@ -80,6 +80,14 @@ class Rule:
 
 def parse_rule(data: Mapping[str, Any]) -> Rule:
     """Read a rule's definition. Raises RuleDefinitionError with all problems."""
+    rule, problems = read_rule(data)
+    if problems:
+        raise RuleDefinitionError(problems=problems)
+    return rule
+
+
+def read_rule(data: Mapping[str, Any]) -> tuple[Rule, tuple[Problem, ...]]:
+    """Read as much of a definition as can be read, and everything that is wrong with it."""
     reading = Reading()
     content = reading.mapping(data, "", {"title", "when", "if", "then"})
     rule = Rule(
@@ -89,9 +97,7 @@ def parse_rule(data: Mapping[str, Any]) -> Rule:
         condition=read_group(reading, content["if"], "if") if content.get("if") else None,
     )
     _check_whole(reading, rule)
-    if reading.problems:
-        raise RuleDefinitionError(problems=tuple(reading.problems))
-    return rule
+    return rule, tuple(reading.problems)
 
 
 def _check_whole(reading: Reading, rule: Rule) -> None:

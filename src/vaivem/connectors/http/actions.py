@@ -41,6 +41,11 @@ QUERY = _field("query", FieldType.LONG_TEXT, sample="pagina=1")
 HEADERS = _field("headers", FieldType.LONG_TEXT, sample="X-Origem: vaivem")
 BODY = _field("body", FieldType.LONG_TEXT, sample='{"nome": {{ signer.name | json }}}')
 DATA = _field("data", FieldType.OBJECT)
+ANSWER = (
+    Field("status", FieldType.INTEGER, label_key="fields.status", sample=200),
+    Field("text", FieldType.LONG_TEXT, label_key="fields.text", sample='{"id": 123}'),
+    Field("json", FieldType.OBJECT, label_key="fields.json"),
+)
 
 METHOD = _field(
     "method", FieldType.OPTION, options=tuple(Option(name, name) for name in METHODS), sample="POST"
@@ -61,6 +66,11 @@ class Request(Action):
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         """Return the parts of a request."""
         return (URL, QUERY, HEADERS, BODY, DATA)
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        """Return the parts of an answer."""
+        return ANSWER
 
     @override
     async def run(self, context: ActionContext) -> Outcome:
@@ -90,6 +100,11 @@ class Lookup(Action):
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         """Return the parts of a request without a body."""
         return (URL, QUERY, HEADERS)
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        """Return the parts of an answer."""
+        return ANSWER
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

@@ -17,6 +17,7 @@ from vaivem.connectors.rd_station_crm.objects import (
 )
 from vaivem.connectors.rd_station_crm.settling_contacts import ContactKeys, contact_ref, settle_contact
 from vaivem.connectors.rd_station_crm.settling_organizations import organization_ref, settle_organization
+from vaivem.connectors.rd_station_crm.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType, Option
@@ -51,6 +52,10 @@ class FindContact(Action):
         return tuple(field for field in offered if field.key in keys or field.type in DOCUMENT_TYPES)
 
     @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "contact")
+
+    @override
     async def run(self, context: ActionContext) -> Outcome:
         api, connection = api_for(context.connection), context.connection
         keys = ContactKeys.of(context.values.group("contact"), connection)
@@ -77,6 +82,10 @@ class CreateOrUpdateContact(Action):
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return contact_fields(connection) + organization_fields(connection)
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "contact", "organization")
 
     @override
     async def run(self, context: ActionContext) -> Outcome:
@@ -107,6 +116,10 @@ class FindOrganization(Action):
         return tuple(f for f in offered if f.key == "organization.name" or f.type in DOCUMENT_TYPES)
 
     @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "organization")
+
+    @override
     async def run(self, context: ActionContext) -> Outcome:
         api, connection = api_for(context.connection), context.connection
         values = context.values.group("organization")
@@ -131,6 +144,10 @@ class CreateOrUpdateOrganization(Action):
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return organization_fields(connection)
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "organization")
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

@@ -37,6 +37,7 @@ from vaivem.connectors.rd_station_crm.settling_deals import (
     update_deal,
 )
 from vaivem.connectors.rd_station_crm.settling_organizations import organization_ref, settle_organization
+from vaivem.connectors.rd_station_crm.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError, RuleError
 from vaivem.core.fields import Field, FieldType
@@ -110,6 +111,10 @@ class _DealWriter(Action):
             *organization_fields(connection),
             *product_fields(connection),
         )
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "deal", "contact", "organization")
 
     @override
     async def run(self, context: ActionContext) -> Outcome:
@@ -192,6 +197,10 @@ class FindDeal(Action):
             choice("deal.status", *STATUSES),
             *connection.custom_fields("deal"),
         )
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "deal")
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

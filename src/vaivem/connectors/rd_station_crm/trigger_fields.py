@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vaivem.connectors.rd_station_crm.objects import STATUSES, choice, field
@@ -165,3 +166,15 @@ def deleted_sample(object_key: str, kind: str) -> dict[str, Any]:
     """Return an example of what is left of a deleted record."""
     whole = sample(object_key, kind)
     return {"event": whole["event"], object_key: {key: whole[object_key][key] for key in ("id", "name")}}
+
+
+def outputs_of(connection: Connection, *objects: str) -> tuple[Field, ...]:
+    """Return what steps on these objects give to later ones, each with the example's value."""
+    examples = {"deal": SAMPLE_DEAL, "contact": SAMPLE_CONTACT, "organization": SAMPLE_ORGANIZATION}
+    kept = {"deal": DEAL, "contact": CONTACT, "organization": ORGANIZATION}
+    return tuple(
+        replace(own, sample=examples[name].get(own.key.partition(".")[2]))
+        for name in objects
+        for own in (*kept[name], *connection.custom_fields(name))
+        if own.key != "contacts"
+    )

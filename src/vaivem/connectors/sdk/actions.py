@@ -153,6 +153,14 @@ class Action:
         """Return the fields a rule can fill, the account's own fields included."""
         raise NotImplementedError
 
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        """Return what later steps can read of the outcome, by its path there (``deal.id``).
+
+        It is what the editor offers and shows an example of (`Field.sample`); what it leaves out can be read
+        all the same.
+        """
+        return ()
+
     def available(self, connection: Connection) -> bool:
         """Say whether this connection's method and plan can do it; the form says why not."""
         return True

@@ -124,7 +124,7 @@ def versions(request: HttpRequest, number: int) -> list[dict[str, Any]]:
             "current": row.number == rule.version,
             "definition": row.definition,
         }
-        for row in rule.versions.select_related("author").order_by("-number")
+        for row in rule.versions.filter(number__gt=0).select_related("author").order_by("-number")
     ]
 
 

@@ -56,6 +56,9 @@ SENTENCES: Mapping[str, Entry] = {
     "step_unknown": Entry(_("There is no step that “{path}” could come from."), _("Choose an earlier step.")),
     # The life of a rule
     "rule_state_wrong": Entry(_("The rule's present state does not allow this.")),
+    "draft_changed": Entry(
+        _("The draft was changed by somebody else meanwhile."), _("Read it again, then send your change.")
+    ),
     "rule_is_removed": Entry(_("The rule was removed.")),
     "rule_was_removed": Entry(_("The rule was removed before this run's turn came.")),
     # Recipes

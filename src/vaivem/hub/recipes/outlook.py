@@ -16,7 +16,6 @@ from vaivem.core.fields import FieldType, group_of
 from vaivem.core.paths import read
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.messages import connector_text
-from vaivem.hub.recipes.previews import Line, StepPreview, preview, sample_of
 from vaivem.hub.recipes.setting_up import (
     Asked,
     RecipeError,
@@ -28,6 +27,7 @@ from vaivem.hub.recipes.setting_up import (
 )
 from vaivem.hub.rules import publishing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.previews import Line, StepPreview, preview, sample_of
 from vaivem.hub.workspaces.models import Workspace
 
 

@@ -22,7 +22,11 @@ class RuleState(models.TextChoices):
 
 
 class Rule(models.Model):
-    """A rule. `version` is the number of the published version that new events are given to."""
+    """A rule. `version` is the number of the published version that new events are given to.
+
+    `revision` counts the changes of its draft. `marks` are the problems of what runs that the last look at
+    its connections' lists found (a stage that is gone), and `marked` is since when.
+    """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="rules")
     title = models.CharField(max_length=120)
@@ -30,7 +34,10 @@ class Rule(models.Model):
     version = models.IntegerField(null=True)
     on_since = models.DateTimeField(null=True)
     draft: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default={})
+    revision = models.IntegerField(default=0, db_default=0)
     recipe = models.CharField(max_length=60, blank=True, default="", db_default="")
+    marks: models.JSONField[Any, Any] = models.JSONField(default=list, db_default=[])
+    marked = models.DateTimeField(null=True)
     created = models.DateTimeField(db_default=Now(), editable=False)
     updated = models.DateTimeField(auto_now=True, db_default=Now())
 
@@ -45,8 +52,27 @@ class Rule(models.Model):
         return self.title
 
 
+class RuleDraft(models.Model):
+    """A draft as it was at one revision: who made it so, and what a later undo goes back to."""
+
+    rule = models.ForeignKey(Rule, models.CASCADE, related_name="drafts")
+    revision = models.IntegerField()
+    definition: models.JSONField[Any, Any] = models.JSONField()
+    member = models.ForeignKey(Member, models.SET_NULL, null=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        """Revisions count up within a rule."""
+
+        db_table = "rule_draft"
+        constraints = [models.UniqueConstraint(fields=["rule", "revision"], name="rule_draft_once")]
+
+
 class RuleVersion(models.Model):
-    """What was published, never changed again. `compiled` is all that the engine needs at run time."""
+    """What was published, never changed again. `compiled` is all that the engine needs at run time.
+
+    A draft that is tried with one real event has a version too; its number is negative.
+    """
 
     rule = models.ForeignKey(Rule, models.CASCADE, related_name="versions")
     number = models.IntegerField()
@@ -60,3 +86,57 @@ class RuleVersion(models.Model):
 
         db_table = "rule_version"
         constraints = [models.UniqueConstraint(fields=["rule", "number"], name="rule_version_once")]
+
+
+class TrialKind(models.TextChoices):
+    """How a draft is tried."""
+
+    TEST = "test", _("Test with a real event")
+    REHEARSAL = "rehearsal", _("Dry run")
+
+
+class TrialState(models.TextChoices):
+    """How far a trial is."""
+
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    STOPPED = "stopped", _("Stopped")
+    FAILED = "failed", _("Failed")
+
+
+class RuleTrial(models.Model):
+    """A draft that is tried: with the next real event, or without writing on what happened before.
+
+    A test has a `version` (negative) and, once an event came, its `run`. A dry run has `found`, one entry for
+    each of its events: ``{"event", "title", "result", "steps": [...]}``; `total` is how many there are.
+    """
+
+    rule = models.ForeignKey(Rule, models.CASCADE, related_name="trials")
+    member = models.ForeignKey(Member, models.SET_NULL, null=True)
+    kind = models.CharField(max_length=10, choices=TrialKind)
+    state = models.CharField(max_length=10, choices=TrialState)
+    version = models.IntegerField(null=True)
+    run = models.BigIntegerField(null=True)
+    compiled: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default={})
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True)
+    total = models.IntegerField(null=True)
+    found: models.JSONField[Any, Any] = models.JSONField(default=list, db_default=[])
+    code = models.CharField(max_length=60, default="", db_default="")
+    params: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default={})
+    beat = models.DateTimeField(null=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        """The table's name is a contract with the engine. A rule has one test at a time."""
+
+        db_table = "rule_trial"
+        indexes = [models.Index(fields=["rule", "kind", "-id"], name="rule_trial_last")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule"],
+                condition=models.Q(kind="test", state="waiting"),
+                name="rule_trial_one_waits",
+            )
+        ]

@@ -18,18 +18,17 @@ from vaivem.core.checks import check_rule
 from vaivem.core.compiler import CompiledRule, compile_rule
 from vaivem.core.errors import Problem, RuleError
 from vaivem.core.rules import Rule as Definition
-from vaivem.core.rules import RuleDefinitionError, parse_rule, rule_to_dict
+from vaivem.core.rules import read_rule, rule_to_dict
 from vaivem.engine import control
 from vaivem.hub.connections.models import Connection
+from vaivem.hub.rules import drafts
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.choices import Settling
 from vaivem.hub.rules.definitions import with_ids
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.shell.clock import now
 from vaivem.hub.workspaces import audit
-from vaivem.hub.workspaces.models import Member, Workspace
-
-TITLE_LENGTH = 120
+from vaivem.hub.workspaces.models import AuditEntry, Member, Workspace
 
 
 class RuleStateError(RuleError):
@@ -40,10 +39,11 @@ class RuleStateError(RuleError):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A definition that was looked at. `rule` is None when it cannot even be read."""
+    """A definition that was looked at. `rule` is None when it is not whole; `read` is what there is of it."""
 
     rule: Definition | None
     problems: tuple[Problem, ...]
+    read: Definition | None = None
 
     @property
     def ok(self) -> bool:
@@ -52,16 +52,25 @@ class Checked:
 
 
 def check(definition: Mapping[str, Any], catalog: WorkspaceCatalog, *, zone: str) -> Checked:
-    """Look at a definition as publishing would."""
-    try:
-        rule = parse_rule(with_ids(definition, catalog))
-    except RuleDefinitionError as error:
-        return Checked(None, error.problems)
+    """Look at a definition as publishing would; of one that is not whole, also at what there is."""
+    read, unread = read_rule(with_ids(definition, catalog))
     settling = Settling(catalog)
-    rule = settling.rule(rule)
+    rule = settling.rule(read)
     known = {problem.path for problem in settling.problems}
-    problems = [problem for problem in check_rule(rule, catalog, zone=zone) if problem.path not in known]
-    return Checked(rule, (*problems, *settling.problems))
+    found = [problem for problem in check_rule(rule, catalog, zone=zone) if problem.path not in known]
+    problems = (*found, *settling.problems)
+    if not unread:
+        return Checked(rule, problems, rule)
+    if any(problem.path.endswith(".kind") for problem in unread):  # a step is left out: places would shift
+        return Checked(None, unread, None)
+    places = [problem.path for problem in unread]
+    more = [one for one in problems if not any(_about(one.path, place) for place in places)]
+    return Checked(None, (*unread, *more), rule)
+
+
+def _about(path: str, place: str) -> bool:
+    """Say whether a place is, or is in, another one or is around it."""
+    return path == place or path.startswith((f"{place}.", f"{place}[")) or place.startswith(f"{path}.")
 
 
 @transaction.atomic
@@ -70,21 +79,17 @@ def create(
 ) -> Rule:
     """Make a rule with this draft."""
     draft = with_ids(definition, WorkspaceCatalog(workspace))
-    rule = Rule.objects.create(workspace=workspace, title=_title(draft), draft=draft, recipe=recipe)
+    rule = Rule.objects.create(workspace=workspace, title=drafts.title_of(draft), draft=draft, recipe=recipe)
+    drafts.first(rule, member)
     audit.note(workspace, member, "rule.created", rule.title, after={"id": rule.pk})
     return rule
 
 
-@transaction.atomic
-def save_draft(rule: Rule, definition: Mapping[str, Any], member: Member | None = None) -> None:
-    """Replace a rule's draft, whatever state it is in."""
-    draft = with_ids(definition, WorkspaceCatalog(rule.workspace))
-    if draft == rule.draft:
-        return
-    before, rule.draft = rule.draft, draft
-    rule.title = _title(draft) or rule.title
-    rule.save(update_fields=["draft", "title", "updated"])
-    audit.note(rule.workspace, member, "rule.edited", rule.title, before=before, after=draft)
+def save_draft(
+    rule: Rule, definition: Mapping[str, Any], member: Member | None = None, *, seen: int | None = None
+) -> None:
+    """Replace a rule's draft, whatever state it is in. Raises DraftConflictError; see `drafts.save`."""
+    drafts.save(rule, definition, member, seen=seen)
 
 
 @transaction.atomic
@@ -112,7 +117,7 @@ def publish(rule: Rule, member: Member | None = None) -> RuleVersion:
 def _version(
     rule: Rule, definition: Definition, compiled: CompiledRule, member: Member | None
 ) -> RuleVersion:
-    last = rule.versions.order_by("-number").first()
+    last = rule.versions.filter(number__gt=0).order_by("-number").first()
     content, form = rule_to_dict(definition), json.loads(json.dumps(compiled.to_dict()))
     if (
         last is not None
@@ -130,8 +135,9 @@ def _version(
 def _switch_on(rule: Rule, version: RuleVersion, definition: Definition, member: Member | None) -> None:
     before = {"version": rule.version, "state": rule.state}
     rule.version = version.number
-    rule.title = definition.title[:TITLE_LENGTH]
-    rule.draft = version.definition
+    rule.title = definition.title[: drafts.TITLE_LENGTH]
+    drafts.settle(rule, version.definition, member)
+    rule.marks, rule.marked = [], None
     if rule.state == RuleState.DRAFT:
         # Vendors tell times to the second: what happens in this very second counts.
         rule.state, rule.on_since = RuleState.ON, now().replace(microsecond=0)
@@ -182,6 +188,27 @@ def remove(rule: Rule, member: Member | None = None) -> None:
         control.drop_rule_work(cursor, rule.pk)
 
 
+@transaction.atomic
+def bring_back(rule: Rule, member: Member | None = None) -> None:
+    """Undo a removal: the rule stands as it stood. Raises RuleStateError when it is not removed."""
+    locked = Rule.objects.select_for_update().get(pk=rule.pk)
+    before = _state_before_removal(locked)
+    if locked.state != RuleState.REMOVED or before is None:
+        raise RuleStateError(params={"state": locked.state})
+    _change(rule, {RuleState.REMOVED}, before, member, "rule.brought_back")
+
+
+def _state_before_removal(rule: Rule) -> RuleState | None:
+    entries = AuditEntry.objects.filter(workspace=rule.workspace_id, action="rule.removed")
+    last = entries.filter(after__rule=rule.pk).order_by("-pk").first()
+    return RuleState(last.before["state"]) if last is not None else None
+
+
+def copy(rule: Rule, title: str, member: Member | None = None) -> Rule:
+    """Make a rule with this one's draft; it is not switched on."""
+    return create(rule.workspace, {**rule.draft, "title": title}, member, recipe=rule.recipe)
+
+
 def restore(rule: Rule, number: int, member: Member | None = None) -> None:
     """Make an earlier version the draft; publishing it is another step. Raises RuleVersion.DoesNotExist."""
     save_draft(rule, rule.versions.get(number=number).definition, member)
@@ -205,12 +232,6 @@ def _change(
         raise RuleStateError(params={"state": locked.state})
     before, locked.state = locked.state, state
     locked.save(update_fields=["state", "updated"])
-    audit.note(
-        rule.workspace, member, action, rule.title, before={"state": before}, after={"state": state.value}
-    )
+    after = {"state": state.value, "rule": rule.pk}
+    audit.note(rule.workspace, member, action, rule.title, before={"state": before}, after=after)
     rule.refresh_from_db()
-
-
-def _title(definition: Mapping[str, Any]) -> str:
-    title = definition.get("title")
-    return title[:TITLE_LENGTH] if isinstance(title, str) else ""

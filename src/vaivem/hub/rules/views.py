@@ -87,7 +87,7 @@ def rule_page(
 ) -> HttpResponse:
     """Render a rule's page. `refused` are the problems that kept something from being published."""
     catalog, now = WorkspaceCatalog(request.workspace), clock.now()
-    versions = list(row.versions.select_related("author").order_by("-number"))
+    versions = list(row.versions.filter(number__gt=0).select_related("author").order_by("-number"))
     current = next((one for one in versions if one.number == row.version), None)
     definition = current.definition if current else row.draft
     troubles = publishing.troubles(row, catalog) if row.version else ()

@@ -39,6 +39,7 @@ def action_words(action: str) -> str:
         "rule.paused": _("paused the rule"),
         "rule.resumed": _("resumed the rule"),
         "rule.removed": _("removed the rule"),
+        "rule.brought_back": _("brought back the rule"),
         "run.retried": _("retried the run"),
         "run.stopped": _("stopped the run"),
         "decision.answered": _("decided"),

@@ -1,0 +1,1 @@
+"""The editor: a rule's draft as a form, and back."""

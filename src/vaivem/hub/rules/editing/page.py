@@ -1,0 +1,159 @@
+"""The whole editor as its templates need it: one draft, what is wrong with it, and what it would write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from vaivem.connectors.sdk.registry import connector_keys, get_connector
+from vaivem.core.errors import VaivemError
+from vaivem.core.fields import group_of
+from vaivem.core.mapping import source_reader
+from vaivem.core.paths import PathError
+from vaivem.core.rules import Rule as Definition
+from vaivem.core.steps import EmailStep
+from vaivem.hub.messages import connector_text, explain
+from vaivem.hub.rules import publishing, words
+from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.editing.conditions import Choice, GroupForm, group_form
+from vaivem.hub.rules.editing.form import mapping_of
+from vaivem.hub.rules.editing.marks import Blocking, Found, Mark
+from vaivem.hub.rules.editing.pickable import Pickable, always, object_names, of_event
+from vaivem.hub.rules.editing.samples import Sample, sample_for
+from vaivem.hub.rules.editing.steps import OptionForm, StepMaker, StepsForm, option_forms
+from vaivem.hub.rules.models import Rule
+from vaivem.hub.rules.previews import Line, StepPreview, preview
+
+
+@dataclass(frozen=True, slots=True)
+class WhenForm:
+    """How the rule starts. `connections` are those that something can start from."""
+
+    connections: tuple[Choice, ...]
+    triggers: tuple[Choice, ...]
+    options: tuple[OptionForm, ...]
+    help: str
+    connector: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One step's preview in blocks of lines that belong together."""
+
+    step: StepPreview
+    blocks: tuple[tuple[str, tuple[Line, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """What stands on the editor's page."""
+
+    title: str
+    title_marks: tuple[Mark, ...]
+    when: WhenForm
+    group: GroupForm
+    steps: StepsForm
+    steps_marks: tuple[Mark, ...]
+    blocking: list[Blocking]
+    sample: Sample
+    sample_problem: str
+    fields: list[Pickable]
+    given: list[Pickable]
+    previews: tuple[Shown, ...]
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The names of all fields by their path, for the script that shows them in texts."""
+        return {one.path: one.label for one in (*self.fields, *self.given, *always())}
+
+
+def editor(
+    rule: Rule, definition: Mapping[str, Any], catalog: WorkspaceCatalog, now: datetime, sample: str = ""
+) -> Editor:
+    """Return the editor for a definition, which may be half done."""
+    zone = rule.workspace.zone
+    checked = publishing.check(definition, catalog, zone=zone)
+    found = Found(checked.problems, definition, catalog)
+    example = sample_for(definition, catalog, sample)
+    event = [*of_event(definition, catalog, example.scope), *always()]
+    previews = preview(checked.read, catalog, example.scope, now, zone) if checked.read else []
+    mails = _mails(checked.read, example.scope, zone) if checked.read else {}
+    maker = StepMaker(catalog, found, event, {one.place: one for one in previews}, example.scope, mails)
+    group = group_form(definition.get("if"), "if", "if", event, found)
+    steps = maker.steps(definition.get("then"), "then", "then")
+    return Editor(
+        title=str(definition.get("title") or ""),
+        title_marks=found.at("title"),
+        when=_when(mapping_of(definition.get("when")), catalog, found),
+        group=group,
+        steps=steps,
+        steps_marks=found.at("then"),
+        blocking=found.blocking(),
+        sample=example,
+        sample_problem=str(explain(example.problem)) if example.problem else "",
+        fields=[*event, *maker.elements],
+        given=maker.given,
+        previews=tuple(_shown(one) for one in previews),
+    )
+
+
+def _when(when: Mapping[str, Any], catalog: WorkspaceCatalog, found: Found) -> WhenForm:
+    ref, chosen = when.get("connection", ""), str(when.get("trigger") or "")
+    row, seen, connector = catalog.connection(ref), catalog.seen(ref), catalog.connector(ref)
+    starts = [
+        one
+        for one in catalog.connections.values()
+        if one.connector in connector_keys() and get_connector(one.connector).triggers
+    ]
+    connections = [
+        Choice(str(one.pk), f"{get_connector(one.connector).manifest.name} · {one.name}", one is row)
+        for one in starts
+    ]
+    if row is None or row not in starts:
+        label = _("a connection that is gone") if ref else _("choose an account")
+        connections.insert(0, Choice(str(ref), label, True))
+    name = connector.key if connector else ""
+    triggers = [
+        Choice(one.key, words.trigger_name(name, one.key), one.key == chosen)
+        for one in (connector.triggers if connector else ())
+    ]
+    if not any(one.chosen for one in triggers):
+        triggers.insert(0, Choice(chosen, chosen or _("choose what happens"), True))
+    shape = catalog.trigger(ref, chosen)
+    options = option_forms(shape.options, mapping_of(when.get("options")), seen) if shape and seen else ()
+    help_text = connector_text(name, f"triggers.{chosen}.help") if chosen else ""
+    return WhenForm(tuple(connections), tuple(triggers), options, help_text, name, found.within("when"))
+
+
+def _shown(step: StepPreview) -> Shown:
+    blocks = []
+    for (element, group), lines in groupby(
+        step.lines, key=lambda line: (line.element, group_of(line.key) if line.element else "")
+    ):
+        title = ""
+        if element:
+            name = object_names(step.connector, group)
+            title = _("%(object)s %(number)s") % {"object": name, "number": element}
+        blocks.append((title, tuple(lines)))
+    return Shown(step, tuple(blocks))
+
+
+def _mails(rule: Definition, scope: Mapping[str, Any], zone: str) -> dict[str, str]:
+    """Return what each text of an e-mail step would say with the example."""
+    found = {}
+    for place, step in rule.all_steps():
+        if not isinstance(step, EmailStep):
+            continue
+        for part in ("to", "subject", "body"):
+            try:
+                value = source_reader(getattr(step, part))({**scope, "rule": {"title": rule.title}}, zone)
+            except (VaivemError, PathError):
+                continue
+            found[f"{place}.{part}"] = ", ".join(value) if isinstance(value, list) else str(value or "")
+    return found
