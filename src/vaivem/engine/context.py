@@ -76,6 +76,7 @@ class StepContext:
         self._claimed: tuple[Key, ...] | None = None
         self._known: str | None = None  # what the claim just taken gave: kept with the next row
         self._looking: int | None = None  # the place of the write that a find belongs to
+        self._looked: datetime | None = None  # when a find for a write in doubt was last made
         self._writes: Counter[str] = Counter()  # of each name, in this step
         self._questions = 0
 
@@ -283,6 +284,7 @@ class StepContext:
             return await find()
         finally:
             self._looking = None
+            self._looked = self._desk.clock.now()
 
     def _adopt(self, n: int, call: Call, found: Any) -> Any:
         self._add_answer(n, call, "adopted", found)
@@ -319,6 +321,7 @@ class StepContext:
             "method": call.method,
             "url": wire.shown_url,
             "sent": sent,
+            "looked": self._looked.isoformat() if self._looked else None,
         }
         await self._desk.ask(self._run, self.connection.id, self._doubt_slot(n), "doubt", question)
         return ParkError("decision", code, None, self.connection.id, {"call": call.name}, keeps=True)
@@ -444,7 +447,13 @@ class StepContext:
         slot = f"choice:{self._step}:{object_key}:{self._questions}"
         answer = self._run.memory.answers.get(slot)
         if answer is None:
-            question = {"object": object_key, "candidates": [dict(one) for one in candidates], **about}
+            question = {
+                "object": object_key,
+                "candidates": [dict(one) for one in candidates],
+                "looked": self._desk.clock.now().isoformat(),
+                "remembers": self._claimed is not None,
+                **about,
+            }
             await self._desk.ask(self._run, self.connection.id, slot, "choice", question)
             raise ParkError("decision", "several_matches", None, self.connection.id, {"object": object_key})
         if answer.get("choice") == "skip":

@@ -54,6 +54,13 @@ def answer_decision(cursor: Cursor, ws: int, decision: int, answer: Mapping[str,
     return True
 
 
+def look_again(cursor: Cursor, ws: int, decision: int) -> bool:
+    """Let the run that asks look at the vendor once more. False when it does not wait for an answer."""
+    row = _run(cursor, "look_again", ws=ws, decision=decision)
+    _wake(cursor)
+    return row is not None
+
+
 def retry_now(cursor: Cursor, ws: int, run_id: int) -> bool:
     """Let a waiting run try again at once. False when it does not wait."""
     row = _run(cursor, "retry_now", ws=ws, run_id=run_id)

@@ -10,6 +10,8 @@ urlpatterns = [
     path("", include("vaivem.hub.connections.urls")),
     path("w/<slug:slug>/recipes/", include("vaivem.hub.recipes.urls")),
     path("w/<slug:slug>/rules/", include("vaivem.hub.rules.urls")),
+    path("w/<slug:slug>/decisions/", include("vaivem.hub.decisions.urls")),
+    path("w/<slug:slug>/history/replays/", include("vaivem.hub.replays.urls")),
     path("w/<slug:slug>/history/", include("vaivem.hub.history.urls")),
     path("api/v1/", include("vaivem.hub.api.urls")),
     path("account/", include("vaivem.hub.workspaces.account_urls")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -61,6 +62,14 @@ class Request(Action):
     key: ClassVar[str] = "request"
     object: ClassVar[str] = "answer"
     options: ClassVar[tuple[Field, ...]] = (METHOD, BODY_AS, REPEAT_OK, KEY_HEADER)
+
+    @override
+    def adds(self, options: Mapping[str, Any]) -> bool:
+        """Say whether the other tool may do it twice: not what only asks, nor what may be repeated."""
+        method = str(options.get("method") or "POST").upper()
+        if options.get("key_header"):
+            return method != "GET"
+        return method != "GET" and method not in REPEATABLE and not options.get("repeat_ok")
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:

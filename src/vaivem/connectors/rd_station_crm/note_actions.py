@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from typing_extensions import override
 
 from vaivem.connectors.rd_station_crm.client import api_for
@@ -20,6 +23,10 @@ class AddNote(Action):
 
     key = "add_note"
     object = "note"
+
+    @override
+    def adds(self, options: Mapping[str, Any]) -> bool:
+        return True
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
@@ -57,6 +64,10 @@ class AddTask(Action):
 
     key = "add_task"
     object = "task"
+
+    @override
+    def adds(self, options: Mapping[str, Any]) -> bool:
+        return True
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:

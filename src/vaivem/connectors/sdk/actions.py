@@ -161,6 +161,13 @@ class Action:
         """
         return ()
 
+    def adds(self, options: Mapping[str, Any]) -> bool:
+        """Say whether doing it again adds one more: a note, a task, a message, a request to anywhere.
+
+        A replay leaves such a step out where it had been done, unless a person ticks it; the page says so.
+        """
+        return False
+
     def available(self, connection: Connection) -> bool:
         """Say whether this connection's method and plan can do it; the form says why not."""
         return True

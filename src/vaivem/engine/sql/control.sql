@@ -27,6 +27,16 @@ with w as (
   returning l.key)
 select count(*) from w;
 
+-- name: look_again
+-- A run that waits for an answer looks at the vendor once more, and asks anew when that does not settle it.
+with w as (
+  update lane l set due = vv_now(), prio = greatest(l.prio, 5::smallint)
+  from decision d join pending p on p.ws = d.ws and p.run_id = d.run_id
+  where d.ws = %(ws)s and d.id = %(decision)s and d.answer is null and p.state = 'decision'
+    and l.ws = p.ws and l.key = p.lane and l.state = 1
+  returning l.key)
+select key from w;
+
 -- name: retry_now
 with w as (
   update lane l set due = vv_now() from pending p

@@ -53,6 +53,14 @@ def answer(
     audit.note(workspace, member, "decision.answered", str(decision), after={"run": found.run_id, **kept})
 
 
+@transaction.atomic
+def look_again(workspace: Workspace, decision: DecisionRow) -> None:
+    """Let the run that asks look at the vendor once more. Raises ActError when it does not wait any more."""
+    with database.cursor() as cursor:
+        if not control.look_again(cursor, workspace.pk, decision.id):
+            raise ActError("decision_settled")
+
+
 def _checked(decision: DecisionRow, given: Mapping[str, Any]) -> dict[str, Any]:
     choice = given.get("choice")
     if choice not in CHOICES.get(decision.kind, ()):

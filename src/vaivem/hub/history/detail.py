@@ -12,6 +12,7 @@ from django.db import connection
 from vaivem.hub.history.filters import Filters, Shown
 from vaivem.hub.history.queries import EventRow, RunRow, runs
 
+MOST_BEHIND = 1000
 PLACES = 1000  # a step's number in its rule times this, plus its calls, is `n`
 
 
@@ -65,6 +66,7 @@ class DecisionRow:
     answer: dict[str, Any] | None
     answered: datetime | None
     answered_by: int | None
+    event_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +147,17 @@ def decisions(
 ) -> list[DecisionRow]:
     """Return a run's decisions in order, or the open ones of the workspace, newest first."""
     where = "run_id = %(run)s order by id" if run else "answer is null and id < %(before)s order by id desc"
+    return decision_rows(where, ws=ws, run=run, before=before or 2**63 - 1, limit=limit)
+
+
+def decision_rows(where: str, **params: Any) -> list[DecisionRow]:
+    """Return decisions of a workspace (``ws``); `where` is a fixed text with an order, ``limit`` a number."""
     rows = _rows(
         "select id, run_id, event_id, rule, conn, slot, kind, question::text, asked, answer::text,"  # noqa: S608 - fixed parts only
-        f" answered, answered_by from decision where ws = %(ws)s and {where} limit %(limit)s",
-        ws=ws,
-        run=run,
-        before=before or 2**63 - 1,
-        limit=limit,
+        " answered, answered_by, coalesce((select e.title from event e"
+        " where e.ws = d.ws and e.id = d.event_id), '') as event_title"
+        f" from decision d where ws = %(ws)s and {where} limit %(limit)s",
+        **params,
     )
     for row in rows:
         row["question"] = json.loads(row["question"])
@@ -180,14 +186,26 @@ def _calls(ws: int, run: int) -> list[CallRow]:
 
 
 def _behind(ws: int, run: int) -> int:
+    return behind(ws, [run]).get(run, 0)
+
+
+def behind(ws: int, runs: list[int]) -> dict[int, int]:
+    """Return how many runs wait for each of these: later ones of its record, and others that need its record.
+
+    At most MOST_BEHIND are counted of either.
+    """
     rows = _rows(
-        "select count(*) as behind from (select 1 from item i"
-        " join item b on b.ws = i.ws and b.lane = i.lane and b.seq > i.seq"
-        " where i.ws = %(ws)s and i.run_id = %(run)s limit 1000) x",
+        "select r.run, (select count(*) from (select 1 from item i"
+        "  join item b on b.ws = i.ws and b.lane = i.lane and b.seq > i.seq"
+        "  where i.ws = %(ws)s and i.run_id = r.run limit %(most)s) x)"
+        " + (select count(*) from (select 1 from pending p where p.ws = %(ws)s and p.state = 'claim'"
+        "  and p.params->>'run' = r.run::text limit %(most)s) y) as waiting"
+        " from unnest(%(runs)s::bigint[]) r(run)",
         ws=ws,
-        run=run,
+        runs=runs,
+        most=MOST_BEHIND,
     )
-    return int(rows[0]["behind"])
+    return {row["run"]: int(row["waiting"]) for row in rows}
 
 
 def _rows(query: str, **params: Any) -> list[dict[str, Any]]:

@@ -54,6 +54,11 @@ class Filters:
         return id_at(self.until) if self.until else MAX_ID
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether it means runs that have not ended."""
+        return self.status in (Shown.WAITING, Shown.NEEDS_YOU)
+
+    @property
     def narrowed(self) -> bool:
         """Whether anything is left out."""
         return self != Filters()

@@ -10,10 +10,11 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from vaivem.engine.ids import id_at, time_of
-from vaivem.hub.history import acts, queries
+from vaivem.hub.history import acts, detail, queries
 from vaivem.hub.history.filters import FilterError, Filters, Shown, read_cursor, read_filters
 from vaivem.hub.history.lines import BADGES, lines
 from vaivem.hub.history.names import Names
@@ -26,6 +27,7 @@ from vaivem.hub.workspaces.guard import MemberRequest, for_role
 from vaivem.hub.workspaces.models import Role
 
 DAY = timedelta(days=1)
+MOST_PICKED = 200
 FILTER_NAMES = ("q", "status", "rule", "connection", "period", "from", "to")
 
 
@@ -52,10 +54,45 @@ def history(request: MemberRequest) -> HttpResponse:
         "rules": [rule for rule in names.rules.values() if rule.state != RuleState.REMOVED],
         "connections": [row for row in names.connections.values() if row.removed is None],
         "tabs": _tabs(request, now),
+        "can_act": request.membership.at_least(Role.EDITOR),
         "before": before,
         **_query(request),
     }
     return render(request, "history/list.html", values)
+
+
+@require_POST
+@for_role(place="history")
+def retry_picked(request: MemberRequest) -> HttpResponse:
+    """Let the picked runs that failed go on from where they stopped."""
+    done = skipped = 0
+    for text in request.POST.getlist("run")[:MOST_PICKED]:
+        found = (
+            detail.find_run(request.workspace.pk, int(text)) if text.isdigit() and len(text) < 20 else None
+        )
+        try:
+            if found is None or found.run.shown is not Shown.FAILED:
+                skipped += 1
+                continue
+            acts.retry(request.workspace, found.run, request.user)
+            done += 1
+        except acts.ActError:
+            skipped += 1
+    if done:
+        text = ngettext(
+            "%(number)s run goes on from where it stopped.",
+            "%(number)s runs go on from where they stopped.",
+            done,
+        )
+        messages.success(request, text % {"number": done})
+    if skipped:
+        text = ngettext(
+            "%(number)s was left as it is: only what failed can be retried.",
+            "%(number)s were left as they are: only what failed can be retried.",
+            skipped,
+        )
+        messages.warning(request, text % {"number": skipped})
+    return redirect("history", request.workspace.slug)
 
 
 @require_safe
@@ -138,7 +175,7 @@ def _query(request: HttpRequest) -> dict[str, Any]:
     """Return the filters as they stand in the address, for links and the form."""
     chosen = {name: value for name in FILTER_NAMES if (value := request.GET.get(name, ""))}
     since = {"since": chosen["from"]} if "from" in chosen else {}  # a template cannot say "from"
-    return {"chosen": chosen | since, "query": urlencode(chosen)}
+    return {"chosen": chosen | since, "query": urlencode(chosen), "filled": list(chosen.items())}
 
 
 def _tabs(request: MemberRequest, now: datetime) -> dict[str, int]:

@@ -30,14 +30,15 @@ _SHOWN = {number: shown for shown, number in _ENDED.items()}
 _FINISHED = """
 select r.id as run_id, r.event_id, r.rule, r.version, r.status::int as status, r.code, r.params, r.records,
   r.calls::int as calls, r.tries, r.finished, ''::text as state, null::timestamptz as since,
-  null::timestamptz as due, 0 as at_conn, 0::bigint as lane, 0::bigint as seq
+  null::timestamptz as due, 0 as at_conn, 0::bigint as lane, 0::bigint as seq, r.replay_of, r.replayed_by
 from run r
 where r.ws = %(ws)s and r.id < %(high)s and r.id >= %(low)s"""
 
 _LIVE = """
 select i.run_id, i.event_id, i.rule, i.version, 0 as status, coalesce(p.code, '') as code, p.params,
   null::jsonb as records, 0 as calls, coalesce(p.tries, 0) as tries, null::timestamptz as finished,
-  coalesce(p.state, '') as state, p.since, p.due, coalesce(p.conn, 0) as at_conn, i.lane, i.seq
+  coalesce(p.state, '') as state, p.since, p.due, coalesce(p.conn, 0) as at_conn, i.lane, i.seq,
+  i.replay_of, null::bigint as replayed_by
 from item i left join pending p on p.ws = i.ws and p.run_id = i.run_id
 where i.ws = %(ws)s and i.run_id < %(high)s and i.run_id >= %(low)s"""
 
@@ -59,7 +60,8 @@ class RunRow:
 
     `state` says how a run that has not ended waits: as `pending.state`, or ``running``, ``queued`` (its turn
     has not come: `ahead` runs of its record are before it), ``rule_paused``, ``vendor_down``.
-    `conn` is the connection that it waits for (0: none).
+    `conn` is the connection that it waits for (0: none). `replay_of` is the run that it repeats,
+    `replayed_by` the one that repeats it.
     """
 
     id: int
@@ -85,6 +87,8 @@ class RunRow:
     record: str
     occurred: datetime | None
     bulk: bool
+    replay_of: int | None = None
+    replayed_by: int | None = None
 
     @property
     def at(self) -> datetime:
@@ -165,6 +169,33 @@ def runs(
     return Page(found[:limit], found[limit - 1].id if more else None)
 
 
+def chosen_runs(
+    ws: int, filters: Filters, rules: Sequence[int] | None, *, limit: int
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement, with its values, for the ended runs that a filter means and that nobody repeated.
+
+    Its columns are ``run_id event_id rule``.
+    """
+    params = {"ws": ws, "low": filters.low, "high": filters.high, "n": limit, "rules": list(rules or ())}
+    where = "r.ws = %(ws)s and r.id >= %(low)s and r.id < %(high)s and r.replayed_by is null"
+    if filters.status is not None:
+        params["status"] = _ENDED.get(filters.status, 0)
+        where += " and r.status = %(status)s"
+    if rules is not None:
+        where += " and r.rule = any(%(rules)s::int[])"
+    for place, word in enumerate(sorted(query_terms(filters.text)) if filters.text else ()):
+        params[f"w{place}"] = term_hash(ws, word)
+        where += (
+            " and exists (select 1 from term t where t.ws = r.ws and t.event_id = r.event_id"  # noqa: S608
+            f" and t.hash = %(w{place})s)"
+        )
+    query = (
+        f"select r.id as run_id, r.event_id, r.rule from run r where {where}"  # noqa: S608 - fixed parts only
+        " order by r.id desc limit %(n)s"
+    )
+    return query, params
+
+
 def newer_runs(ws: int, filters: Filters, after: int, *, rules: Sequence[int] | None = None) -> int:
     """Return how many runs have come since the one with this id (at most MAX_COUNT)."""
     if filters.text:
@@ -229,12 +260,14 @@ def _sources(status: Shown | None, *, only: bool) -> list[str]:
     if status is None or status in _ENDED:
         ended = f" and r.status = {_ENDED[status]}" if status else ""
         order = " order by r.id desc limit %(n)s"
-        if only:  # rule by rule, so that each is a walk along its own index
-            inner = f"{_FINISHED} and r.rule = one.rule{ended}{order}"
+        if only:  # rule by rule and status by status, so that each is a walk along its own index
+            inner = f"{_FINISHED} and r.rule = one.rule and r.status = way.status{order}"
+            wanted = [_ENDED[status]] if status else list(_SHOWN)
             sources.append(
                 "select f.* from"  # noqa: S608 - fixed parts only
-                f" unnest(%(rules)s::int[]) one(rule) cross join lateral ({inner}) f"
-                " order by f.run_id desc limit %(n)s"
+                " unnest(%(rules)s::int[]) one(rule) cross join"
+                f" unnest(array{wanted}::smallint[]) way(status)"
+                f" cross join lateral ({inner}) f order by f.run_id desc limit %(n)s"
             )
         else:
             sources.append(_FINISHED + ended + order)
@@ -321,8 +354,8 @@ def run_row(*columns: Any) -> RunRow:
     """Make a row of `_WHOLE`'s columns."""
     (
         number, event, rule, version, status, code, params, records, calls, tries, finished, state, since,
-        due, at_conn, _lane, _seq, title, event_conn, kind, object_, record, occurred, bulk, lane_state,
-        gate_state, gate_code, lane_gate, ahead,
+        due, at_conn, _lane, _seq, replay_of, replayed_by, title, event_conn, kind, object_, record, occurred,
+        bulk, lane_state, gate_state, gate_code, lane_gate, ahead,
     ) = columns  # fmt: skip
     conn = at_conn
     if not status and not state:
@@ -351,6 +384,8 @@ def run_row(*columns: Any) -> RunRow:
         record=record or "",
         occurred=occurred,
         bulk=bool(bulk),
+        replay_of=replay_of,
+        replayed_by=replayed_by,
     )
 
 

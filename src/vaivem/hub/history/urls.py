@@ -6,6 +6,7 @@ from vaivem.hub.history import list_views, run_views
 
 urlpatterns = [
     path("", list_views.history, name="history"),
+    path("retry/", list_views.retry_picked, name="runs_retry"),
     path("events/", list_views.unused, name="unused_events"),
     path("events/<int:number>/", run_views.event, name="event"),
     path("rejected/", list_views.rejected, name="rejected"),

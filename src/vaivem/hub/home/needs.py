@@ -79,15 +79,15 @@ def _hook(slug: str, one: Health) -> Need:
 
 def _decisions(workspace_id: int, slug: str) -> list[Need]:
     rows = _rows(
-        "select d.run_id, d.kind, d.question::text, e.title, c.connector, count(*) over ()"
+        "select d.id, d.kind, d.question::text, e.title, c.connector, count(*) over ()"
         " from decision d left join event e on e.ws = d.ws and e.id = d.event_id"
         " left join connection c on c.id = d.conn"
-        " where d.ws = %s and d.answer is null order by d.id desc limit %s",
+        " where d.ws = %s and d.answer is null order by d.id limit %s",
         [workspace_id, DECISIONS_SHOWN],
     )
     found = [
-        _decision(slug, run, kind, json.loads(question), title or "", connector or "")
-        for run, kind, question, title, connector, _number in rows
+        _decision(slug, number, kind, json.loads(question), title or "", connector or "")
+        for number, kind, question, title, connector, _count in rows
     ]
     more = (rows[0][5] if rows else 0) - len(found)
     if more > 0:
@@ -97,15 +97,17 @@ def _decisions(workspace_id: int, slug: str) -> list[Need]:
     return found
 
 
-def _decision(slug: str, run: int, kind: str, question: dict[str, Any], title: str, connector: str) -> Need:
+def _decision(
+    slug: str, number: int, kind: str, question: dict[str, Any], title: str, connector: str
+) -> Need:
     if kind == "choice":
-        number = len(question.get("candidates") or ())
-        text = ngettext("%(number)s record fits.", "%(number)s records fit.", number) % {"number": number}
+        fitting = len(question.get("candidates") or ())
+        text = ngettext("%(number)s record fits.", "%(number)s records fit.", fitting) % {"number": fitting}
         return Need(
             connector,
             _("Which record is right for “%(title)s”?") % {"title": title},
             text + " " + _("The run waits for your choice."),
-            page("run", slug, run),
+            page("decision", slug, number),
             _("Choose"),
         )
     why = explain(str(question.get("code") or "decision_needed"), question.get("params"), connector)
@@ -113,7 +115,7 @@ def _decision(slug: str, run: int, kind: str, question: dict[str, Any], title: s
         connector,
         _("Was this done for “%(title)s”?") % {"title": title},
         why.text + " " + _("Repeating it might do it twice, so Vaivém asks you."),
-        page("run", slug, run),
+        page("decision", slug, number),
         _("Decide"),
     )
 
@@ -128,7 +130,8 @@ def _failures(workspace_id: int, slug: str, now: datetime) -> list[Need]:
         " left join lateral (select s.conn from step s where s.ws = r.ws and s.run_id = r.id and s.conn > 0"
         "   order by s.n desc, s.try desc limit 1) last on true"
         " left join connection c on c.id = coalesce(last.conn, e.conn)"
-        " where r.ws = %s and r.id >= %s and r.status = 2 group by r.rule, rule.title, r.code"
+        " where r.ws = %s and r.id >= %s and r.status = 2 and r.replayed_by is null"
+        " group by r.rule, rule.title, r.code"
         " order by max(r.id) desc limit %s",
         [workspace_id, id_at(now - DAY), FAILURES_SHOWN],
     )

@@ -15,6 +15,18 @@ SENTENCES: Mapping[str, Entry] = {
         _("The run neither waits nor has failed, or it is being worked at this very moment."),
         _("Look at it again in a moment."),
     ),
+    "replay_not_possible": Entry(_("This cannot be repeated.")),
+    "replay_of_nothing": Entry(
+        _("There is nothing to repeat: no run that has ended fits, or each was repeated already."),
+        _("Choose other runs."),
+    ),
+    "replay_too_large": Entry(
+        _("More than {max} runs fit: that is too many at once."),
+        _("Narrow the filters, by date for example."),
+    ),
+    "replay_step_unknown": Entry(_("“{step}” is not a step that had been done in these runs.")),
+    "replay_begun": Entry(_("It has been started already, or is still being looked at.")),
+    "replay_over": Entry(_("It is over already.")),
     "decision_settled": Entry(_("This was decided already.")),
     "answer_wrong": Entry(_("The answer does not fit: “{path}” must be one of {choices}.")),
     "rejected_settled": Entry(_("This delivery does not wait any more.")),

@@ -139,6 +139,20 @@ SENTENCES: Mapping[str, Entry] = {
     "trigger_is_gone": Entry(_("The connector no longer knows what this rule starts from."), FIX_RULE),
     "action_is_gone": Entry(_("The connector no longer knows what this step does."), FIX_RULE),
     "event_is_gone": Entry(_("The event is no longer kept, so the run cannot go on.")),
+    # Replays
+    "run_not_there": Entry(_("The run is no longer kept, or goes on by itself at this moment.")),
+    "rule_is_off": Entry(_("The rule is a draft or was removed."), _("Publish it, then ask again.")),
+    "rule_starts_elsewhere": Entry(_("The rule of today starts from another connection.")),
+    "newer_event_done": Entry(
+        _("A newer event of the same record has been done since; this one would write older data over it.")
+    ),
+    "run_was_repeated": Entry(_("It was repeated or retried meanwhile.")),
+    "replay_was_stopped": Entry(_("It had not begun when the repetition was stopped.")),
+    "rule_changed_since": Entry(
+        _("The rule was changed after it was looked at, so it was left as it is."), _("Ask again.")
+    ),
+    "not_known_before": Entry(_("What it would write is known only when the vendor is read.")),
+    "done_before": Entry(_("It had been done in the run that this one repeats, and is left out.")),
     "decision_needed": Entry(_("Somebody has to decide."), _("Open the run and choose.")),
     "several_matches": Entry(
         _("Several records {in_the} fit."), _("Choose the right one; the run then goes on by itself.")

@@ -19,12 +19,20 @@ select u.rule, last.id, last.status::int, day.runs::int, day.done::int, day.fail
                          where l.rule = u.rule and l.ws = %(ws)s limit %(most)s) w)::int
 from unnest(%(rules)s::int[]) u(rule)
 left join lateral (
-  select id, status from run where ws = %(ws)s and rule = u.rule order by id desc limit 1) last on true
+  select newest.id, s.status from unnest(array[1, 2, 3, 4]::smallint[]) s(status)
+  cross join lateral (
+    select id from run where ws = %(ws)s and rule = u.rule and status = s.status
+    order by id desc limit 1) newest
+  order by newest.id desc limit 1) last on true
 cross join lateral (
   select count(*) as runs, count(*) filter (where status = 1) as done,
     count(*) filter (where status = 2) as failed
-  from (select status from run where ws = %(ws)s and rule = u.rule and id >= %(since)s
-        order by id desc limit %(most)s) r) day"""
+  from (select r.id, s.status from unnest(array[1, 2, 3, 4]::smallint[]) s(status)
+        cross join lateral (
+          select id from run
+          where ws = %(ws)s and rule = u.rule and status = s.status and id >= %(since)s
+          order by id desc limit %(most)s) r
+        order by r.id desc limit %(most)s) r) day"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,9 @@ def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place
     needs, reconnect = _needs(waiting.needs), _reconnect(waiting.reconnect)
     slug = workspace.slug
     home = Place("home", "home", _("Home"), page("home", slug), "i", needs)
+    asked = Place(
+        "decisions", "hand", _("Decisions"), page("decisions", slug), "d", _asked(waiting.decisions)
+    )
     connections = Place("connections", "plug", _("Connections"), page("connections", slug), "c", reconnect)
     recipes = Place("recipes", "recipe", _("Recipes"), page("recipes", slug), "e")
     rules = Place("rules", "rule", _("Rules"), page("rules", slug), "r")
@@ -81,15 +84,20 @@ def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place
         return [place for place in wanted if place.url and (administers or place.name != "settings")]
 
     return {
-        "main": there(home, connections, recipes, rules, history),
+        "main": there(home, asked, connections, recipes, rules, history),
         "foot": there(tests, settings_),
         "bar": there(home, connections, rules, history),
-        "more": there(recipes, tests, settings_),
+        "more": there(asked, recipes, tests, settings_),
     }
 
 
 def _needs(number: int) -> Count | None:
     return Count(number, "warn", ngettext("item needs you", "items need you", number)) if number else None
+
+
+def _asked(number: int) -> Count | None:
+    label = ngettext("decision waits", "decisions wait", number)
+    return Count(number, "warn", label) if number else None
 
 
 def _reconnect(number: int) -> Count | None:

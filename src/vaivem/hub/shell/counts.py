@@ -15,10 +15,11 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """`needs` is everything on Home's list; `reconnect` the connections among it."""
+    """`needs` is everything on Home's list; `reconnect` and `decisions` are among it."""
 
     needs: int
     reconnect: int
+    decisions: int
 
 
 def waiting_for_people(workspace_id: int) -> Waiting:
@@ -33,7 +34,8 @@ def waiting_for_people(workspace_id: int) -> Waiting:
                  and state not in ('reconnect', 'removed') and wants_hook
                  and subscription->'problem'->>'code' is not null),
               (select count(*) from (
-                 select from run where ws = %(ws)s and id >= %(day)s and status = 2 group by rule, code) f),
+                 select from run where ws = %(ws)s and id >= %(day)s and status = 2 and replayed_by is null
+                 group by rule, code) f),
               (select count(*) from (
                  select from rejected x join connection c on c.id = x.conn
                  where x.ws = %(ws)s and x.state = 0 group by x.conn) r)
@@ -41,4 +43,4 @@ def waiting_for_people(workspace_id: int) -> Waiting:
             {"ws": workspace_id, "day": id_at(clock.now() - DAY)},
         )
         decisions, broken, silent, failures, rejected = cursor.fetchone()
-    return Waiting(decisions + broken + silent + failures + rejected, broken)
+    return Waiting(decisions + broken + silent + failures + rejected, broken, decisions)

@@ -68,6 +68,16 @@
   window.addEventListener("pageshow", () => all("[aria-busy]").forEach((el) => el.removeAttribute("aria-busy")));
   document.addEventListener("htmx:afterRequest", () => all("button[aria-busy]").forEach((el) => el.removeAttribute("aria-busy")));
 
+  // Picked runs bring up the bar; how many there are is said.
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form.picking");
+    if (!form) return;
+    const boxes = all("[name=run]", form);
+    if (event.target.matches("[data-pick-all]")) boxes.forEach((box) => (box.checked = event.target.checked));
+    const said = one("[data-picked]", form);
+    said.textContent = `${boxes.filter((box) => box.checked).length} ${said.dataset.picked}`;
+  });
+
   // A choice that changes what the rest of the form asks for.
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
@@ -97,6 +107,16 @@
     el.focus();
   });
 
+  // A choice says what it will do; 1, 2, 3 choose, j and k go through the list beside it.
+  document.addEventListener("change", (event) => {
+    const line = event.target.matches("[data-result]") && one(".result span", event.target.form);
+    if (line) line.textContent = event.target.dataset.result;
+  });
+  function choose(digit) {
+    const el = one(`[data-number="${digit}"]`);
+    if (el) el.click(), el.focus();
+  }
+
   // Live parts rest while nobody looks, and while a menu in them is open.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const part = event.detail.elt;
@@ -124,9 +144,12 @@
     else if (Date.now() - waiting < 1200) {
       waiting = 0;
       one(`.side [data-key="${CSS.escape(event.key)}"]`)?.click();
-    } else if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
+    } else if (event.key >= "1" && event.key <= "9") choose(event.key);
+    else if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
   });
   function step(way) {
+    const beside = one(".queue a[aria-current]")?.closest("li");
+    if (beside) return one("a", (way > 0 ? beside.nextElementSibling : beside.previousElementSibling) ?? beside).click();
     const lines = all("table.rows a.main, [data-list] a.what, .todo h3 a").filter((el) => el.offsetParent);
     if (!lines.length) return;
     const at = lines.indexOf(document.activeElement);
