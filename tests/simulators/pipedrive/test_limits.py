@@ -87,6 +87,13 @@ async def test_an_account_that_is_not_paid(crm):
     assert (await crm.v2("GET", "deals")).status == 402
 
 
+async def test_only_an_administrator_changes_settings(crm):
+    seller = {"x-api-token": crm.credentials["salesperson_token"]}
+    assert (await crm.v2("POST", "pipelines", {"name": "A"}, seller)).status == 403
+    assert (await crm.v2("GET", "dealFields", headers=seller)).status == 200
+    assert (await crm.v2("POST", "deals", {"title": "A"}, seller)).status == 200
+
+
 async def test_faults(crm):
     shots = [
         {"method": "POST", "path": "/api/v2/deals", "fault": fault}

@@ -82,6 +82,11 @@ class Call:
     cost: int
     scopes: frozenset[str]
 
+    @property
+    def settings(self) -> bool:
+        """Whether it changes the account's settings, which only an administrator may."""
+        return self.method != "GET" and "admin" in self.scopes and not self.path.startswith("/webhooks")
+
 
 def call(method: str, path: str, handler: Handler, cost: int, *scopes: str) -> Call:
     """Describe an operation."""
@@ -140,6 +145,8 @@ class Api:
     async def _answer(self, asked_for: Call, asked: Asked) -> Response:
         if not asked.caller.may(asked_for.scopes):
             return wrong_scope()
+        if asked_for.settings and not asked.caller.user["access"][0]["admin"]:
+            return ApiError(403, "You do not have permission to perform this action").answer()
         try:
             return await asked_for.handler(asked)
         except ApiError as error:
