@@ -139,7 +139,7 @@ class StepContext:
             if pause is None:
                 raise error
             await asyncio.sleep(pause)
-            self._look_at_lease(call.timeout)
+            await self._look_at_lease(call.timeout)
 
     def _note(
         self, call: Call, n: int, exchange: Exchange, begun: datetime, *, write: bool, done: bool
@@ -204,7 +204,7 @@ class StepContext:
         if found is None:
             if not self._run.intent:
                 await self._desk.flush(self._run, intent=n)
-            self._look_at_lease(call.timeout)
+            await self._look_at_lease(call.timeout)
             result = await self._send_write(call, n, repeat, take)
         else:
             result = cast("T", found)
@@ -480,8 +480,8 @@ class StepContext:
         if before != now:
             raise BugError("journal_differs", detail=f"{self._step}: was {before}, is {now}")
 
-    def _look_at_lease(self, seconds: float) -> None:
-        if not self._desk.lease.covers(seconds):
+    async def _look_at_lease(self, seconds: float) -> None:
+        if not await self._desk.lease.assure(seconds):
             self._desk.lost()
 
 

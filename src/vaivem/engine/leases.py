@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 6.0
 BEAT_SECONDS = LEASE_SECONDS / 5
+PATIENCE_MILLISECONDS = 500  # for the row of a worker that is over
 
 log = logging.getLogger(__name__)
 
@@ -67,19 +68,37 @@ class Lease:
     async def beat(self) -> int:
         """Renew the lease, bury workers that are gone, free their lanes; return how many lanes were freed."""
         async with self._turn:
-            return 0 if self._left else await self._beat()
-
-    async def _beat(self) -> int:
-        begun = boot_time()
-        async with self._connection.transaction():
-            if not await self._connection.fetchval(statement("leases", "beat"), self.worker, self._seconds):
-                raise LeaseLostError
+            if self._left:
+                return 0
+            await self._renew()
             gone = await self._gone_here()
             reach("lease.before_takeover")
-            await self._connection.fetch(statement("leases", "expire"), gone)
-            freed: str = await self._connection.execute(statement("leases", "take_over"))
-        reach("lease.after_takeover")
+            freed = await self._take_over(gone)
+            reach("lease.after_takeover")
+            return freed
+
+    async def _renew(self) -> None:
+        begun = boot_time()
+        arguments = (self.worker, self._seconds)
+        # One that takes as long as a lease is no use: the worker begins anew then.
+        if not await self._connection.fetchval(statement("leases", "beat"), *arguments, timeout=self._seconds):
+            raise LeaseLostError
         self._until = begun + self._seconds
+
+    async def _take_over(self, gone: list[int]) -> int:
+        """Free the lanes of workers that are over; those that cannot be fenced now wait for the next beat.
+
+        Apart from the renewal: who waits here for another's row must hold none that others wait for.
+        """
+        try:
+            async with self._connection.transaction():
+                await self._connection.execute(f"set local lock_timeout = {PATIENCE_MILLISECONDS}")
+                await self._connection.execute(statement("leases", "clamp"), self.worker, self._seconds)
+                await self._connection.fetch(statement("leases", "expire"), gone)
+                freed: str = await self._connection.execute(statement("leases", "take_over"))
+        except asyncpg.LockNotAvailableError:
+            log.warning("A worker that is over holds its lease's row: its lanes are freed later")
+            return 0
         return int(freed.rpartition(" ")[2])
 
     async def _gone_here(self) -> list[int]:
@@ -92,6 +111,18 @@ class Lease:
     def covers(self, seconds: float) -> bool:
         """Say whether the lease holds for that long from now: the last look before a write leaves."""
         return boot_time() + min(seconds, self._seconds / 2) < self._until
+
+    async def assure(self, seconds: float) -> bool:
+        """Say the same, and renew a lease that does not hold for so long: a beat may be late on a busy machine."""
+        if self.covers(seconds):
+            return True
+        async with self._turn:
+            if not self.covers(seconds) and not self._left:  # others that waited here may have renewed it
+                try:
+                    await self._renew()
+                except LeaseLostError:
+                    return False
+        return self.covers(seconds)
 
     async def leave(self) -> None:
         """Give lanes back and end the lease: an orderly stop."""

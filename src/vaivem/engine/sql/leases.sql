@@ -8,6 +8,12 @@ update worker set until = now() + make_interval(secs => $2) where id = $1 return
 -- name: same_host
 select id, pid, born from worker where host = $1 and id <> $2;
 
+-- name: clamp
+-- Leases that the clock made longer than any can be: it went back. Who lives renews its own. $1 worker, $2 seconds
+update worker w set until = now() + make_interval(secs => $2) from (
+  select id from worker where id <> $1 and until > now() + 2 * make_interval(secs => $2) for update skip locked) x
+where w.id = x.id;
+
 -- name: expire
 -- Waits for that worker's statements in flight, then fences it for good.
 delete from worker where until < now() or id = any($1::bigint[]) returning id;

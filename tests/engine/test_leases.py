@@ -1,0 +1,89 @@
+"""Leases when clocks jump, links are cut and machines are slow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from vaivem.engine.leases import LEASE_SECONDS, Lease, LeaseLostError, boot_time
+
+from .conftest import House
+
+STRANGER = (
+    "insert into worker (id, until, host, pid, born)"
+    " values (nextval('worker_seq'), now() + make_interval(secs => %s), 'elsewhere', 1, 0) returning id"
+)
+
+
+@pytest.fixture
+async def lease(house: House) -> AsyncIterator[Lease]:
+    connection = await asyncpg.connect(house.dsn)
+    made = Lease(connection)
+    await made.register()
+    yield made
+    await connection.close()
+
+
+def own_lane(house: House, worker: int) -> None:
+    with house.db() as db:
+        db.execute(
+            "insert into lane (ws, key, rule, gate, tail, state, due, owner) values (1, 7, 1, 1, 1, 2, now(), %s)",
+            (worker,),
+        )
+
+
+async def test_a_dead_worker_is_taken_over_after_the_clock_went_back(house: House, lease: Lease) -> None:
+    """It died with the lease that the clock of an hour ago had given it: that must not hold for an hour."""
+    own_lane(house, house.value(STRANGER, 3600 + LEASE_SECONDS))
+    begun = time.monotonic()
+    while not await lease.beat():
+        assert time.monotonic() - begun < LEASE_SECONDS * 3, "the lane is still the dead worker's"
+        await asyncio.sleep(0.3)
+    assert house.value("select owner is null and state = 1 and recover from lane")
+
+
+async def test_a_living_worker_keeps_its_lanes_when_the_clock_went_back(house: House, lease: Lease) -> None:
+    other = house.value(STRANGER, 3600 + LEASE_SECONDS)
+    own_lane(house, other)
+    for _ in range(4):
+        assert await lease.beat() == 0
+        with house.db() as db:  # it renews, as those who live do
+            db.execute("update worker set until = now() + interval '6 seconds' where id = %s", (other,))
+        await asyncio.sleep(0.1)
+    assert house.value("select owner from lane") == other
+
+
+async def test_a_machine_cut_off_in_a_transaction_does_not_stop_the_others(
+    house: House, lease: Lease
+) -> None:
+    stranger = house.value(STRANGER, -1)
+    with house.db() as db:
+        db.autocommit = False
+        db.execute("update worker set until = now() where id = %s", (stranger,))  # and no word any more
+        begun = time.monotonic()
+        async with asyncio.timeout(LEASE_SECONDS):
+            await lease.beat()
+        assert lease.covers(LEASE_SECONDS / 2 - 1)
+        assert time.monotonic() - begun < LEASE_SECONDS / 2
+        db.rollback()
+
+
+async def test_a_lease_that_is_nearly_over_is_renewed_before_a_write_leaves(lease: Lease) -> None:
+    """A beat that comes late on a busy machine is no reason to end."""
+    lease._until = boot_time() + 1.0
+    assert not lease.covers(20.0)
+    assert await lease.assure(20.0)
+    assert lease.covers(20.0)
+
+
+async def test_a_lease_that_is_over_is_not_renewed(house: House, lease: Lease) -> None:
+    lease._until = boot_time() - 1.0
+    with house.db() as db:
+        db.execute("delete from worker")
+    assert not await lease.assure(20.0)
+    with pytest.raises(LeaseLostError):
+        await lease.beat()
