@@ -56,6 +56,18 @@ def chaos_seed(plan: str) -> Outcome:
     return Outcome("", {"ways": seed(json.loads(plan))})
 
 
+@click.command("chaos-reconnect", cls=Command, hidden=True)
+@click.argument("connection", type=int)
+@click.argument("token")
+def chaos_reconnect(connection: int, token: str) -> Outcome:
+    """Give a connection of a chaos run new credentials."""
+    on_tables(Config.from_environment())
+    from vaivem.chaos.seeding import reconnect
+
+    reconnect(connection, token)
+    return Outcome("")
+
+
 def _chosen(only: tuple[str, ...], form: Form) -> list[Scenario]:
     known = {one.key: one for one in SCENARIOS}
     unknown = [key for key in only if key not in known]

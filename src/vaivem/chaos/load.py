@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -63,14 +64,16 @@ class Load:
         if self._client is not None:
             await self._client.close()
 
-    def send(self, way: str, record: str, *, at: str | None = None, **data: Any) -> Sent:
-        """Begin to deliver an event; `at` is another address of the same hook."""
+    def send(self, way: str, record: str, *, also: str | None = None, **data: Any) -> Sent:
+        """Begin to deliver an event; `also` is another web process, which is tried before ours."""
         event = str(len(self.sent) + 1)
         sent = Sent(event, way, record, time.monotonic())
         self.sent[event] = sent
         body = {"event": event, "record": record, "place": 0, "email": f"p{event}@example.com", "keys": event}
         content = orjson.dumps({**body, **data, "padding": PADDING})
-        task = asyncio.create_task(self._deliver(sent, at or self._town.hook(way), content))
+        hook = self._town.hook(way)
+        addresses = [hook] if also is None else [also + hook[hook.index("/hook/") :], hook]
+        task = asyncio.create_task(self._deliver(sent, addresses, content))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return sent
@@ -100,16 +103,16 @@ class Load:
             await asyncio.wait(set(self._tasks), timeout=seconds)
         return not self._tasks
 
-    async def _deliver(self, sent: Sent, address: str, content: bytes) -> None:
+    async def _deliver(self, sent: Sent, addresses: list[str], content: bytes) -> None:
         async with self._records[sent.record]:
-            await self._insist(sent, address, content)
+            await self._insist(sent, addresses, content)
             sent.acknowledged = time.monotonic()
         if int(sent.event) % TWICE_EVERY == 0:
             self.repeats += 1
-            await self._insist(sent, address, content)
+            await self._insist(sent, addresses, content)
 
-    async def _insist(self, sent: Sent, address: str, content: bytes) -> None:
-        while True:
+    async def _insist(self, sent: Sent, addresses: list[str], content: bytes) -> None:
+        for address in itertools.cycle(addresses):
             if await self._try(sent, address, content):
                 return
             await asyncio.sleep(AGAIN_SECONDS)

@@ -28,17 +28,23 @@ class Window:
     times: deque[float] = field(default_factory=deque)
     most: int = 0
     refused: int = 0
+    all: list[float] = field(default_factory=list)
 
     def takes(self, now: float) -> bool:
         """Count a call; say whether it is within the limit."""
         while self.times and self.times[0] <= now - self.seconds:
             self.times.popleft()
         self.times.append(now)
+        self.all.append(now)
         self.most = max(self.most, len(self.times))
         if len(self.times) <= self.limit:
             return True
         self.refused += 1
         return False
+
+    def counted(self, begin: float, end: float) -> float:
+        """Return how many calls there were in a window between two moments, on average."""
+        return sum(begin < at <= end for at in self.all) / (end - begin) * self.seconds
 
 
 @dataclass(slots=True)
@@ -65,7 +71,8 @@ class Target:
         self.known: list[set[str]] = []
         self.calls: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
-        self.poisoned: set[str] = set()
+        self.poisoned: set[str] = set()  # events whose writes are refused
+        self.cursed: set[str] = set()  # events whose writes fail with 500, for ever
         self.drop = 0.0
         self.storm = 0.0
         self.down = ""
@@ -75,6 +82,7 @@ class Target:
         self.arrived: dict[str, float] = {}  # event -> when its last write was done first
         self.port = 0
         self.host = "127.0.0.1"
+        self._access = 1  # the number of the access token that is taken
         self._keyed: dict[str, int] = {}
         self._found: dict[str, int] = {}
         self._email_ids: dict[str, int] = {}
@@ -114,18 +122,26 @@ class Target:
         """The address of the API."""
         return f"http://{self.host}:{self.port}"
 
+    def expire_tokens(self) -> None:
+        """Take no access token that was given out so far."""
+        self._access += 1
+
     def answer(self, method: str, target: str, headers: bytes, body: bytes) -> Reply | None:
         """Do what is asked; None for an answer that is lost."""
         now = time.monotonic()
         parts = urlsplit(target)
         kind = parts.path.split("/")[1]
         self.calls[f"{method} {kind}"] += 1
+        if kind == "token":
+            return 200, {"access_token": self._token, "refresh_token": "kept", "expires_in": 7200}, ""
         refusal = self._refusal(headers, now)
         if refusal is not None:
             return refusal
         content: Record = orjson.loads(body) if body else {}
         if method != "GET" and content.get("event") in self.poisoned:
             return 422, {"error": "this record is not valid"}, ""
+        if method != "GET" and content.get("event") in self.cursed:
+            return 500, {"error": "this one we stumble over"}, ""
         done = self._do(method, kind, unquote(parts.path.rpartition("/")[2]), parse_qs(parts.query), content)
         if method != "GET" and self.drop and self._dice.random() < self.drop:
             self.dropped[kind] += 1
@@ -141,7 +157,13 @@ class Target:
             return 429, {"error": "storm"}, "retry-after: 1\r\n"
         if self.token is not None and f"x-key: {self.token}".encode() not in headers.lower():
             return 401, {"error": "who are you"}, ""
+        if b"authorization: bearer" in headers.lower() and self._token.encode() not in headers:
+            return 401, {"error": "this token is over"}, ""
         return None
+
+    @property
+    def _token(self) -> str:
+        return f"access-{self._access}-"
 
     def _do(self, method: str, kind: str, last: str, query: dict[str, list[str]], content: Record) -> Any:
         if method == "GET":

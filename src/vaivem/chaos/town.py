@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -37,6 +38,8 @@ class Way:
     actions: tuple[str, ...]
     settings: Mapping[str, Any] | None = None
     workspace: str = ""
+    wait: int = 0  # minutes that the rules wait before they act
+    method: str = "token"  # how the target connection is authorised
 
     def plan(self) -> dict[str, Any]:
         """Return it as the seed reads it."""
@@ -45,6 +48,8 @@ class Way:
             "actions": list(self.actions),
             "settings": dict(self.settings or {}),
             "workspace": self.workspace,
+            "wait": self.wait,
+            "method": self.method,
         }
 
 
@@ -78,6 +83,7 @@ class Town:
         workers: int = 1,
         database_url: str | None = None,
         environment: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
         change: Callable[[Part], Part] = lambda part: part,
     ) -> None:
         self.folder = folder
@@ -90,6 +96,7 @@ class Town:
         self._change = change
         self._before: dict[str, str | None] = {}
         self._stack = AsyncExitStack()
+        self._strays: list[subprocess.Popen[bytes]] = []
         self.config = Config(
             data_dir=folder,
             host="127.0.0.1",
@@ -126,6 +133,8 @@ class Town:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            for process in self._strays:
+                self.end(process)
             await self._stack.aclose()
         finally:
             self._restore()
@@ -182,6 +191,36 @@ class Town:
     async def value(self, query: str, *arguments: Any) -> Any:
         """Return one value."""
         return (await self.rows(query, *arguments))[0][0]
+
+    def spawn(self, command: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a further process of the installation that nobody watches."""
+        given = {**os.environ, **parts.settings(self.config), "VAIVEM_DSN": self.dsn, **environment}
+        with (self.folder / "logs" / f"stray-{len(self._strays)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [*parts.COMMAND, command],
+                env=given,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._strays.append(process)
+        return process
+
+    def words_of(self, process: subprocess.Popen[bytes]) -> str:
+        """Return what a process that `spawn` started has said."""
+        number = self._strays.index(process)
+        return (self.folder / "logs" / f"stray-{number}.log").read_text(errors="replace")
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a process that `spawn` started, with all of its group."""
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    async def at_work(self, pid: int) -> bool:
+        """Say whether the worker process `pid` has a lease."""
+        return bool(await self.value("select exists (select 1 from worker where pid = $1)", pid))
 
     def kill(self, part: str) -> None:
         """Kill a part with all of its group; "database" is the first process of the embedded server."""

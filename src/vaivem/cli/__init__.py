@@ -18,6 +18,7 @@ MODULES = {
     "api-token": "vaivem.cli.access",
     "backup": "vaivem.cli.database",
     "chaos": "vaivem.chaos.command",
+    "chaos-reconnect": "vaivem.chaos.command",
     "chaos-seed": "vaivem.chaos.command",
     "demo": "vaivem.cli.demo",
     "demo-history": "vaivem.cli.demo",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vaivem.chaos.scenarios import kills
+from vaivem.chaos.scenarios import kills, machine, vendors
 from vaivem.chaos.stage import Scenario
 
-SCENARIOS: tuple[Scenario, ...] = (*kills.SCENARIOS,)
+SCENARIOS: tuple[Scenario, ...] = (*kills.SCENARIOS, *vendors.SCENARIOS, *machine.SCENARIOS)

@@ -252,6 +252,10 @@ class CountedConnector(Connector):
     @override
     def authorise(self, connection: Connection) -> Authorisation:
         """Send the token."""
+        if connection.method == "oauth":
+            return Authorisation(
+                headers=(("Authorization", f"Bearer {connection.credentials['access_token']}"),)
+            )
         return Authorisation(headers=(("X-Key", connection.credentials["token"]),))
 
     @override
