@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from vaivem.engine.budgets import Budgets
 from vaivem.engine.leases import LEASE_SECONDS, Lease, LeaseLostError, boot_time
 
 from .conftest import House
+from .inside import put, working
+from .mail import Mail
 
 STRANGER = (
     "insert into worker (id, until, host, pid, born)"
@@ -28,10 +31,19 @@ async def lease(house: House) -> AsyncIterator[Lease]:
     await connection.close()
 
 
+@pytest.fixture
+async def mail() -> AsyncIterator[Mail]:
+    made = Mail()
+    await made.start()
+    yield made
+    await made.stop()
+
+
 def own_lane(house: House, worker: int) -> None:
     with house.db() as db:
         db.execute(
-            "insert into lane (ws, key, rule, gate, tail, state, due, owner) values (1, 7, 1, 1, 1, 2, now(), %s)",
+            "insert into lane (ws, key, rule, gate, tail, state, due, owner)"
+            " values (1, 7, 1, 1, 1, 2, now(), %s)",
             (worker,),
         )
 
@@ -87,3 +99,31 @@ async def test_a_lease_that_is_over_is_not_renewed(house: House, lease: Lease) -
     assert not await lease.assure(20.0)
     with pytest.raises(LeaseLostError):
         await lease.beat()
+
+
+@pytest.mark.parametrize("action", ["put", "letter"])
+async def test_the_look_at_the_lease_comes_after_every_wait(
+    house: House, mail: Mail, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """A worker that stops while it waits for the vendor's budget finds its lease gone, and sends nothing."""
+    gone = False
+
+    async def waited(self: Budgets, *arguments: object, **named: object) -> None:
+        nonlocal gone
+        gone = True
+
+    async def assured(self: Lease, seconds: float) -> bool:
+        return not gone
+
+    monkeypatch.setattr(Budgets, "take", waited)
+    monkeypatch.setattr(Lease, "assure", assured)
+    gone = action == "letter"
+    text = {"text": "a@example.com"}
+    letter = {"id": "tell", "kind": "email", "to": text, "subject": text, "body": text}
+    house.rule("put", then=[letter if action == "letter" else put("do")])
+    async with working(house, smtp_url=mail.url):
+        await house.deliver(delivery="d1", name="one")
+        await house.until(lambda: house.runs() or house.rows("select 1 from intent"))
+        await asyncio.sleep(0.5)
+        assert house.vendor.calls["PUT things"] == 0
+        assert mail.letters == []

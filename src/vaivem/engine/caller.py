@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,8 +34,13 @@ class Caller:
         # By connection: the topology's credentials then, and the newer ones in use meanwhile.
         self._fresh: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
 
-    async def exchange(self, line: Line, call: Call, *, bulk: bool = False) -> Exchange:
-        """Send a call. Never raises for what the vendor or the network does: that is in the result."""
+    async def exchange(
+        self, line: Line, call: Call, *, bulk: bool = False, look: Callable[[], Awaitable[None]] | None = None
+    ) -> Exchange:
+        """Send a call. Never raises for what the vendor or the network does: that is in the result.
+
+        `look` is the last thing done before a request leaves, after every wait.
+        """
         connection = self._current(line)
         try:
             if line.locked:
@@ -43,9 +48,9 @@ class Caller:
             if self.gates.state(connection.id) == HELD and await self.gates.look(connection.id) == HELD:
                 raise ReconnectError("reconnect_needed")
             await self.budgets.take(line.connector, connection, call, bulk=bulk)
-            exchange = await self._send(line, connection, call)
+            exchange = await self._send(line, connection, call, look)
             if isinstance(exchange.error, ReconnectError) and call.authorise:
-                exchange = await self._repeated(line, connection, call, exchange, bulk=bulk)
+                exchange = await self._repeated(line, connection, call, exchange, look, bulk=bulk)
         except VaivemError as error:
             exchange = Exchange(None, error)
         return await self._noted(line, exchange)
@@ -70,14 +75,21 @@ class Caller:
         return replace(line.connection, credentials=fresh)
 
     async def _repeated(
-        self, line: Line, connection: Connection, call: Call, refused: Exchange, *, bulk: bool
+        self,
+        line: Line,
+        connection: Connection,
+        call: Call,
+        refused: Exchange,
+        look: Callable[[], Awaitable[None]] | None,
+        *,
+        bulk: bool,
     ) -> Exchange:
         """Send a refused call once more with newer credentials, if there are any."""
         fresh = await self._refreshed(line, connection)
         if fresh is None:
             return refused
         await self.budgets.take(line.connector, fresh, call, bulk=bulk)
-        return await self._send(line, fresh, call)
+        return await self._send(line, fresh, call, look)
 
     async def _refreshed(self, line: Line, connection: Connection) -> Connection | None:
         """Return the connection with other credentials: refreshed, or saved by a person; None without."""
@@ -89,7 +101,11 @@ class Caller:
             self._fresh[connection.id] = (line.connection.credentials, fresh.credentials)
         return fresh
 
-    async def _send(self, line: Line, connection: Connection, call: Call) -> Exchange:
+    async def _send(
+        self, line: Line, connection: Connection, call: Call, look: Callable[[], Awaitable[None]] | None
+    ) -> Exchange:
+        if look is not None:
+            await look()
         answer = await self.outbound.send(line.connector, connection, call)
         state = line.connector.limit_state(call, answer)
         if state is not None:

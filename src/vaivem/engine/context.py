@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from vaivem.connectors.sdk import Answer, Call, Connection, Findable, Idempotent, Keyed, Repeat, Unsafe
@@ -129,7 +130,8 @@ class StepContext:
         while True:
             begun = self._desk.clock.now()
             reach("call.before_send")
-            exchange = await self._desk.caller.exchange(self._line, call, bulk=self._run.item.bulk)
+            look = partial(self._desk.look_at_lease, call.timeout) if write else None
+            exchange = await self._desk.caller.exchange(self._line, call, bulk=self._run.item.bulk, look=look)
             reach("call.after_send")
             self._note(call, n, exchange, begun, write=write, done=done)
             if exchange.error is None and exchange.answer is not None:
@@ -139,7 +141,6 @@ class StepContext:
             if pause is None:
                 raise error
             await asyncio.sleep(pause)
-            await self._look_at_lease(call.timeout)
 
     def _note(
         self, call: Call, n: int, exchange: Exchange, begun: datetime, *, write: bool, done: bool
@@ -204,7 +205,6 @@ class StepContext:
         if found is None:
             if not self._run.intent:
                 await self._desk.flush(self._run, intent=n)
-            await self._look_at_lease(call.timeout)
             result = await self._send_write(call, n, repeat, take)
         else:
             result = cast("T", found)
@@ -479,10 +479,6 @@ class StepContext:
     def _same(self, before: str, now: str) -> None:
         if before != now:
             raise BugError("journal_differs", detail=f"{self._step}: was {before}, is {now}")
-
-    async def _look_at_lease(self, seconds: float) -> None:
-        if not await self._desk.lease.assure(seconds):
-            self._desk.lost()
 
 
 def _taken(kept: Kept, take: Callable[[Answer], T]) -> T:

@@ -182,6 +182,11 @@ class Desk:
             )
         )
 
+    async def look_at_lease(self, seconds: float) -> None:
+        """Take the last look before a write leaves, after every wait: without a lease the process ends."""
+        if not await self.lease.assure(seconds):
+            self.lost()
+
     def give_local(self, run: RunState) -> None:
         """Let other runs of this worker ask for the keys."""
         self.local_claims.give(run.local)

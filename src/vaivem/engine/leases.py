@@ -81,7 +81,9 @@ class Lease:
         begun = boot_time()
         arguments = (self.worker, self._seconds)
         # One that takes as long as a lease is no use: the worker begins anew then.
-        if not await self._connection.fetchval(statement("leases", "beat"), *arguments, timeout=self._seconds):
+        if not await self._connection.fetchval(
+            statement("leases", "beat"), *arguments, timeout=self._seconds
+        ):
             raise LeaseLostError
         self._until = begun + self._seconds
 
@@ -113,7 +115,7 @@ class Lease:
         return boot_time() + min(seconds, self._seconds / 2) < self._until
 
     async def assure(self, seconds: float) -> bool:
-        """Say the same, and renew a lease that does not hold for so long: a beat may be late on a busy machine."""
+        """Say the same, but renew a lease that does not hold for so long: a beat may be late."""
         if self.covers(seconds):
             return True
         async with self._turn:

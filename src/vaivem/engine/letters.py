@@ -8,7 +8,7 @@ from vaivem.engine.desk import Desk, RunState
 from vaivem.engine.journal import StepRow
 from vaivem.engine.memory import DONE_BEFORE
 from vaivem.engine.parking import ParkError, SkipStepError
-from vaivem.engine.post import Outgoing
+from vaivem.engine.post import SMTP_SECONDS, Outgoing
 
 
 async def send_letter(desk: Desk, run: RunState, n: int, step: str, letter: EmailContent) -> None:
@@ -31,6 +31,7 @@ async def send_letter(desk: Desk, run: RunState, n: int, step: str, letter: Emai
         if answer is not None:
             run.steps.append(_row(desk, run, n, step, letter, "told_to_do_it"))
         await desk.flush(run, intent=n)
+        await desk.look_at_lease(SMTP_SECONDS)
         code = await desk.post.hand(run.item.ws, Outgoing(tuple(letter.to), letter.subject, letter.body))
         if code:
             run.steps.append(_row(desk, run, n, step, letter, code))
