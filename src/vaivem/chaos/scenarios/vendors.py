@@ -246,7 +246,8 @@ async def poison(stage: Stage) -> Counts:
         target.cursed.add(str(number // 5))
         await load.stream(events, 100.0)
         cursed = load.sent[next(iter(target.cursed))].record
-        others = "select count(*) from item i join event e on e.ws = i.ws and e.id = i.event_id where e.record <> $1"
+        joined = "select count(*) from item i join event e on e.ws = i.ws and e.id = i.event_id"
+        others = f"{joined} where e.record <> $1"
         stage.counts.check(await until(lambda: _none(town, others, cursed), 30), "the other records wait too")
         target.cursed.clear()
         went_by = asyncio.create_task(_minutes(town))
