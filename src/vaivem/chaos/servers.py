@@ -216,16 +216,20 @@ class Server:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
 
     async def _run(self, program: str, *arguments: str) -> None:
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [str(self._programs / program), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-            timeout=120,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-            **(self._account.popen_options() if program != "psql" else {}),
-        )
+        options = self._account.popen_options() if program != "psql" else {}
+
+        def run() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [str(self._programs / program), *arguments],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd="/",
+                timeout=120,
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                **options,
+            )
+
+        done = await asyncio.to_thread(run)
         if done.returncode:
             raise ServerError(f"{program}: {done.stderr.strip() or done.stdout.strip()}")
