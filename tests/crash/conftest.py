@@ -7,7 +7,7 @@ import random
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -90,12 +90,14 @@ def folder() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def town_in(folder: Path, *, limits: str = "off", retries: str = PATIENT) -> AsyncIterator[Town]:
-    """Start an installation in a folder."""
+async def town_in(
+    folder: Path, *, limits: str = "off", retries: str = PATIENT, accounts: Sequence[str] | None = None
+) -> AsyncIterator[Town]:
+    """Start an installation in a folder, with these test accounts or those between which a story goes."""
     environment = {"VAIVEM_DATA_DIR": str(folder), "PORT": str(free_port("127.0.0.1"))}
     config = replace(Config.from_environment(environment), host="127.0.0.1")
     before = os.environ.get("VAIVEM_ALLOW_PRIVATE")
-    installation = DemoInstallation(config, limits=limits, retries=retries)
+    installation = DemoInstallation(config, limits=limits, retries=retries, accounts=accounts)
     try:
         async with installation.supervisor, Asker() as asker:
             yield Town(installation, config, asker)

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,12 @@ from vaivem.cli.demo_check import check_main_job
 from vaivem.cli.reporting import Command, CommandError, Outcome, say
 from vaivem.cli.run import Steps, with_port
 from vaivem.config import Config
+from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.postgres.server import free_port
 from vaivem.processes.occupancy import check_port, sole_user
 from vaivem.processes.parts import Step
 from vaivem.processes.supervisor import Startable, Supervisor
+from vaivem.simulators.serve import names
 from vaivem.simulators.stories import Served, stories
 
 PORTS_FILE = "demo-ports.json"
@@ -45,7 +47,7 @@ def _demo(config: Config) -> Outcome:
     with sole_user(config.data_dir, config.local_url):
         check_port(config.host, config.port)
         say(f"Starting the demo in {config.data_dir}")
-        installation = DemoInstallation(config)
+        installation = DemoInstallation(config, accounts=connectable_accounts())
         asyncio.run(installation.supervisor.run(on_ready=installation.welcome))
     return Outcome("Stopped. `make demo` goes on where this ended.", {"url": config.local_url})
 
@@ -72,12 +74,20 @@ async def _checked(config: Config) -> Outcome:
 class DemoInstallation:
     """The parts of a demo: those of any installation, the test accounts, and the seed between them."""
 
-    def __init__(self, config: Config, *, limits: str = TEST_LIMITS, retries: str = TEST_RETRIES) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        limits: str = TEST_LIMITS,
+        retries: str = TEST_RETRIES,
+        accounts: Sequence[str] | None = None,
+    ) -> None:
+        """Prepare a demo with these test accounts; without a choice, those between which a story goes."""
         self.config = config
         self._options = ("--limits", limits, "--retries", retries)
         self._logs = config.data_dir / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
-        self._ports = _ports(config.data_dir)
+        self._ports = _ports(config.data_dir, accounts or sorted({**stories("act"), **stories("holds")}))
         self._seeded: Mapping[str, Any] = {}
         os.environ["VAIVEM_ALLOW_PRIVATE"] = ",".join(
             [*filter(None, [os.environ.get("VAIVEM_ALLOW_PRIVATE")])]
@@ -134,12 +144,18 @@ class DemoInstallation:
         say("  The link works once, within 15 minutes; `vaivem login-link` makes another. Ctrl-C stops.")
 
 
-def _ports(folder: Path) -> dict[str, int]:
+def connectable_accounts() -> list[str]:
+    """Return the names of all test accounts that a connector says how to connect."""
+    known = set(connector_keys())
+    return [name for name in names() if name in known and get_connector(name).manifest.test_account]
+
+
+def _ports(folder: Path, accounts: Sequence[str]) -> dict[str, int]:
     """Return the test accounts' ports: the same at every start, unless somebody else has taken one."""
     kept = folder / PORTS_FILE
     known: dict[str, int] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
-    ports = {name: _free(known.get(name)) for name in sorted({**stories("act"), **stories("holds")})}
-    kept.write_text(json.dumps(ports), "utf-8")
+    ports = {name: _free(known.get(name)) for name in accounts}
+    kept.write_text(json.dumps({**known, **ports}), "utf-8")
     return ports
 
 
