@@ -46,7 +46,9 @@ async def test_documented_limits_are_kept_and_used(folder: Path) -> None:
                 assert limits["refused"] == 0, (account, limits)
             (limit,) = get_connector("rd_station_crm").manifest.limits[""]
             ours = limit.calls * limit.share / limit.seconds
-            assert (seen["rd_station_crm"]["total"] - before) / seconds >= 0.8 * ours
+            used = (seen["rd_station_crm"]["total"] - before) / seconds / ours
+            print(f"{used:.1%} of our share was used; {seen}")  # noqa: T201 - for who measures
+            assert used >= (0.9 if LONG else 0.8)
             assert town.rows("select count(*) from run where status = 2") == [(0,)]
 
 

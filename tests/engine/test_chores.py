@@ -35,10 +35,15 @@ async def test_a_catalog_is_read_whole_on_demand(house: House) -> None:
 async def test_a_new_connections_lists_are_read_at_once(house: House) -> None:
     """The job comes with the connection, and a worker may take it before it knows the connection."""
     house.vendor.people = [{"id": 1, "name": "Ana"}]
-    async with working(house):
+    async with working(house) as worker:
         for number in range(3):
             made = hooked(house, f"hook{number}")
-            ask(house, "refresh_catalog", connection=made)
+            with house.db() as db:
+                db.execute("update connection set removed = now() where id = %s", (made,))
+            await house.until(lambda made=made: made not in worker._topology.lines)
+            with house.db() as db, db.transaction(), db.cursor() as cursor:
+                cursor.execute("update connection set removed = null where id = %s", (made,))
+                control.wake_chore(cursor, "refresh_catalog", {"connection": made})
         missing = "select count(*) from connection where catalog = '{}' and id > 1"
         await house.until(lambda: house.value("select count(*) from pgqueuer") == 0)
         assert house.value(missing) == 0
