@@ -17,6 +17,7 @@ async def test_a_few_choices_switch_a_recipe_on(owner: Person, installation: Ins
     await page.click("a[href$='/recipes/signed_document_to_deal/']")
     await page.get_by_label("Funil").select_option(label="Funil de Vendas")
     await page.get_by_label("Etapa").select_option(label="Proposta enviada")  # its list came with the funnel
+    await page.get_by_label("Responsável").select_option(index=1)  # the account has no default one
     await page.get_by_label("Nome da negociação").fill("Venda {{ document.name }}")
     await expect(page.locator("#preview")).to_contain_text("Proposta enviada")
     await expect(page.locator("#preview")).to_contain_text("Venda ")

@@ -88,6 +88,29 @@ def test_open_choices_are_named(workplace: Workplace, recipe: Any) -> None:
     assert [(p.code, p.path) for p in raised.value.problems] == [("choice_missing", "stage")]
 
 
+def test_what_a_setting_stands_in_for_is_asked_without_it(workplace: Workplace, recipe: Any) -> None:
+    """A vendor may refuse what has no owner: every run would fail, and nobody had been asked."""
+    from msgspec.structs import replace
+
+    from vaivem.hub.recipes.setting_up import RecipeError, ask, definition
+
+    choices = [
+        replace(one, required=False, stand_in="first_stage") if one.key == "stage" else one
+        for one in recipe.choices
+    ]
+    leaning = replace(recipe, choices=tuple(choices))
+    chosen = accounts(workplace)
+    with pytest.raises(RecipeError) as raised:
+        definition(leaning, chosen, {"pipeline": "p1"}, "T")
+    assert [(p.code, p.path) for p in raised.value.problems] == [("choice_missing", "stage")]
+    workplace.crm.settings = {"first_stage": "s11"}
+    workplace.crm.save()
+    chosen = accounts(workplace)
+    assert definition(leaning, chosen, {"pipeline": "p1"}, "T")["title"] == "T"
+    asked = {one.choice.key: one for one in ask(leaning, chosen, {}, catalog(workplace))}
+    assert not asked["stage"].choice.required
+
+
 def test_a_wrong_text_keeps_the_rule_from_being_made(workplace: Workplace, recipe: Any) -> None:
     from vaivem.hub.recipes.setting_up import switch_on
     from vaivem.hub.rules.models import Rule

@@ -33,6 +33,8 @@ class RecipeChoice(msgspec.Struct, frozen=True, kw_only=True):
 
     ``choice``: one of `choices`. ``field``: one of the live options of `field` in the step called `step`.
     ``template``: a text with fields of the event. `when` shows it only while other choices have these values.
+    `stand_in` is a setting of the step's connection that is used when nothing is chosen: without it, the
+    choice is required.
     """
 
     key: str
@@ -42,6 +44,7 @@ class RecipeChoice(msgspec.Struct, frozen=True, kw_only=True):
     step: str = ""
     field: str = ""
     required: bool = True
+    stand_in: str = ""
     when: Mapping[str, str] = {}
 
     def asked(self, chosen: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import translation
+from msgspec.structs import replace
 
 from vaivem.connectors.sdk.recipes import Recipe, RecipeAccount, RecipeChoice
 from vaivem.core.errors import Problem, RuleError
@@ -82,7 +83,7 @@ def ask(
     by_field: dict[tuple[str, str], RecipeChoice] = {
         (choice.step, choice.field): choice for choice in recipe.choices if choice.type == "field"
     }
-    for choice in recipe.choices:
+    for choice in as_required(recipe, accounts):
         options, waits_for = _options(recipe, choice, accounts, chosen, by_field, catalog)
         value = chosen[choice.key]
         if choice.type == "field":
@@ -105,6 +106,21 @@ def ask(
     return asked
 
 
+def as_required(recipe: Recipe, accounts: Mapping[str, Connection]) -> list[RecipeChoice]:
+    """Return the choices; one whose stand-in the chosen connection lacks is required."""
+    return [
+        replace(choice, required=choice.required or _lacks_stand_in(recipe, choice, accounts))
+        for choice in recipe.choices
+    ]
+
+
+def _lacks_stand_in(recipe: Recipe, choice: RecipeChoice, accounts: Mapping[str, Connection]) -> bool:
+    if not choice.stand_in:
+        return False
+    row = accounts.get(account_of_step(recipe, choice.step).key)
+    return row is not None and not row.settings.get(choice.stand_in)
+
+
 def chosen_values(asked: list[Asked]) -> dict[str, str]:
     """Return the choices as they stand."""
     return {one.choice.key: one.value for one in asked}
@@ -116,7 +132,7 @@ def definition(
     """Return the rule's definition. Raises RecipeError when a required choice is open."""
     problems = [
         Problem("choice_missing", {"choice": text(recipe, choice.key)}, choice.key)
-        for choice in recipe.choices
+        for choice in as_required(recipe, accounts)
         if choice.required
         and choice.asked(recipe.settled(chosen))
         and not (chosen.get(choice.key) or choice.default)
