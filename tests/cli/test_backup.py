@@ -45,6 +45,16 @@ def test_all_comes_back(filled: str, data_dir: Path) -> None:
     assert [place.name for place in data_dir.iterdir() if place.name.startswith(".")] == []
 
 
+def test_a_link_in_a_backup_is_not_followed(filled: str, data_dir: Path) -> None:
+    (data_dir / "outside").write_text("secret")
+    with tarfile.open(data_dir / "bad.tar", "w") as archive:
+        link = tarfile.TarInfo("manifest.json")
+        link.type, link.linkname = tarfile.SYMTYPE, str(data_dir / "outside")
+        archive.addfile(link)
+    with pytest.raises(DatabaseError, match="is not a backup of Vaivém"):
+        read_backup(data_dir / "bad.tar", filled, data_dir / "to", replace=True)
+
+
 def test_a_database_with_tables_is_not_overwritten_unasked(filled: str, data_dir: Path) -> None:
     write_backup(data_dir / "backup.tar", filled, data_dir)
     with pytest.raises(DatabaseError, match=r"is not empty.*--replace"):
