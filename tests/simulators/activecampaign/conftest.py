@@ -78,14 +78,15 @@ class Ac:
 
         options = [{"id": "sent", "value": "Sent"}, {"id": "done", "value": "Completed"}]
         fields = [
+            field("pages", "Pages", "number", required=False, scale=0),
             field("status", "Status", "dropdown", options=options),
             field("link", "Link", "text"),
-            field("pages", "Pages", "number"),
             field("sent-at", "Sent", "datetime"),
         ]
         relation = {
             "id": "primary-contact",
             "labels": {"singular": "Primary Contact", "plural": "Primary Contacts"},
+            "description": "Primary contact to this object",
             "namespace": "contacts",
             "hasMany": False,
         }

@@ -186,7 +186,7 @@ async def test_fields(ac: Ac) -> None:
     twice = await ac.api("POST", "/fields", body)
     assert (twice.status, twice.json["errors"][0]["code"]) == (422, "duplicate")
     rel = await ac.api("POST", "/fieldRels", {"fieldRel": {"field": new["id"], "relid": 0}})
-    assert (rel.status, rel.json["fieldRel"]["relid"]) == (201, "0")
+    assert (rel.status, rel.json["fieldRel"]["relid"]) == (201, 0)
     option = {"orderid": 1, "value": "X", "label": "Option X", "isdefault": False, "field": new["id"]}
     assert (await ac.api("POST", "/fieldOption/bulk", {"fieldOptions": [option]})).status == 201
     wrong = await ac.api("POST", "/fieldOption/bulk", {})

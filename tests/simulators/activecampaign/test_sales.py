@@ -144,7 +144,7 @@ async def test_notes(ac: Ac) -> None:
     listed = (await ac.api("GET", f"/contacts/{contact['id']}/notes")).json["notes"]
     assert [one["note"] for one in listed] == ["Ligou."]
     on_deal = await ac.api("POST", "/notes", {"note": {"note": "x", "relid": 1, "reltype": "Deal"}})
-    assert on_deal.json["note"]["owner"] == {"type": "deal", "id": "1"}
+    assert on_deal.json["note"]["owner"] == {"type": "deal", "id": 1}, "an id sent as a number"
     assert (await ac.api("POST", "/notes", {"note": {**body, "relid": 999}})).status == 400
     assert (await ac.api("DELETE", path)).status == 200
     gone = await ac.api("GET", path)

@@ -51,6 +51,12 @@ Result = tuple[int, Any]
 Handler = Callable[[Call], Result]
 
 
+def echoed(shown: Record, sent: Record, *names: str) -> Record:
+    """The answer to a write: ids that came as numbers go back as numbers."""
+    same = {name: sent[name] for name in names if name in sent and str(sent[name]) == shown[name]}
+    return {**shown, **same}
+
+
 class Gate:
     """Makes routes of handlers."""
 

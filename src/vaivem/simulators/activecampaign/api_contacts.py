@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
-from vaivem.simulators.activecampaign.api import SOURCE, Call, Gate, Result
+from vaivem.simulators.activecampaign.api import SOURCE, Call, Gate, Result, echoed
 from vaivem.simulators.activecampaign.contacts import Contacts, text_of
 from vaivem.simulators.activecampaign.imports import Imports
 from vaivem.simulators.activecampaign.listing import answer, filters, matching, ordered, since
@@ -134,7 +134,8 @@ class ContactCalls:
 
     def _written(self, call: Call, contact: Record, written: list[Record]) -> Record:
         values = [call.shapes.field_value(value) for value in written]
-        return {"fieldValues": values, "contact": call.shapes.contact(contact)}
+        shown = {**call.shapes.contact(contact), "fieldValues": [value["id"] for value in values]}
+        return {"fieldValues": values, "contact": {**shown, "email_empty": False}}
 
     # -- tags
 
@@ -207,9 +208,10 @@ class ContactCalls:
         return 201, {"listGroup": {"listid": data.get("listid"), "groupid": data.get("groupid"), "id": "1"}}
 
     def set_list(self, call: Call) -> Result:
-        contact, link = self._contacts.set_list(call.wrapped("contactList"), SOURCE)
-        shown = {"contacts": [call.shapes.contact(contact)], "contactList": call.shapes.contact_list(link)}
-        return 200, shown
+        data = call.wrapped("contactList")
+        contact, row = self._contacts.set_list(data, SOURCE)
+        link = echoed(call.shapes.contact_list(row), data, "status")
+        return 200, {"contacts": [call.shapes.contact(contact)], "contactList": link}
 
     def _may_see_lists(self, call: Call) -> None:
         if not call.user["sees_all"]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
-from vaivem.simulators.activecampaign.api import SOURCE, Call, Gate, Result
+from vaivem.simulators.activecampaign.api import SOURCE, Call, Gate, Result, echoed
 from vaivem.simulators.activecampaign.contacts import Contacts, stored, text_of
 from vaivem.simulators.activecampaign.listing import answer, filters, matching
 from vaivem.simulators.activecampaign.problems import ProblemError, bad_request, no_result
@@ -105,7 +105,8 @@ class FieldCalls:
         if text_of(data.get("field")) not in call.account["fields"]:
             raise no_result("Field", data.get("field"))
         values = {"field": text_of(data["field"]), "relid": text_of(data.get("relid")) or "0"}
-        return 201, {"fieldRel": call.shapes.field_rel(call.account.add("field_rels", values))}
+        rel = call.shapes.field_rel(call.account.add("field_rels", values))
+        return 201, {"fieldRel": echoed(rel, data, "field", "relid")}
 
     def values(self, call: Call) -> Result:
         wanted = filters(call.query)
@@ -124,22 +125,23 @@ class FieldCalls:
         field = text_of(data.get("field"))
         if field not in call.account["fields"]:
             raise no_result("Field", field)
-        return 200, self._set(call, contact, field, data.get("value"))
+        return 200, self._set(call, contact, field, data)
 
     def change_value(self, call: Call) -> Result:
         old, data = self._value(call), call.wrapped("fieldValue")
         contact = self._contacts.get(old["contact"])
-        return 200, self._set(call, contact, old["field"], data.get("value"))
+        return 200, self._set(call, contact, old["field"], data)
 
     def delete_value(self, call: Call) -> Result:
         call.account["field_values"].remove(self._value(call)["id"])
         return 200, {}
 
-    def _set(self, call: Call, contact: Record, field: str, value: object) -> Record:
-        written = self._contacts.set_value(contact, field, stored(value))
+    def _set(self, call: Call, contact: Record, field: str, data: Record) -> Record:
+        written = self._contacts.set_value(contact, field, stored(data.get("value")))
         contact, _written = self._contacts.change(contact, {}, SOURCE)
         shown = {"contacts": [call.shapes.contact(contact)]}
-        return {**shown, "fieldValue": call.shapes.field_value(written)}
+        value = echoed(call.shapes.field_value(written), data, "contact", "field")
+        return {**shown, "fieldValue": {**value, "owner": value["contact"]}}
 
     def _field(self, call: Call) -> Record:
         field = call.account["fields"].get(call.path["id"])

@@ -177,7 +177,11 @@ class OtherCalls:
         contact = call.account["contacts"].get(row["contact"])
         return 201, {
             "contacts": [call.shapes.contact(contact)] if contact else [],
-            "contactAutomation": call.shapes.contact_automation(row),
+            "contactAutomation": {
+                **call.shapes.contact_automation(row),
+                "startid": 0,
+                "status": int(row["status"]),
+            },
         }
 
     def entry(self, call: Call) -> Result:

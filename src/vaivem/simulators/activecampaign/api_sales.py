@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
-from vaivem.simulators.activecampaign.api import SOURCE, Call, Gate, Result
+from vaivem.simulators.activecampaign.api import SOURCE, Call, Gate, Result, echoed
 from vaivem.simulators.activecampaign.contacts import text_of
 from vaivem.simulators.activecampaign.listing import answer, filters, matching, ordered, page, since
 from vaivem.simulators.activecampaign.problems import forbidden, message, no_result, wrong
@@ -100,8 +100,9 @@ class SalesCalls:
         return 200, answer("accountContacts", call.query, rows, call.shapes.account_contact)
 
     def join(self, call: Call) -> Result:
-        link = self._sales.join_account(call.wrapped("accountContact"), SOURCE)
-        return 201, {"accountContact": call.shapes.account_contact(link)}
+        data = call.wrapped("accountContact")
+        link = call.shapes.account_contact(self._sales.join_account(data, SOURCE))
+        return 201, {"accountContact": echoed(link, data, "account", "contact")}
 
     def joined(self, call: Call) -> Result:
         return 200, {"accountContact": call.shapes.account_contact(self._link(call))}
@@ -165,12 +166,14 @@ class SalesCalls:
         return self._sales.get("deals", call.path["id"], "Deal")
 
     def _deal_answer(self, call: Call, deal: Record) -> Record:
-        """The value and the status come as numbers here, as texts when the deal is read."""
+        """Here value, status, contact and organization are numbers, and texts when the deal is read."""
         contact = call.account["contacts"].get(deal["contact"])
         stage = call.account["deal_stages"].get(deal["stage"])
         shown = call.shapes.deal(deal)
         fields = self._sales.shown_fields("deal", deal["id"])
+        linked = {"contact": deal["contact"], "organization": deal["account"]}
         numbers = {"value": int(deal["value"]), "status": int(deal["status"])}
+        numbers |= {name: int(key) for name, key in linked.items() if key}
         return {
             "contacts": [call.shapes.contact(contact)] if contact else [],
             "deal": {**shown, **numbers, "fields": fields},
@@ -197,7 +200,10 @@ class SalesCalls:
         return 200, answer("notes", call.query, list(call.account["notes"]), call.shapes.note)
 
     def create_note(self, call: Call) -> Result:
-        return 201, self._note_answer(call, self._sales.create_note(call.wrapped("note"), SOURCE))
+        data = call.wrapped("note")
+        answer = self._note_answer(call, self._sales.create_note(data, SOURCE))
+        note = echoed(answer["note"], data, "relid")
+        return 201, {**answer, "note": {**note, "owner": {**note["owner"], "id": note["relid"]}}}
 
     def note(self, call: Call) -> Result:
         return 200, {"note": call.shapes.note(self._note(call))}

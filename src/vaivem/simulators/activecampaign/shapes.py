@@ -29,6 +29,37 @@ _CONTACT_LINKS = (
 )
 
 
+# What a list has besides; none of it can be set here.
+_OFF = ("p_use_analytics_read", "p_use_analytics_link", "p_use_twitter", "p_use_facebook", "private")
+_EMPTY = ("sender_name", "sender_addr1", "sender_addr2", "sender_city", "sender_state", "sender_zip")
+_LIST_SETTINGS: Record = {
+    "p_use_tracking": "1",
+    "p_embed_image": "1",
+    "p_use_captcha": "1",
+    "send_last_broadcast": "0",
+    "require_name": "0",
+    "get_unsubscribe_reason": "0",
+    "optinoptout": "1",
+    "optinmessageid": "0",
+    "optoutconf": "0",
+    "to_name": "",
+    "fulladdress": "",
+    "sender_country": "",
+    "sender_phone": "",
+    "analytics_source": "",
+    "analytics_ua": "",
+    "twitter_token": "",
+    "twitter_token_secret": "",
+    "analytics_domains": None,
+    "facebook_session": None,
+    "carboncopy": None,
+    "subscription_notify": None,
+    "unsubscription_notify": None,
+    **dict.fromkeys(_OFF, "0"),
+    **dict.fromkeys(_EMPTY, ""),
+}
+
+
 class Shapes(SalesShapes):
     """Answers of one account; `base` is its API address up to `/api/3`."""
 
@@ -162,9 +193,7 @@ class Shapes(SalesShapes):
             "userid": "1",
             "name": one["name"],
             "cdate": local_text(one["cdate"]),
-            "private": "0",
-            "send_last_broadcast": "0",
-            "to_name": "",
+            **_LIST_SETTINGS,
             "sender_url": one["sender_url"],
             "sender_reminder": one["sender_reminder"],
             "deletestamp": None,

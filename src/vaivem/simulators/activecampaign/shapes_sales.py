@@ -71,6 +71,7 @@ class SalesShapes:
             "status": deal["status"],
             "activitycount": "1",
             "nextdealid": None,
+            "nextTask": None,
             "edate": None,
             "hash": hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()[:8],
             "links": self._links(f"deals/{key}", names),
