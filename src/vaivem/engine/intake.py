@@ -87,7 +87,16 @@ class Intake:
         for use in self._topology.rules_for(conn, event.kind):
             if takes(use, event):
                 arrival.runs.append(self._run(use, conn, event, arrival))
+        if self._topology.tests and not bulk:
+            self._add_tests(conn, event, arrival)
         return arrival
+
+    def _add_tests(self, conn: int, event: Event, arrival: Arrival) -> None:
+        """Add a run for each draft that waits for one event; a rule that takes it anyway has its run."""
+        taken = {run[2] for run in arrival.runs}
+        for use in self._topology.tests_for(conn, event.kind):
+            if use.id not in taken and takes(use, event):
+                arrival.runs.append(self._run(use, conn, event, arrival))
 
     def _run(
         self, use: RuleUse, conn: int, event: Event, arrival: Arrival

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from hashlib import blake2b
 
@@ -18,6 +18,7 @@ from vaivem.core.retry import may_retry, next_pause
 from vaivem.engine.desk import Desk, Item, RunState
 from vaivem.engine.former import recall_former
 from vaivem.engine.gates import OPEN
+from vaivem.engine.ids import time_of
 from vaivem.engine.memory import Memory, recall
 from vaivem.engine.parking import ParkError
 from vaivem.engine.runs import Ending, Execution, Status
@@ -144,8 +145,12 @@ class LaneWorker:
         return tail
 
     async def _one(self, item: Item, memory: Memory, *, last: bool) -> After:
-        run = RunState(item, memory)
         state = await self._rule_state(item)
+        version = await self._version(item, memory) if state != "paused" else item.version
+        item = replace(item, version=version or item.version)
+        run = RunState(item, memory)
+        if version is None:
+            return await self._finish(run, Ending(Status.NOTHING, "test_is_over"), last=last)
         if state == "paused":
             return After.PARKED
         if state == "gone":
@@ -173,6 +178,19 @@ class LaneWorker:
         if ending is None:
             return After.NEXT  # it left the lane
         return await self._finish(run, ending, last=last)
+
+    async def _version(self, item: Item, memory: Memory) -> int | None:
+        """Return the version that a run goes by: the draft's when a test waits for this very event.
+
+        None for the run of a draft whose test took an event before: nothing else is taken meanwhile.
+        """
+        is_test = item.version < 0
+        begins = not memory.tries and item.replay_of is None and item.rule in self._desk.topology.tests
+        if not is_test and not begins:
+            return item.version
+        arguments = (item.ws, item.rule, item.run_id, time_of(item.event_id))
+        taken: int | None = await self._desk.pool.fetchval(statement("lanes", "take_test"), *arguments)
+        return taken if is_test else taken or item.version
 
     async def _rule_state(self, item: Item) -> str:
         """Return "on" for a rule that takes events; of any other what the database says, at this moment.

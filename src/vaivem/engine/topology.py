@@ -83,6 +83,8 @@ class Topology:
         self.hooks: dict[str, int] = {}
         self.rules: dict[int, RuleUse] = {}
         self._by_kind: dict[tuple[int, str], list[RuleUse]] = {}
+        self.tests: dict[int, RuleUse] = {}
+        self._tests_by_kind: dict[tuple[int, str], list[RuleUse]] = {}
         self._versions: dict[tuple[int, int], RuleUse] = {}
         self.zones: dict[int, str] = {}
         self._complaints: set[tuple[int, int, str]] = set()
@@ -91,15 +93,29 @@ class Topology:
         """Return the rules that start from this kind of event at this connection."""
         return self._by_kind.get((connection, kind), [])
 
+    def tests_for(self, connection: int, kind: str) -> list[RuleUse]:
+        """Return the drafts that wait for one event of this kind at this connection, to be tried with it."""
+        return self._tests_by_kind.get((connection, kind), [])
+
     async def load(self, db: Fetches) -> None:
         """Read everything again."""
         rows = await db.fetch(statement("topology", "connections"))
         lines = {row["id"]: line for row in rows if (line := self._line(row))}
         self.zones = {row["id"]: row["zone"] for row in await db.fetch(statement("topology", "zones"))}
+        self.lines = lines
+        rules, by_kind = self._uses(await db.fetch(statement("topology", "rules")))
+        self.tests, self._tests_by_kind = self._uses(await db.fetch(statement("topology", "tests")))
+        self.hooks = {line.hook: number for number, line in lines.items()}
+        self.rules, self._by_kind = rules, by_kind
+        self._versions = {(use.id, use.version): use for use in rules.values()}
+
+    def _uses(
+        self, rows: list[asyncpg.Record]
+    ) -> tuple[dict[int, RuleUse], dict[tuple[int, str], list[RuleUse]]]:
+        """Return the rules of these rows that can be used, by id and by what they listen to."""
         rules: dict[int, RuleUse] = {}
         by_kind: dict[tuple[int, str], list[RuleUse]] = {}
-        self.lines = lines
-        for row in await db.fetch(statement("topology", "rules")):
+        for row in rows:
             try:
                 use = self._rule(row)
             except VaivemError as error:
@@ -108,9 +124,7 @@ class Topology:
             rules[use.id] = use
             for kind in use.trigger.kinds:
                 by_kind.setdefault((use.source, kind), []).append(use)
-        self.hooks = {line.hook: number for number, line in lines.items()}
-        self.rules, self._by_kind = rules, by_kind
-        self._versions = {(use.id, use.version): use for use in rules.values()}
+        return rules, by_kind
 
     async def version(self, db: asyncpg.Pool, rule: int, number: int) -> RuleUse:
         """Return the version that a run began with: an edited rule's runs finish their version.

@@ -150,3 +150,114 @@ def test_publishing_from_the_editor_says_everything_that_is_wrong(workplace: Wor
     answer = site.browser(site.owner).post(edit(workplace, rule), {**form, "act": "publish"})
     rule.refresh_from_db()
     assert (answer.status_code, rule.version) == (302, 2)
+
+
+def test_a_test_waits_shows_and_is_given_up(workplace: Workplace) -> None:
+    from vaivem.hub.rules.models import RuleTrial
+
+    rule, site = workplace.rule(), workplace.site
+    client = site.browser(site.owner)
+    form = opened(workplace, rule, client)
+    form["then.0:text:deal.name"] = ["Teste {{ document.name }}"]
+    assert client.post(edit(workplace, rule), {**form, "act": "try"}).status_code == 302
+    trial = RuleTrial.objects.get()
+    assert (trial.state, trial.version) == ("waiting", -1)
+    assert (
+        rule.versions.get(number=-1).definition["then"][0]["fields"]["deal.name"]["text"].startswith("Teste")
+    )
+    assert "Waiting for the next event" in client.get(edit(workplace, rule)).content.decode()
+    assert site.browser(site.viewer).get(site.url(f"rules/{rule.pk}/test/")).status_code == 403
+    assert site.browser(site.stranger).get(site.url(f"rules/{rule.pk}/test/")).status_code == 404
+    client.post(site.url(f"rules/{rule.pk}/test/stop/"))
+    trial.refresh_from_db()
+    assert trial.state == "stopped"
+    assert "Version -1" not in client.get(site.url(f"rules/{rule.pk}/")).content.decode()
+
+
+def test_the_second_person_is_told_and_loses_nothing(workplace: Workplace) -> None:
+    from vaivem.hub.workspaces.models import Member, Membership, Role
+
+    rule, site = workplace.rule(), workplace.site
+    ana = Member.objects.create_user("ana@raiar.example", "um-segredo-de-teste", name="Ana Sá", language="en")
+    Membership.objects.create(member=ana, workspace=site.workspace, role=Role.EDITOR)
+    mine, hers = opened(workplace, rule), opened(workplace, rule)
+    hers["then.0:text:deal.name"] = ["Da Ana {{ document.name }}"]
+    assert site.browser(ana).post(edit(workplace, rule), hers).status_code == 302
+    mine["then.0:text:deal.name"] = ["Da Júlia {{ document.name }}"]
+    answer = site.browser(site.owner).post(edit(workplace, rule), mine)
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Ana Sá changed it" in page
+    assert "Da Ana" in page
+    assert "Da Júlia" in page
+    rule.refresh_from_db()
+    assert rule.draft["then"][0]["fields"]["deal.name"] == {"text": "Da Ana {{ document.name }}"}
+    again = {**{name: values for name, values in mine.items()}, "act": "overwrite"}
+    assert site.browser(site.owner).post(edit(workplace, rule), again).status_code == 302
+    rule.refresh_from_db()
+    assert rule.draft["then"][0]["fields"]["deal.name"] == {"text": "Da Júlia {{ document.name }}"}
+    site.browser(site.owner).post(site.url(f"rules/{rule.pk}/edit/{rule.revision - 1}/"))  # undo
+    rule.refresh_from_db()
+    assert rule.draft["then"][0]["fields"]["deal.name"] == {"text": "Da Ana {{ document.name }}"}
+
+
+def test_steps_are_added_moved_copied_and_taken_away(workplace: Workplace) -> None:
+    rule, site = workplace.rule(), workplace.site
+    client = site.browser(site.owner)
+
+    def press(button: str, **changes: str) -> dict[str, Any]:
+        client.post(edit(workplace, rule), {**opened(workplace, rule, client), **changes, "act": button})
+        rule.refresh_from_db()
+        draft: dict[str, Any] = rule.draft
+        return draft
+
+    press("add then wait")
+    press("add then branch")
+    press("add then.2.then email")
+    draft = press("add then.2.else action")
+    assert [step["kind"] for step in draft["then"]] == ["action", "wait", "branch"]
+    assert [step["kind"] for step in draft["then"][2]["else"]] == ["action"]
+    draft = press("save", **{"then.2.else.0:does": f"{workplace.crm.pk}|create_or_update_deal"})
+    chosen = draft["then"][2]["else"][0]
+    assert chosen["action"] == "create_or_update_deal"
+    assert chosen["key"] == {"by": "source"}
+    assert "deal.name" in chosen["fields"]  # what must be filled stands there at once
+    draft = press("up then.1")
+    assert [step["kind"] for step in draft["then"]] == ["wait", "action", "branch"]
+    draft = press("copy then.1")
+    assert [step["id"] for step in draft["then"]] == ["wait", "deal", "deal_3", "branch"]
+    draft = press("up then.3.then.0")  # out of the branch
+    assert [step["kind"] for step in draft["then"]] == ["wait", "action", "action", "email", "branch"]
+    draft = press("remove then.0")
+    assert [step["kind"] for step in draft["then"]] == ["action", "action", "email", "branch"]
+    draft = press("field then.0 deal.custom.cpf")
+    assert draft["then"][0]["fields"]["deal.custom.cpf"] == {"text": ""}
+    draft = press("unfield then.0 deal.custom.cpf")
+    assert "deal.custom.cpf" not in draft["then"][0]["fields"]
+    before = copy.deepcopy(draft)
+    assert press("remove then.9") == before
+    assert press("nonsense") == before
+
+
+def test_viewers_and_strangers_cannot_edit(workplace: Workplace) -> None:
+    rule, site = workplace.rule(), workplace.site
+    revision = rule.revision
+    for client, status in ((site.browser(site.viewer), 403), (site.browser(site.stranger), 404)):
+        assert client.get(edit(workplace, rule)).status_code == status
+        assert client.post(edit(workplace, rule), {"title": "x"}).status_code == status
+        assert client.post(site.url("rules/new/")).status_code == status
+    rule.refresh_from_db()
+    assert rule.revision == revision
+
+
+def test_every_keystroke_gets_its_notes(workplace: Workplace) -> None:
+    rule, site = workplace.rule(), workplace.site
+    client = site.browser(site.owner)
+    form = opened(workplace, rule, client)
+    form["then.0:text:contact.email"] = ["not an address"]
+    answer = client.post(edit(workplace, rule), {**form, "part": "notes"}, headers={"HX-Request": "true"})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "<html" not in page
+    assert 'id="note-then-0-contact-email" hx-swap-oob="true" data-bad' in page
+    assert f'name="revision" form="rule-form" value="{rule.revision + 1}"' in page

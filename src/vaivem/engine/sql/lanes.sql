@@ -63,6 +63,16 @@ delete from lane l using lk where l.ws = lk.ws and l.key = lk.key returning l.ke
 -- name: tail
 select tail from lane where ws = $2 and key = $3 and owner = $1;
 
+-- name: take_test
+-- The first event after a test began is the test's: its run goes by the draft. $1 ws, $2 rule, $3 run, $4 its event's time
+with t as (
+  update rule_trial set state = 'running', run = $3
+  where rule_id = $2 and kind = 'test'
+    and (run = $3 or (state = 'waiting' and since <= $4 and until > vv_now()))
+  returning version),
+i as (update item set version = t.version from t where ws = $1 and run_id = $3)
+select version, pg_notify('vv_config', 'rule_trial') from t;
+
 -- name: rule_state
 -- What a rule is in this moment; of a paused one the lane waits. The lock on the rule's row makes this come before
 -- a resume or after it, never in between: that lane would wait for ever. What can only fail, because a connection of

@@ -11,6 +11,12 @@ select r.id, r.workspace_id, r.state, r.on_since, v.number, v.compiled::text
 from rule r join rule_version v on v.rule_id = r.id and v.number = r.version
 where r.state in ('on', 'paused');
 
+-- name: tests
+-- Drafts that wait for the next real event, each as a version of its own (its number is negative).
+select r.id, r.workspace_id, r.state, t.since as on_since, v.number, v.compiled::text
+from rule_trial t join rule r on r.id = t.rule_id join rule_version v on v.rule_id = r.id and v.number = t.version
+where t.kind = 'test' and t.state = 'waiting' and t.until > vv_now() and r.state in ('draft', 'on');
+
 -- name: version
 select r.id, r.workspace_id, r.state, r.on_since, v.number, v.compiled::text
 from rule r join rule_version v on v.rule_id = r.id and v.number = $2 where r.id = $1;

@@ -59,6 +59,9 @@ SENTENCES: Mapping[str, Entry] = {
     "draft_changed": Entry(
         _("The draft was changed by somebody else meanwhile."), _("Read it again, then send your change.")
     ),
+    "rule_test_needs_running": Entry(
+        _("A paused rule cannot be tested: its events wait."), _("Resume it first.")
+    ),
     "rule_is_removed": Entry(_("The rule was removed.")),
     "rule_was_removed": Entry(_("The rule was removed before this run's turn came.")),
     # Recipes

@@ -131,6 +131,10 @@ SENTENCES: Mapping[str, Entry] = {
     "adopted": Entry(_("It had been done: what was found there was used.")),
     "filtered": Entry(_("The rule's conditions did not hold.")),
     "not_yet": Entry(_("What the rule waits for is not complete yet; a later event starts it.")),
+    "test_is_over": Entry(
+        _("The rule is a draft; its test took an event that came before this one."),
+        _("Switch the rule on, or test it again."),
+    ),
     "already_started": Entry(_("The rule had already started for this one; it starts once for each.")),
     "nothing_found": Entry(_("The step “{step}” found nothing."), _("Check what it looks for, then retry.")),
     "stopped_by_person": Entry(_("Somebody stopped this run.")),

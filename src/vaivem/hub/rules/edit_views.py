@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from vaivem.core.errors import RuleError
-from vaivem.hub.rules import drafts, publishing
+from vaivem.hub.rules import drafts, publishing, testing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.drafts import DraftConflictError
 from vaivem.hub.rules.editing import acts
@@ -23,6 +23,7 @@ from vaivem.hub.rules.editing.filling import filled
 from vaivem.hub.rules.editing.form import read_form
 from vaivem.hub.rules.editing.page import editor
 from vaivem.hub.rules.models import Rule
+from vaivem.hub.rules.trial_views import test_values
 from vaivem.hub.rules.views import find
 from vaivem.hub.shell import clock
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
@@ -54,6 +55,8 @@ def _after(request: MemberRequest, row: Rule, act: str, changed: bool) -> HttpRe
     here = reverse("rule_edit", args=[request.workspace.slug, row.pk])
     if act == "publish":
         return _publish(request, row, sample)
+    if act == "try":
+        return _try(request, row, sample)
     if request.htmx:
         return _page(request, row, row.draft, sample, part=request.POST.get("part", "editor"))
     if not changed and not act:
@@ -68,6 +71,16 @@ def _publish(request: MemberRequest, row: Rule, sample: str) -> HttpResponse:
         return _page(request, row, row.draft, sample, status=422)
     messages.success(request, _("Published. What happens from now on goes by this version."))
     return redirect("rule", request.workspace.slug, row.pk)
+
+
+def _try(request: MemberRequest, row: Rule, sample: str) -> HttpResponse:
+    try:
+        testing.start(row, request.user)
+    except RuleError as error:
+        if not error.problem.path:
+            messages.warning(request, words.sentence(error.problem))
+        return _page(request, row, row.draft, sample, status=422)
+    return redirect(f"{reverse('rule_edit', args=[request.workspace.slug, row.pk])}#test")
 
 
 @require_POST
@@ -113,6 +126,7 @@ def _page(
         or not row.versions.filter(number=row.version, definition=row.draft).exists(),
         "undo": row.revision - 1 if row.drafts.filter(revision=row.revision - 1).exists() else None,
         "oob": part == "notes",
+        **({} if part == "notes" else test_values(request, row)),
     }
     template = {"notes": "rules/edit/notes.html", "editor": "rules/edit/editor.html"}.get(
         part, "rules/edit/page.html"

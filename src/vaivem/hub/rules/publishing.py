@@ -109,7 +109,7 @@ def publish(rule: Rule, member: Member | None = None) -> RuleVersion:
     compiled = compile_rule(checked.rule, catalog)
     version = _version(locked, checked.rule, compiled, member)
     _switch_on(locked, version, checked.rule, member)
-    _listen(compiled.connection_id)
+    listen(compiled.connection_id)
     rule.refresh_from_db()
     return version
 
@@ -147,7 +147,7 @@ def _switch_on(rule: Rule, version: RuleVersion, definition: Definition, member:
         audit.note(rule.workspace, member, "rule.published", rule.title, before=before, after=after)
 
 
-def _listen(connection_id: int) -> None:
+def listen(connection_id: int) -> None:
     """Let the vendor deliver to us: a connection's first rule is what its webhook is for."""
     row = Connection.objects.get(pk=connection_id)
     webhooks = get_connector(row.connector).webhooks

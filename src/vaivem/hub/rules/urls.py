@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vaivem.hub.rules import change_views, edit_views, views
+from vaivem.hub.rules import change_views, edit_views, trial_views, views
 
 urlpatterns = [
     path("", views.rules, name="rules"),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("new/", edit_views.new, name="rule_new"),
     path("<int:number>/edit/", edit_views.edit, name="rule_edit"),
     path("<int:number>/edit/<int:revision>/", edit_views.go_back, name="rule_go_back"),
+    path("<int:number>/test/", trial_views.test, name="rule_test"),
+    path("<int:number>/test/stop/", trial_views.stop_test, name="rule_test_stop"),
     path("<int:number>/publish/", change_views.publish, name="rule_publish"),
     path("<int:number>/pause/", change_views.pause, name="rule_pause"),
     path("<int:number>/resume/", change_views.resume, name="rule_resume"),

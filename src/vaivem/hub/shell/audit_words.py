@@ -39,6 +39,8 @@ def action_words(action: str) -> str:
         "rule.paused": _("paused the rule"),
         "rule.resumed": _("resumed the rule"),
         "rule.removed": _("removed the rule"),
+        "rule.test_started": _("started a test of the rule"),
+        "rule.test_stopped": _("gave up the test of the rule"),
         "rule.brought_back": _("brought back the rule"),
         "run.retried": _("retried the run"),
         "run.stopped": _("stopped the run"),

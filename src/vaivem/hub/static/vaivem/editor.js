@@ -79,6 +79,7 @@
     const scroll = window.scrollY;
     for (const el of all("details", fresh)) if (open.includes(key(el))) el.open = true;
     box().replaceWith(fresh);
+    window.htmx?.process(fresh);
     begin();
     window.scrollTo({ top: scroll });
     const wanted = fresh.dataset.focus || focused;
