@@ -192,7 +192,7 @@ def test_the_second_person_is_told_and_loses_nothing(workplace: Workplace) -> No
     assert "Da Júlia" in page
     rule.refresh_from_db()
     assert rule.draft["then"][0]["fields"]["deal.name"] == {"text": "Da Ana {{ document.name }}"}
-    again = {**{name: values for name, values in mine.items()}, "act": "overwrite"}
+    again = {**mine, "act": "overwrite"}
     assert site.browser(site.owner).post(edit(workplace, rule), again).status_code == 302
     rule.refresh_from_db()
     assert rule.draft["then"][0]["fields"]["deal.name"] == {"text": "Da Júlia {{ document.name }}"}

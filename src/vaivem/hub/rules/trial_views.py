@@ -73,7 +73,7 @@ def try_words(when: Mapping[str, Any], catalog: WorkspaceCatalog) -> str:
 
 
 def _when(row: Rule, found: Tested) -> Mapping[str, Any]:
-    version = row.versions.filter(number=found.trial.version).first()
+    version = row.versions.filter(number=found.trial.version or 0).first()
     when: Mapping[str, Any] = version.definition.get("when", {}) if version else {}
     return when
 
@@ -81,8 +81,8 @@ def _when(row: Rule, found: Tested) -> Mapping[str, Any]:
 def _written_to(row: Rule, catalog: WorkspaceCatalog) -> str:
     """Return the system that a failure is most likely about: the first that the rule writes to."""
     steps = row.draft.get("then") or ()
-    refs = [step.get("connection") for step in steps if isinstance(step, dict) and step.get("connection")]
-    target = catalog.connection(refs[0]) if refs else None
+    refs = [step.get("connection") for step in steps if isinstance(step, dict)]
+    target = next((catalog.connection(ref) for ref in refs if isinstance(ref, str | int)), None)
     return target.connector if target else ""
 
 
