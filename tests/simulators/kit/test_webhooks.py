@@ -121,3 +121,31 @@ def test_addresses_taken(url):
 def test_addresses_refused(url):
     with pytest.raises(RefusedAddressError):
         check_address(url)
+
+
+async def test_a_listener_may_change_the_body_of_the_next_try(start, toy, receiver):
+    address, bodies, statuses = receiver
+    running = await start(toy)
+    toy.webhooks.set_schedule([0.01, 0.01])
+    statuses += [500, 500]
+
+    def number(delivery):
+        delivery.body = f"try {len(delivery.tries) + 1}".encode()
+
+    toy.webhooks.on_try(number)
+    toy.webhooks.send("noted", address, b"try 1", {})
+    assert (await finished(running, 1))["delivered"] == 1
+    assert bodies == [b"try 1", b"try 2", b"try 3"]
+
+
+async def test_what_is_sent_once_is_not_tried_again(start, toy, receiver):
+    address, bodies, statuses = receiver
+    running = await start(toy)
+    statuses.append(500)
+    delivery = toy.webhooks.send("gone", address, b"{}", {}, method="DELETE", once=True)
+    assert (await finished(running, 1))["failed"] == 1
+    assert (len(bodies), delivery.tries[0]["status"]) == (1, 500)
+    again = type(toy)()
+    toy.webhooks.send("gone", address, b"{}", {}, method="DELETE", once=True)
+    again.webhooks.restore(toy.webhooks.snapshot())
+    assert [(d.method, d.once) for d in again.webhooks.deliveries.values()] == [("DELETE", True)]

@@ -153,6 +153,7 @@ async def test_an_app_that_is_removed_is_told_by_a_signed_delete(crm, receiver):
     assert crm.simulator.account.tables["webhooks"] == {}, "its webhooks went with it"
     await crm.advance(3600)
     assert len(receiver.got) == 1, "the answer is ignored: it is not sent again"
+    assert await crm.control("uninstall", {}) == {"removed": False}
 
 
 async def test_revoking(crm):

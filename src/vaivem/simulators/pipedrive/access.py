@@ -202,12 +202,15 @@ class Access:
         return list(found.values())
 
     def uninstall(self, client_id: str, user_id: int) -> Grant | None:
-        """End everything that an app was granted by a user; the grant, or None when there was none."""
-        ended = None
+        """End everything that an app was granted by a user; a grant of it, or None when there was none.
+
+        One that has an address to tell goes before one that was given without consent.
+        """
+        ended: list[Grant] = []
         for held in (self._codes, self._access, self._refresh):
             for key in [k for k, g in held.items() if (g.client_id, g.user_id) == (client_id, user_id)]:
-                ended = held.pop(key)
-        return ended
+                ended.append(held.pop(key))
+        return max(ended, key=lambda grant: bool(grant.redirect_uri), default=None)
 
     def expire_access(self) -> None:
         """End every access token now; refresh tokens go on."""
