@@ -83,7 +83,7 @@ class Past:
     ) -> int:
         """Write a run that waits its turn; return its id."""
         event = parts.pop("event", None) or self.event()
-        number = self.id()
+        number: int = parts.pop("id", None) or self.id()
         lane = lane or number
         self.sql(
             "insert into lane (ws, key, rule, gate, tail, state, due) values (%s,%s,%s,%s,%s,%s,vv_now())"

@@ -13,6 +13,7 @@ from django.utils import translation
 from vaivem.config import Config, IpNetwork
 from vaivem.hub.shell import kept_forms
 from vaivem.hub.shell.filling import fill
+from vaivem.hub.workspaces import audit
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -53,6 +54,18 @@ class TrustedProxyMiddleware:
             client = next((hop for hop in reversed(chain) if not is_within(hop, self.trusted)), None)
             if client is not None and is_address(client):
                 meta["REMOTE_ADDR"] = client
+        return self.get_response(request)
+
+
+class ActorMiddleware:
+    """Begins each request with nobody acting by an API token; the API says when one does (`audit.via`)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Forget the token of a request before."""
+        audit.via.set("")
         return self.get_response(request)
 
 

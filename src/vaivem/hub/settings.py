@@ -91,6 +91,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "vaivem.hub.middleware.TrustedProxyMiddleware",
+    "vaivem.hub.middleware.ActorMiddleware",
     "vaivem.hub.middleware.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

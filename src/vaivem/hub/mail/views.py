@@ -59,9 +59,10 @@ def send_trial(request: MemberRequest) -> HttpResponse:
     try:
         code = deliver(url, letter)
     except VaivemError as error:
-        return _page(request, trial=explain_error(error))
+        said = explain_error(error).text
+        return _page(request, trial=Explained(f"{said} {error.detail}".strip()))
     if code:
-        return _page(request, trial=explain(code))
+        return _page(request, trial=Explained(explain(code).text))
     messages.success(
         request, _("The mail server took it. See whether it arrives at %(email)s.") % {"email": to}
     )
@@ -101,7 +102,7 @@ def _page(request: MemberRequest, trial: Explained | None = None) -> HttpRespons
         "outbox": kept_on_a_page(),
         "sender": sender_of(url) if url and not kept_on_a_page() else "",
         "server": _server(url) if url else "",
-        "letters": [(row, explain(row.code, {"message": row.said}) if row.code else None) for row in rows],
+        "letters": [(row, explain(row.code, {"message": row.said}).text if row.code else "") for row in rows],
         "trial": trial,
     }
     return render(request, "mail/mail.html", values, status=422 if trial else 200)

@@ -4,12 +4,13 @@ A form that is refused for that reason is kept, sealed, in the browser's session
 and its fields are filled again on the page they came from. Nothing is sent by itself: the person looks and
 presses the button again. A page that fills its own form calls `take` first.
 
-Only forms from our own pages are kept (browsers say so with Sec-Fetch-Site, or Origin), never passwords or
-files.
+Only forms from our own pages are kept (browsers say so with Sec-Fetch-Site, or Origin), never secrets or
+files: those are typed again.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ SESSION_KEY = "kept_form"
 LASTS_SECONDS = 24 * 3600
 MAX_CHARACTERS = 256 * 1024
 NEVER_KEPT = ("csrfmiddlewaretoken", "next", "_method")
+SECRET = re.compile(r"password|senha|secret|token|api_?key|^cred_", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def keep(request: HttpRequest) -> str:
         return ""
     fields = request.POST.copy()
     for name in [*fields]:
-        if name in NEVER_KEPT or "password" in name.lower():
+        if name in NEVER_KEPT or SECRET.search(name):
             del fields[name]
     encoded = fields.urlencode()
     if not encoded or len(encoded) > MAX_CHARACTERS:
