@@ -73,6 +73,7 @@ def _more(made: Furnished) -> None:
 
     from vaivem.hub.connections.models import Connection, OAuthApp
     from vaivem.hub.connections.oauth_apps import save_app
+    from vaivem.hub.replays.sets import ask_for_runs
     from vaivem.hub.workspaces import access, invitations
     from vaivem.hub.workspaces.models import ApiToken, Invitation, LoginLink, Membership
     from vaivem.vault import KEY_FILE
@@ -88,6 +89,7 @@ def _more(made: Furnished) -> None:
     TOTP.activate(viewer_with_two_steps, totp)
     codes = RecoveryCodes.activate(viewer_with_two_steps).generate_codes()
     made.numbers |= {
+        "replay": ask_for_runs(site.workspace, [int(made.numbers["run"])], site.owner),
         "membership": viewer.pk,
         "token": ApiToken.objects.get().pk,
         "invitation": Invitation.objects.get().pk,

@@ -43,7 +43,8 @@ class Office:
 
 
 def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-    return AuthResult(success=(data.login, data.password) == (b"raiar", b"uma@senha"))
+    known = (data.login, data.password) == (b"raiar", b"uma@senha")
+    return AuthResult(success=known, handled=known)  # not handled: the server refuses with 535
 
 
 @pytest.fixture

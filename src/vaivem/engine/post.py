@@ -184,7 +184,11 @@ def _server(smtp_url: str) -> smtplib.SMTP:
         return smtplib.SMTP_SSL(host, parts.port or 465, timeout=SMTP_SECONDS, context=context)
     server = smtplib.SMTP(host, parts.port or 25, timeout=SMTP_SECONDS)
     if parts.scheme == "smtp+tls":
-        server.starttls(context=ssl.create_default_context())
+        try:
+            server.starttls(context=ssl.create_default_context())
+        except BaseException:
+            server.close()
+            raise
     return server
 
 
