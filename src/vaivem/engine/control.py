@@ -125,6 +125,12 @@ def retake_rejected(cursor: Cursor, ws: int, rejected: int) -> bool:
     return row is not None
 
 
+def retake_all(cursor: Cursor, ws: int) -> int:
+    """Ask for all rejected deliveries that wait to be read again; return how many."""
+    row = _run(cursor, "retake_all", ws=ws)
+    return int(row[0]) if row else 0
+
+
 def dismiss_rejected(cursor: Cursor, ws: int, rejected: int) -> bool:
     """Take a rejected delivery off the list. False when it is not there."""
     return _run(cursor, "dismiss_rejected", ws=ws, rejected=rejected) is not None

@@ -93,6 +93,7 @@ def test_every_address_of_a_stranger_s_workspace_is_404(
     run = past.run(rule.pk)
     waiting = past.waiting("decision", "several_matches")
     decision, rejected = past.decision(waiting), past.rejected()
+    replay = program(workplace).post("/replays", {"runs": [str(run)]}, 201)["id"]
     [(event,)] = past.sql("select event_id from run where id = %s", run)
     paths = [
         f"GET /rules/{rule.pk}", f"PUT /rules/{rule.pk}/draft", f"POST /rules/{rule.pk}/publish",
@@ -102,14 +103,16 @@ def test_every_address_of_a_stranger_s_workspace_is_404(
         f"DELETE /connections/{workplace.crm.pk}", f"GET /runs/{run}", f"POST /runs/{run}/retry",
         f"POST /runs/{waiting}/stop", f"GET /events/{event}", f"GET /decisions/{decision}",
         f"POST /decisions/{decision}/answer", f"POST /rejected/{rejected}/retake",
-        f"POST /rejected/{rejected}/dismiss",
+        f"POST /rejected/{rejected}/dismiss", f"POST /decisions/{decision}/look",
+        f"GET /replays/{replay}", f"GET /replays/{replay}/runs", f"POST /replays/{replay}/start",
+        f"POST /replays/{replay}/stop",
     ]  # fmt: skip
     bodies = {"draft": {"definition": DEFINITION}, "answer": {"choice": "skip"}}
     for line in paths:
         method, path = line.split()
         status, answer = stranger.ask(method, path, bodies.get(path.rsplit("/", 1)[1], {}))
         assert (line, status, answer["error"]["code"]) == (line, 404, "not_found")
-    for path in ("/rules", "/connections", "/runs", "/events", "/decisions", "/rejected"):
+    for path in ("/rules", "/connections", "/runs", "/events", "/decisions", "/rejected", "/replays"):
         assert stranger.get(path)["items"] == [], path
 
 

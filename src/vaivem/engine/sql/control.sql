@@ -137,6 +137,15 @@ select count(*) from r;
 -- Not one that is not authentic: its sender was nobody we know, and stays so.
 select id from rejected where ws = %(ws)s and id = %(rejected)s and state = 0 and status <> 401;
 
+-- name: retake_all
+with q as (
+  insert into pgqueuer (priority, entrypoint, payload, execute_after, status, created, updated, heartbeat)
+  select 0, 'retake_rejected', convert_to(json_build_object('ws', ws, 'id', id)::text, 'UTF8'), now(), 'queued', now(),
+         now(), now()
+  from rejected where ws = %(ws)s and state = 0 and status <> 401 order by id
+  returning id)
+select count(*) from q;
+
 -- name: dismiss_rejected
 update rejected set state = 2 where ws = %(ws)s and id = %(rejected)s and state = 0 returning id;
 

@@ -12,6 +12,7 @@ from vaivem.hub.api.access import workspace_of
 from vaivem.hub.api.errors import gone
 from vaivem.hub.api.shapes import (
     AnswerIn,
+    CountOut,
     DecisionOut,
     DoneOut,
     EventDetailOut,
@@ -22,6 +23,7 @@ from vaivem.hub.api.shapes import (
     RunDetailOut,
     RunOut,
 )
+from vaivem.hub.decisions.waiting import open_decisions, read_wanted, waiting_behind
 from vaivem.hub.history import acts, detail, queries
 from vaivem.hub.history.detail import CallRow, DecisionRow, RunDetail
 from vaivem.hub.history.filters import Filters, read_cursor, read_filters
@@ -52,6 +54,16 @@ class Asked(Given):
         """Return the question; raises FilterError."""
         query = self.model_dump(by_alias=True, exclude={"before", "limit"})
         return read_filters(query, now=now(), zone=workspace_of(request).zone)
+
+
+class AskedDecisions(Given):
+    """Which decisions."""
+
+    kind: str = Field("", description="doubt or choice")
+    rule: str = ""
+    connection: str = ""
+    after: str = ""
+    limit: int = Field(50, ge=1, le=MAX_PAGE)
 
 
 class AskedEvents(Asked):
@@ -130,12 +142,15 @@ def one_event(request: HttpRequest, number: str) -> dict[str, Any]:
 
 
 @router.get("/decisions", response=PageOut[DecisionOut])
-def list_decisions(request: HttpRequest, before: str = "", limit: int = 50) -> dict[str, Any]:
-    """List what waits for a person, newest first."""
-    size = max(1, min(limit, MAX_PAGE))
-    rows = detail.decisions(workspace_of(request).pk, before=read_cursor(before), limit=size + 1)
+def list_decisions(request: HttpRequest, asked: Query[AskedDecisions]) -> dict[str, Any]:
+    """List what waits for a person, the oldest first; `next` is the value of `after`."""
+    ws, size = workspace_of(request).pk, asked.limit
+    wanted = read_wanted({"kind": asked.kind, "rule": asked.rule, "connection": asked.connection})
+    rows = open_decisions(ws, wanted, after=read_cursor(asked.after) or 0, limit=size + 1)
+    behind = waiting_behind(ws, rows[:size])
     following = rows[size - 1].id if len(rows) > size else None
-    return {"items": [_decision(row) for row in rows[:size]], "next": _next(following)}
+    items = [_decision(row) | {"behind": behind.get(row.run_id, 0)} for row in rows[:size]]
+    return {"items": items, "next": _next(following)}
 
 
 @router.get("/decisions/{number}", response=DecisionOut)
@@ -145,6 +160,16 @@ def one_decision(request: HttpRequest, number: str) -> dict[str, Any]:
     if found is None:
         raise gone()
     return _decision(found)
+
+
+@router.post("/decisions/{number}/look", response=DoneOut)
+def look(request: HttpRequest, number: str) -> DoneOut:
+    """Let the run look at the vendor again: what it finds settles the question or is asked anew."""
+    found = detail.decision_one(workspace_of(request).pk, _id(number))
+    if found is None:
+        raise gone()
+    acts.look_again(workspace_of(request), found)
+    return DoneOut()
 
 
 @router.post("/decisions/{number}/answer", response=DoneOut)
@@ -164,6 +189,12 @@ def list_rejected(request: HttpRequest, before: str = "", limit: int = 50) -> di
     page = queries.rejected(workspace_of(request).pk, Filters(), before=read_cursor(before), limit=size)
     catalog = WorkspaceCatalog(workspace_of(request))
     return {"items": [_rejected(row, catalog) for row in page.rows], "next": _next(page.next)}
+
+
+@router.post("/rejected/retake", response=CountOut)
+def retake_all(request: HttpRequest) -> dict[str, Any]:
+    """Have all that wait read again."""
+    return {"number": acts.retake_all(workspace_of(request))}
 
 
 @router.post("/rejected/{number}/retake", response=DoneOut)
@@ -227,6 +258,8 @@ def _run(row: RunRow, catalog: WorkspaceCatalog) -> dict[str, Any]:
         "event": _event(event),
         "status": row.shown.value,
         "message": message,
+        "replay_of": str(row.replay_of) if row.replay_of else None,
+        "replayed_by": str(row.replayed_by) if row.replayed_by else None,
         **{name: getattr(row, name) for name in plain + times},
     }
 

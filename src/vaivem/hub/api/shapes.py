@@ -229,6 +229,8 @@ class RunOut(Schema):
     since: datetime | None
     due: datetime | None
     ahead: int
+    replay_of: str | None = Field(None, description="The run that it repeats.")
+    replayed_by: str | None = Field(None, description="The run that repeats it, and counts since.")
 
 
 class CallOut(Schema):
@@ -264,6 +266,7 @@ class DecisionOut(Schema):
     asked: datetime
     answer: dict[str, Any] | None
     answered: datetime | None
+    behind: int | None = Field(None, description="How many runs wait for it; in the list only.")
 
 
 class RunDetailOut(RunOut):
@@ -305,6 +308,12 @@ class RejectedOut(Schema):
     method: str
     headers: dict[str, str]
     body: str
+
+
+class CountOut(Schema):
+    """How many there were."""
+
+    number: int
 
 
 class DoneOut(Schema):

@@ -17,7 +17,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from vaivem.hub.decisions.waiting import (
     PAGE,
     Wanted,
-    WantedError,
     next_after,
     open_decisions,
     read_wanted,
@@ -25,6 +24,7 @@ from vaivem.hub.decisions.waiting import (
 )
 from vaivem.hub.history import acts
 from vaivem.hub.history.detail import DecisionRow, decision_one, find_run
+from vaivem.hub.history.filters import FilterError
 from vaivem.hub.history.lines import did, title_of
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.questions import answered, question
@@ -201,7 +201,7 @@ def _open(
 def _wanted(request: MemberRequest) -> Wanted:
     try:
         return read_wanted(request.GET)
-    except WantedError as error:
+    except FilterError as error:
         raise Http404 from error
 
 

@@ -6,20 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from vaivem.core.errors import RuleError
-from vaivem.hub.history.detail import DecisionRow, behind, decision_rows, find_run
-from vaivem.hub.history.filters import Shown
-from vaivem.hub.history.queries import RunRow
+from vaivem.hub.history.detail import DecisionRow, behind, decision_rows
+from vaivem.hub.history.filters import FilterError
 
 PAGE = 30
 KINDS = ("doubt", "choice")
 MAX_ID = 2**63 - 1
-
-
-class WantedError(RuleError):
-    """A filter that cannot be read; `path` is its name."""
-
-    default_code = "filter_wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +35,10 @@ class Wanted:
 
 
 def read_wanted(given: Mapping[str, str]) -> Wanted:
-    """Read ``kind rule connection``. Raises WantedError."""
+    """Read ``kind rule connection``. Raises FilterError."""
     kind = given.get("kind", "")
     if kind and kind not in KINDS:
-        raise WantedError(path="kind")
+        raise FilterError(path="kind")
     return Wanted(kind or None, _number(given, "rule"), _number(given, "connection"))
 
 
@@ -55,7 +47,7 @@ def _number(given: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise WantedError(path=name)
+        raise FilterError(path=name)
     return int(text)
 
 
@@ -85,9 +77,3 @@ def next_after(ws: int, wanted: Wanted, number: int) -> int | None:
 def waiting_behind(ws: int, rows: list[DecisionRow]) -> dict[int, int]:
     """Return how many runs wait for each decision, by its run."""
     return behind(ws, [row.run_id for row in rows]) if rows else {}
-
-
-def run_of(ws: int, row: DecisionRow) -> RunRow | None:
-    """Return the run that waits; None when it does not any more."""
-    found = find_run(ws, row.run_id)
-    return found.run if found and found.run.shown in (Shown.NEEDS_YOU, Shown.WAITING) else None

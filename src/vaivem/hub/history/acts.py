@@ -109,6 +109,16 @@ def retake(workspace: Workspace, number: int, member: Member | None = None) -> N
 
 
 @transaction.atomic
+def retake_all(workspace: Workspace, member: Member | None = None) -> int:
+    """Have all rejected deliveries that wait read again; return how many."""
+    with database.cursor() as cursor:
+        number = control.retake_all(cursor, workspace.pk)
+    if number:
+        audit.note(workspace, member, "rejected.retaken_all", str(number))
+    return number
+
+
+@transaction.atomic
 def dismiss(workspace: Workspace, number: int, member: Member | None = None) -> None:
     """Take a rejected delivery off the list. Raises ActError when it does not wait any more."""
     with database.cursor() as cursor:

@@ -144,6 +144,20 @@ def rejected(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @for_role(place="history")
+def retake_all(request: MemberRequest) -> HttpResponse:
+    """Have all that wait read again."""
+    number = acts.retake_all(request.workspace, request.user)
+    text = ngettext(
+        "%(number)s delivery is being read again. If it works, it leaves this list in a moment.",
+        "%(number)s deliveries are being read again. Those that work leave this list in a moment.",
+        number,
+    )
+    messages.success(request, text % {"number": number})
+    return redirect("rejected", request.workspace.slug)
+
+
+@require_POST
+@for_role(place="history")
 def settle_rejected(request: MemberRequest, number: int, act: str) -> HttpResponse:
     """Read a rejected delivery again, or dismiss it."""
     if queries.rejected_one(request.workspace.pk, number) is None:

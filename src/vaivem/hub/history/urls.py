@@ -10,6 +10,7 @@ urlpatterns = [
     path("events/", list_views.unused, name="unused_events"),
     path("events/<int:number>/", run_views.event, name="event"),
     path("rejected/", list_views.rejected, name="rejected"),
+    path("rejected/retake/", list_views.retake_all, name="rejected_retake_all"),
     path("rejected/<int:number>/<slug:act>/", list_views.settle_rejected, name="rejected_settle"),
     path("<int:number>/", run_views.run, name="run"),
     path("<int:number>/retry/", run_views.retry, name="run_retry"),

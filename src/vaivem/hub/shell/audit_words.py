@@ -44,6 +44,7 @@ def action_words(action: str) -> str:
         "rule.brought_back": _("brought back the rule"),
         "run.retried": _("retried the run"),
         "run.stopped": _("stopped the run"),
+        "rejected.retaken_all": _("had all refused deliveries read again:"),
         "replay.asked": _("looked at repeating runs, set"),
         "replay.started": _("began to repeat runs, set"),
         "replay.stopped": _("stopped repeating runs, set"),
