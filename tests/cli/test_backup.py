@@ -73,7 +73,7 @@ def test_another_key_is_not_overwritten_unasked(filled: str, data_dir: Path) -> 
 def test_a_newer_backup_is_refused(filled: str, data_dir: Path) -> None:
     write_backup(data_dir / "backup.tar", filled, data_dir)
     with tarfile.open(data_dir / "backup.tar") as archive:
-        archive.extractall(data_dir / "x", filter="data")
+        archive.extractall(data_dir / "x")  # noqa: S202 - made just now; its filter is not in Python 3.11.2
     manifest = json.loads((data_dir / "x/manifest.json").read_text())
     (data_dir / "x/manifest.json").write_text(json.dumps(manifest | {"version": "99.0.0"}))
     with tarfile.open(data_dir / "newer.tar", "w") as archive:

@@ -164,7 +164,7 @@ def test_a_command_that_is_told_to_stop_reports_and_leaves_nothing(data_dir: Pat
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("serve", "nothing"), "There is no test account 'nothing'. There are: clicksign,"),
+        (("serve", "nothing"), "There is no test account 'nothing'. There are: "),
         (("serve", "clicksign", "--limits", "soon"), ""),
         (("serve", "clicksign", "--retries", "often"), "--retries must list seconds, such as 1,5,15."),
     ],
