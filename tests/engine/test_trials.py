@@ -7,6 +7,7 @@ from typing import Any
 
 from vaivem.core.compiler import compile_rule
 from vaivem.core.rules import parse_rule
+from vaivem.engine import control
 
 from .conftest import House, StubCatalog
 from .inside import put, working
@@ -76,3 +77,36 @@ async def test_an_event_from_before_the_test_is_not_the_tests(house: House) -> N
         await house.until_idle()
     assert written(house) == ["published"]
     assert house.value("select state from rule_trial") == "waiting"
+
+
+async def test_a_dry_run_says_what_would_be_written_and_writes_nothing(house: House) -> None:
+    rule = house.rule("put", then=[put("one", "text:published")])
+    for number in (1, 2, 3):
+        await house.deliver(delivery=f"d{number}", record=f"r{number}", name=f"n{number}")
+    with house.db() as db:
+        db.execute("update rule set state = 'paused' where id = %s", (rule,))
+    definition = {
+        "title": "t",
+        "when": {"connection": 1, "trigger": "thing_happened"},
+        "if": {"all": [{"field": "name", "is": "not_equals", "value": "n2"}]},
+        "then": [put("one", "text:dry {{ name }}")],
+    }
+    compiled = json.dumps(compile_rule(parse_rule(definition), StubCatalog()).to_dict())
+    with house.db() as db, db.transaction():
+        db.execute(
+            "insert into rule_trial (rule_id, kind, state, compiled, since)"
+            " values (%s, 'rehearsal', 'waiting', %s, now() - interval '1 d')",
+            (rule, compiled),
+        )
+    trial = house.value("select id from rule_trial")
+    async with working(house):
+        with house.db() as db:
+            control.wake_chore(db.cursor(), "rehearse", {"trial": trial})
+        await house.until(lambda: house.value("select state from rule_trial") == "done")
+    assert written(house) == []
+    [(total, found)] = house.rows("select total, found from rule_trial")
+    assert total == 3
+    assert [one["result"] for one in found] == ["updates", "left_out", "updates"]
+    assert found[1]["code"] == "filtered"
+    [write] = found[0]["steps"][0]["writes"]
+    assert {"field": "name", "before": "", "after": "dry n3"} in write["fields"]

@@ -28,6 +28,7 @@ from vaivem.engine.intake import Intake
 from vaivem.engine.journal import is_away
 from vaivem.engine.links import Link
 from vaivem.engine.oauth import REFRESH_AHEAD_SECONDS
+from vaivem.engine.rehearsals import Rehearsals
 from vaivem.engine.retention import Retention
 from vaivem.engine.statements import statement
 from vaivem.engine.subscriptions import Subscriptions
@@ -59,6 +60,7 @@ class Chores:
         self._intake = Intake(desk.topology, desk.ids, desk.clock, self._link, self._bell)
         self._subscriptions = Subscriptions(config, desk.pool, desk.topology, caller, desk.clock, vault)
         self._catching_up = CatchingUp(desk, self._intake)
+        self._rehearsals = Rehearsals(desk)
         self._retention = Retention(desk.pool, desk.clock)
 
     async def run(self) -> None:
@@ -107,6 +109,7 @@ class Chores:
             "ensure_webhook": self._ensure_webhook,
             "refresh_catalog": self._refresh_catalog_asked,
             "retake_rejected": self._retake,
+            "rehearse": self._rehearsals.run,
             "send_letters": self._send_letters,
         }
         for name, work in served.items():

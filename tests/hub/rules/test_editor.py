@@ -261,3 +261,41 @@ def test_every_keystroke_gets_its_notes(workplace: Workplace) -> None:
     assert "<html" not in page
     assert 'id="note-then-0-contact-email" hx-swap-oob="true" data-bad' in page
     assert f'name="revision" form="rule-form" value="{rule.revision + 1}"' in page
+
+
+def test_a_dry_run_is_shown_while_it_goes_and_when_it_is_done(workplace: Workplace) -> None:
+    from vaivem.hub.rules.models import RuleTrial
+    from vaivem.hub.shell.clock import now
+
+    rule, site = workplace.rule(), workplace.site
+    client = site.browser(site.owner)
+    client.post(edit(workplace, rule), {**opened(workplace, rule, client), "act": "rehearse"})
+    trial = RuleTrial.objects.get(kind="rehearsal")
+    assert trial.state == "waiting"
+    address = site.url(f"rules/{rule.pk}/rehearsal/")
+    assert "You can leave this page" in client.get(address).content.decode()
+    write = {
+        "call": "deals.create",
+        "creates": True,
+        "fields": [{"field": "name", "before": "", "after": "Venda"}],
+    }
+    test = {"field": "document.name", "is": "contains", "value": "Venda", "seen": "Contrato A"}
+    found = [
+        {"event": "1", "title": "Contrato A", "result": "left_out", "code": "filtered", "steps": [],
+         "params": {"tests": [test]}},
+        {"event": "2", "title": "Contrato B", "result": "creates",
+         "steps": [{"step": "deal", "records": [], "writes": [write]}]},
+    ]  # fmt: skip
+    RuleTrial.objects.filter(pk=trial.pk).update(state="running", total=4, found=found, beat=now())
+    page = client.get(address).content.decode()
+    assert "2 of 4" in page
+    assert "every 1s" in page
+    RuleTrial.objects.filter(pk=trial.pk).update(state="done")
+    page = client.get(address).content.decode()
+    assert "every 1s" not in page
+    assert "1 would create" in page
+    assert "Venda" in page
+    assert "contains “Venda” (it was “Contrato A”)" in page
+    for other, status in ((site.viewer, 403), (site.stranger, 404)):
+        assert site.browser(other).get(address).status_code == status
+        assert site.browser(other).post(f"{address}stop/").status_code == status

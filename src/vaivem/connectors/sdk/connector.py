@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
+import orjson
+
 from vaivem.connectors.sdk import texts
 from vaivem.connectors.sdk.actions import Action, Reader, Writer
 from vaivem.connectors.sdk.calls import Answer, Authorisation, Call, LimitState
@@ -100,6 +102,23 @@ class Connector:
     async def prepare(self, writer: Writer, choice: str, **values: Any) -> Mapping[str, Any]:
         """Make something at the vendor that connecting offers (a reference field); return settings."""
         raise NotImplementedError
+
+    def echo(self, call: Call) -> Answer:
+        """Return what the vendor may answer to a write, for a dry run that sends none.
+
+        The fields that were sent, with the id of the record: out of its address, or a new one. Override it
+        where the vendor's answers are of another shape.
+        """
+        inner: Any = call.json if call.json is not None else {}
+        while isinstance(inner, Mapping) and len(inner) == 1:
+            (wrapped,) = inner.values()
+            if not isinstance(wrapped, Mapping):
+                break
+            inner = wrapped
+        last = call.path.rstrip("/").rpartition("/")[2]
+        number = last if call.method in ("PUT", "PATCH") else "0"
+        record = {**(inner if isinstance(inner, Mapping) else {}), "id": number, "_id": number}
+        return Answer(200, {"content-type": "application/json"}, orjson.dumps({**record, "data": record}))
 
     def record_url(self, connection: Connection, object_key: str, record_id: str) -> str:
         """Return the address of a record for people, or ""."""

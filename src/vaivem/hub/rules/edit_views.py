@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from vaivem.core.errors import RuleError
-from vaivem.hub.rules import drafts, publishing, testing, words
+from vaivem.hub.rules import drafts, publishing, rehearsing, testing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.drafts import DraftConflictError
 from vaivem.hub.rules.editing import acts
@@ -55,8 +55,8 @@ def _after(request: MemberRequest, row: Rule, act: str, changed: bool) -> HttpRe
     here = reverse("rule_edit", args=[request.workspace.slug, row.pk])
     if act == "publish":
         return _publish(request, row, sample)
-    if act == "try":
-        return _try(request, row, sample)
+    if act in ("try", "rehearse"):
+        return _try(request, row, sample, act)
     if request.htmx:
         return _page(request, row, row.draft, sample, part=request.POST.get("part", "editor"))
     if not changed and not act:
@@ -73,14 +73,15 @@ def _publish(request: MemberRequest, row: Rule, sample: str) -> HttpResponse:
     return redirect("rule", request.workspace.slug, row.pk)
 
 
-def _try(request: MemberRequest, row: Rule, sample: str) -> HttpResponse:
+def _try(request: MemberRequest, row: Rule, sample: str, act: str) -> HttpResponse:
+    begin, part = (testing.start, "test") if act == "try" else (rehearsing.start, "rehearsal")
     try:
-        testing.start(row, request.user)
+        begin(row, request.user)
     except RuleError as error:
         if not error.problem.path:
             messages.warning(request, words.sentence(error.problem))
         return _page(request, row, row.draft, sample, status=422)
-    return redirect(f"{reverse('rule_edit', args=[request.workspace.slug, row.pk])}#test")
+    return redirect(f"{reverse('rule_edit', args=[request.workspace.slug, row.pk])}#{part}")
 
 
 @require_POST
@@ -113,8 +114,8 @@ def _page(
     part: str = "page",
     status: int = 200,
 ) -> HttpResponse:
-    now = clock.now()
-    shown = editor(row, definition, WorkspaceCatalog(request.workspace), now, sample)
+    now, catalog = clock.now(), WorkspaceCatalog(request.workspace)
+    shown = editor(row, definition, catalog, now, sample)
     values = {
         "now": now,
         "rule": row,
@@ -127,6 +128,7 @@ def _page(
         "undo": row.revision - 1 if row.drafts.filter(revision=row.revision - 1).exists() else None,
         "oob": part == "notes",
         **({} if part == "notes" else test_values(request, row)),
+        "rehearsal": None if part == "notes" else rehearsing.last(row, catalog),
     }
     template = {"notes": "rules/edit/notes.html", "editor": "rules/edit/editor.html"}.get(
         part, "rules/edit/page.html"

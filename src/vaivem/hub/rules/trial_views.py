@@ -8,11 +8,12 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from vaivem.hub.messages import connector_text, explain_run, named
-from vaivem.hub.rules import testing, words
+from vaivem.hub.rules import rehearsing, testing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.models import Rule
 from vaivem.hub.rules.testing import Tested
@@ -42,6 +43,25 @@ def stop_test(request: MemberRequest, number: int) -> HttpResponse:
     else:
         messages.warning(request, _("An event had just come; the test is being worked."))
     return redirect("rule_edit", request.workspace.slug, row.pk)
+
+
+@require_safe
+@for_role(Role.EDITOR, place="rules")
+def rehearsal(request: MemberRequest, number: int) -> HttpResponse:
+    """Show how the latest dry run stands."""
+    row = find(request, number)
+    found = rehearsing.last(row, WorkspaceCatalog(request.workspace))
+    return render(request, "rules/edit/rehearsal.html", {"now": clock.now(), "rule": row, "rehearsal": found})
+
+
+@require_POST
+@for_role(Role.EDITOR, place="rules")
+def stop_rehearsal(request: MemberRequest, number: int) -> HttpResponse:
+    """Stop a dry run; what it found stays."""
+    row = find(request, number)
+    if rehearsing.stop(row):
+        messages.success(request, _("The dry run is stopped."))
+    return redirect(f"{reverse('rule_edit', args=[request.workspace.slug, row.pk])}#rehearsal")
 
 
 def test_values(request: MemberRequest, row: Rule) -> dict[str, Any]:

@@ -237,11 +237,12 @@
     later("notes");
   }
 
-  document.addEventListener("selectionchange", () => {
+  function keep_caret() {
     const selection = getSelection();
     const range = selection.rangeCount ? selection.getRangeAt(0) : null;
     if (last && range && last.contains(range.commonAncestorContainer)) caret = range.cloneRange();
-  });
+  }
+  document.addEventListener("selectionchange", keep_caret);
   document.addEventListener("focusin", (event) => {
     const el = event.target.closest(".tokens");
     if (el) last = el;
@@ -279,6 +280,7 @@
   let list = null;
   function open(editable) {
     close();
+    keep_caret();
     list = document.createElement("div");
     list.className = "panel field-list";
     list.setAttribute("role", "dialog");
@@ -311,7 +313,7 @@
     const el = event.target;
     const command = event.ctrlKey || event.metaKey;
     if (list && list.contains(el)) {
-      const buttons = all("li:not([hidden]) button", list);
+      const buttons = all(":scope > ul > li:not([hidden]) > button", list);
       const at = buttons.indexOf(el);
       if (event.key === "Escape") {
         event.preventDefault();

@@ -1,0 +1,195 @@
+"""Dry runs: a draft applied to what happened before. Reads only, within the budget, behind what is live.
+
+A dry run goes on where it was when its worker ended: each event's result is kept as soon as it is known.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import orjson
+
+from vaivem.connectors.sdk import Delivery, Event, Trigger
+from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledEmail, CompiledRule, CompiledStep
+from vaivem.core.errors import RuleError, VaivemError
+from vaivem.core.steps import ActionStep, FindStep, Missing
+from vaivem.engine.desk import Desk, clean
+from vaivem.engine.direct import ChoreCaller
+from vaivem.engine.ids import id_at, time_of
+from vaivem.engine.rehearsing import AsksError, RehearsalContext, UnforeseenError
+from vaivem.engine.statements import statement
+from vaivem.engine.topology import Line
+
+MOST_EVENTS = 100
+
+log = logging.getLogger(__name__)
+
+
+class _StopError(Exception):
+    """The rule says that the run ends here."""
+
+
+class Rehearsals:
+    """Does dry runs, one after another as they are asked for."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def run(self, payload: Mapping[str, Any]) -> None:
+        """Do one dry run to its end, or until a person stops it."""
+        pool, number = self._desk.pool, int(payload["trial"])
+        row = await pool.fetchrow(statement("trials", "trial"), number)
+        if row is None:
+            return
+        try:
+            await self._all(row)
+        except VaivemError as error:
+            params = json.dumps(clean(dict(error.params)))
+            await pool.execute(statement("trials", "began"), number, 0)
+            await pool.execute(statement("trials", "ended"), number, "failed", error.code, params)
+        else:
+            await pool.execute(statement("trials", "ended"), number, "done", "", "{}")
+
+    async def _all(self, row: asyncpg.Record) -> None:
+        await self._desk.topology.load(self._desk.pool)
+        rule = CompiledRule.from_dict(json.loads(row["compiled"]))
+        line = self._line(rule.connection_id)
+        trigger = line.connector.trigger(rule.trigger.trigger)
+        kinds, lowest = sorted(trigger.kinds), id_at(row["since"])
+        arguments = (row["workspace_id"], line.connection.id, kinds, lowest, MOST_EVENTS)
+        events = await self._desk.pool.fetch(statement("trials", "past"), *arguments)
+        await self._desk.pool.execute(statement("trials", "began"), row["id"], len(events))
+        for event in events[row["looked_at"] :]:
+            result = await _OneEvent(self._desk, row["rule_id"], rule, line, trigger).result(event)
+            kept = json.dumps([clean(result)], ensure_ascii=False)
+            if await self._desk.pool.fetchval(statement("trials", "found"), row["id"], kept) is None:
+                return
+
+    def _line(self, conn: int) -> Line:
+        line = self._desk.topology.lines.get(conn)
+        if line is None:
+            raise RuleError("connection_is_gone", params={"connection": conn})
+        return line
+
+
+class _OneEvent:
+    """One event of a dry run."""
+
+    def __init__(self, desk: Desk, rule: int, compiled: CompiledRule, line: Line, trigger: Trigger) -> None:
+        self._desk = desk
+        self._rule = rule
+        self._compiled = compiled
+        self._source_line = line
+        self._trigger = trigger
+        self._zone = desk.topology.zones.get(line.connection.workspace, "America/Sao_Paulo")
+        self._scope: dict[str, Any] = {}
+        self._source = ""
+        self._steps: list[dict[str, Any]] = []
+
+    async def result(self, row: asyncpg.Record) -> dict[str, Any]:
+        """Return what would come of it: ``result``, why, and each step with what it would write."""
+        told: dict[str, Any] = {"event": str(row["id"]), "title": row["title"]}
+        try:
+            outcome = await self._run(row)
+        except VaivemError as error:
+            problems = [problem.to_dict() for problem in error.problems[:20]]
+            outcome = {
+                "result": "fails",
+                "code": error.code,
+                "params": {**error.params, "problems": problems},
+            }
+        except AsksError:
+            outcome = {"result": "asks"}
+        except Exception as error:
+            log.exception("Dry run of rule %s: event %s ended in a bug", self._rule, row["id"])
+            outcome = {"result": "fails", "code": "bug", "params": {"kind": type(error).__name__}}
+        return {**told, **outcome, "steps": self._steps}
+
+    async def _run(self, row: asyncpg.Record) -> dict[str, Any]:
+        event = self._event(row)
+        options, moment = self._compiled.trigger.options, time_of(row["id"])
+        if not self._trigger.accepts(event, options):
+            return {"result": "left_out", "code": "not_accepted"}
+        record = self._trigger.record(event, options)
+        self._source = f"{self._source_line.connection.id}:{event.object}:{record}"
+        data = await self._trigger.scope(ChoreCaller(self._desk.caller, self._source_line), event, options)
+        if data is None:
+            return {"result": "left_out", "code": "not_yet"}
+        today = moment.astimezone(ZoneInfo(self._zone)).date().isoformat()
+        title = self._compiled.rule.title
+        self._scope = {**data, "steps": {}, "rule": {"title": title}, "today": today}
+        verdict = self._compiled.passes(self._scope, zone=self._zone)
+        if not verdict.passed:
+            tests = [test.to_dict() for test in verdict.reasons]
+            return {"result": "left_out", "code": "filtered", "params": {"tests": tests}}
+        try:
+            await self._each(self._compiled.steps, row)
+        except _StopError:
+            pass
+        except UnforeseenError:
+            return {"result": self._verdict(), "unforeseen": True}
+        return {"result": self._verdict()}
+
+    def _verdict(self) -> str:
+        records = [record for step in self._steps for record in step["records"]]
+        writes = [write for step in self._steps for write in step["writes"]]
+        if any(record["did"] == "created" for record in records) or any(one["creates"] for one in writes):
+            return "creates"
+        return "updates" if any(one["fields"] for one in writes) else "unchanged"
+
+    def _event(self, row: asyncpg.Record) -> Event:
+        webhooks = self._source_line.connector.webhooks
+        if webhooks is None:
+            raise RuleError("event_is_gone")
+        headers = orjson.loads(row["headers"])
+        delivery = Delivery(row["method"], row["path"], row["query"], headers, row["body"])
+        return webhooks.parse(delivery, self._source_line.connection)[row["part"]]
+
+    async def _each(self, steps: Sequence[CompiledStep], row: asyncpg.Record) -> None:
+        for step in steps:
+            if isinstance(step, CompiledAction):
+                await self._act(step, row)
+            elif isinstance(step, CompiledBranch):
+                _, way = step.choose(self._scope, zone=self._zone)
+                await self._each(way, row)
+            elif isinstance(step, CompiledEmail):
+                letter = step.fill(self._scope, zone=self._zone)
+                fields = [
+                    {"field": "to", "before": "", "after": ", ".join(letter.to)},
+                    {"field": "subject", "before": "", "after": letter.subject},
+                ]
+                write = {"call": "email", "creates": False, "fields": fields}
+                self._steps.append({"step": step.id, "records": [], "writes": [write]})
+
+    async def _act(self, compiled: CompiledAction, row: asyncpg.Record) -> None:
+        step, line = compiled.step, self._desk.topology.lines.get(compiled.connection_id)
+        if line is None:
+            raise RuleError("connection_is_gone", params={"connection": compiled.connection_id})
+        action = line.connector.action(step.action)
+        options = dict(step.options)
+        if isinstance(step, ActionStep) and step.key is not None:
+            options["key"] = {"by": step.key.by.value, "field": step.key.field}
+        context = RehearsalContext(
+            self._desk,
+            line,
+            rule=self._rule,
+            values=compiled.resolve(self._scope, zone=self._zone),
+            options=options,
+            source=self._source,
+            now=time_of(row["id"]),
+        )
+        told: dict[str, Any] = {"step": step.id, "records": [], "writes": context.writes}
+        self._steps.append(told)
+        outcome = await action.run(context)
+        told["records"] = [record.to_dict() for record in outcome.records]
+        self._scope["steps"][step.id] = dict(outcome.output)
+        if isinstance(step, FindStep) and not outcome.records:
+            if step.missing is Missing.STOP:
+                raise _StopError
+            if step.missing is Missing.FAIL:
+                raise RuleError("nothing_found", params={"step": step.id})
