@@ -148,7 +148,8 @@ class _OneEvent:
             raise RuleError("event_is_gone")
         headers = orjson.loads(row["headers"])
         delivery = Delivery(row["method"], row["path"], row["query"], headers, row["body"])
-        return webhooks.parse(delivery, self._source_line.connection)[row["part"]]
+        events = webhooks.parse(delivery, self._source_line.connection)
+        return events[int(row["part"])]
 
     async def _each(self, steps: Sequence[CompiledStep], row: asyncpg.Record) -> None:
         for step in steps:

@@ -134,6 +134,10 @@ class RehearsalContext:
     def forget(self, object_key: str, key: str) -> None:
         """Drop nothing."""
 
+    def made(self, object_key: str) -> str | None:
+        """Know of nothing: a dry run repeats no run."""
+        return None
+
     async def choose(self, object_key: str, candidates: list[Mapping[str, Any]], **about: Any) -> str | None:
         """Stop: a person would be asked."""
         raise AsksError

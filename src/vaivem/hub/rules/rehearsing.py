@@ -180,7 +180,7 @@ class _Showing:
         elif code == "not_accepted":
             yield _("The rule's start is about others.")
         elif code:
-            steps = one.get("steps") or ({},)
+            steps: Any = one.get("steps") or ({},)
             yield from (str(told) for told in explain_run(code, params, self._connector(steps[-1])))
         elif one.get("result") == "asks":
             yield _("Several records fit: you would be asked.")
