@@ -261,3 +261,15 @@ async def test_the_limit_and_its_headers(ac: Ac) -> None:
     assert answers[4].headers["ratelimit-remaining"] == "0"
     assert 1 <= int(answers[5].headers["retry-after"]) <= 60
     assert answers[5].json == {"message": "Too Many Requests"}
+
+
+async def test_what_the_vendors_own_client_needs(ac: Ac) -> None:
+    made = await ac.api("POST", "/fields", {"field": {"title": "Do cliente", "type": "dropdown"}})
+    key = made.json["field"]["id"]
+    option = {"orderid": 1, "value": "X", "label": "X", "isdefault": False, "field": key}
+    assert (await ac.api("POST", "/fieldOptions/bulk", {"fieldOptions": [option]})).status == 201
+    assert len((await ac.api("GET", f"/fields/{key}/options")).json["fieldOptions"]) == 1
+    renamed = await ac.api("PUT", "/lists/1", {"list": {"name": "Boletim"}})
+    assert (renamed.status, renamed.json["list"]["name"]) == (200, "Boletim")
+    assert (await ac.api("GET", "/campaigns")).json == {"campaigns": [], "meta": {"total": "0"}}
+    assert len((await ac.api("GET", "/groups")).json["groups"]) == 2

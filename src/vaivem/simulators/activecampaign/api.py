@@ -71,7 +71,9 @@ class Gate:
                 status, data = handlers[request.method](await self._enter(request))
             except ProblemError as problem:
                 return problem.answer()
-            return Response(status_code=status) if data is None else json_answer(data, status)
+            # An empty answer still says what it is; public clients look at the type before the body.
+            empty = Response(status_code=status, media_type="text/html")
+            return empty if data is None else json_answer(data, status)
 
         return Route(PREFIX + path, answer, methods=list(handlers))
 

@@ -46,7 +46,7 @@ class ContactCalls:
             gate.route("/contactTags", POST=self.add_tag),
             gate.route("/contactTags/{id}", DELETE=self.remove_tag),
             gate.route("/lists", GET=self.lists, POST=self.make_list),
-            gate.route("/lists/{id}", GET=self.one_list),
+            gate.route("/lists/{id}", GET=self.one_list, PUT=self.change_list),
             gate.route("/listGroups", POST=self.list_group),
             gate.route("/contactLists", POST=self.set_list),
             gate.route("/import/bulk_import", GET=self.imports, POST=self.bulk_import),
@@ -192,6 +192,16 @@ class ContactCalls:
         if one is None:
             raise no_result("_List", call.path["id"])
         return 200, {"list": call.shapes.list(one)}
+
+    def change_list(self, call: Call) -> Result:
+        self._may_see_lists(call)
+        one, data = call.account["lists"].get(call.path["id"]), call.wrapped("list")
+        if one is None:
+            raise no_result("_List", call.path["id"])
+        changes: Record = {
+            key: text_of(data[key]) for key in ("name", "sender_url", "sender_reminder") if key in data
+        }
+        return 200, {"list": call.shapes.list(call.account.change("lists", one, changes))}
 
     def make_list(self, call: Call) -> Result:
         data = call.wrapped("list")

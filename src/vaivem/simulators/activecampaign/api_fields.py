@@ -26,7 +26,10 @@ class FieldCalls:
         return [
             gate.route("/fields", GET=self.fields, POST=self.create),
             gate.route("/fields/{id}", GET=self.show, PUT=self.change, DELETE=self.delete),
+            gate.route("/fields/{id}/options", GET=self.options_of),
+            # The reference has the first address, the vendor's own client the second.
             gate.route("/fieldOption/bulk", POST=self.options),
+            gate.route("/fieldOptions/bulk", POST=self.options),
             gate.route("/fieldRels", POST=self.relate),
             gate.route("/fieldValues", GET=self.values, POST=self.set_value),
             gate.route("/fieldValues/{id}", GET=self.value, PUT=self.change_value, DELETE=self.delete_value),
@@ -49,7 +52,7 @@ class FieldCalls:
         }
 
     def create(self, call: Call) -> Result:
-        """The answer lists all fields, as the vendor's example does."""
+        """All fields, as in the example, beside the new one, which the vendor's own client reads."""
         data, account = call.wrapped("field"), call.account
         title = text_of(data.get("title")).strip()
         if not title:
@@ -59,8 +62,9 @@ class FieldCalls:
             raise _taken(title)
         if list(account["fields"].ids("perstag", perstag.lower())):
             raise _taken(title)
-        account.add("fields", field_values(title, text_of(data.get("type")) or "text", perstag, data))
-        return 201, self.fields(call)[1]
+        kind = text_of(data.get("type")) or "text"
+        made = account.add("fields", field_values(title, kind, perstag, data))
+        return 201, {**self.fields(call)[1], "field": call.shapes.field(made)}
 
     def show(self, call: Call) -> Result:
         field = self._field(call)
@@ -99,6 +103,9 @@ class FieldCalls:
             for one in sent
         ]
         return 201, {"fieldOptions": [call.shapes.field_option(one) for one in made]}
+
+    def options_of(self, call: Call) -> Result:
+        return 200, {"fieldOptions": self._beside(call, [self._field(call)["id"]])["fieldOptions"]}
 
     def relate(self, call: Call) -> Result:
         data = call.wrapped("fieldRel")

@@ -18,6 +18,8 @@ from vaivem.simulators.kit.tables import Record
 if TYPE_CHECKING:
     from vaivem.simulators.activecampaign.app import ActiveCampaign
 
+# Kinds of things that are not simulated; an account without them is an account too.
+_EMPTY = ("campaigns", "emailActivities", "forms", "messages", "scores")
 _RELATED = "relationships."
 
 
@@ -142,6 +144,8 @@ class OtherCalls:
             gate.route("/automations/{id}", GET=self.automation),
             gate.route("/contactAutomations", GET=self.entries, POST=self.enrol),
             gate.route("/contactAutomations/{id}", GET=self.entry, DELETE=self.leave),
+            *(gate.route(f"/{name}", GET=_none(name)) for name in _EMPTY),
+            gate.route("/groups", GET=self.groups),
             gate.route("/users", GET=self.users),
             gate.route("/users/me", GET=self.me),
             gate.route("/users/{id}", GET=self.user),
@@ -195,6 +199,13 @@ class OtherCalls:
     def users(self, call: Call) -> Result:
         return 200, answer("users", call.query, list(call.account["users"]), call.shapes.user)
 
+    def groups(self, call: Call) -> Result:
+        """The users' groups: those who see all, and the others."""
+        rows = [
+            {"title": title, "descript": "", "id": key} for title, key in (("Admin", "3"), ("Sales", "4"))
+        ]
+        return 200, answer("groups", call.query, rows, dict)
+
     def me(self, call: Call) -> Result:
         return 200, {"user": call.shapes.user(call.user)}
 
@@ -224,6 +235,11 @@ class OtherCalls:
     def delete_webhook(self, call: Call) -> Result:
         call.account["webhooks"].remove(_found(call, "webhooks", "Webhook")["id"])
         return 200, {}
+
+
+def _none(name: str) -> Callable[[Call], Result]:
+    """A list of what this account has none of."""
+    return lambda call: (200, answer(name, call.query, [], dict))
 
 
 def _found(call: Call, table: str, label: str) -> Record:
