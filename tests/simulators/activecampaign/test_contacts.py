@@ -189,8 +189,9 @@ async def test_fields(ac: Ac) -> None:
     assert (rel.status, rel.json["fieldRel"]["relid"]) == (201, 0)
     option = {"orderid": 1, "value": "X", "label": "Option X", "isdefault": False, "field": new["id"]}
     assert (await ac.api("POST", "/fieldOption/bulk", {"fieldOptions": [option]})).status == 201
-    wrong = await ac.api("POST", "/fieldOption/bulk", {})
-    assert (wrong.status, type(wrong.json["errors"])) == (422, str)
+    for odd in ({}, {"fieldOptions": [[]]}, {"fieldOptions": 1}):
+        wrong = await ac.api("POST", "/fieldOption/bulk", odd)
+        assert (wrong.status, type(wrong.json["errors"])) == (422, str)
     contact = await ac.contact(
         fieldValues=[{"field": new["id"], "value": "env-1"}, {"field": 99, "value": 1}]
     )
@@ -227,7 +228,14 @@ async def test_bulk_import(ac: Ac) -> None:
     await ac.api("POST", "/import/bulk_import", {"contacts": [loud]})
     await ac.control("settle", {})
     assert (await ac.kept("bea@example.com"))["automations"] == ["1"]
-    for wrong in ({"contacts": [{"email": "x"}]}, {"contacts": [one] * 251}, {}):
+    for wrong in (
+        {"contacts": [{"email": "x"}]},
+        {"contacts": [{**one, "tags": [""]}]},
+        {"contacts": [{**one, "fields": [None]}]},
+        {"contacts": [{**one, "subscribe": {"listid": 1}}]},
+        {"contacts": [one] * 251},
+        {},
+    ):
         refused = await ac.api("POST", "/import/bulk_import", wrong)
         assert (refused.status, refused.json["success"]) == (400, 0)
     assert (await ac.api("GET", "/import/info")).json["message"] == "'batchId' is a required field."

@@ -72,6 +72,12 @@ async def test_wrong_records(ac: Ac, record: dict[str, Any], field: str) -> None
     assert (await ac.control("counts"))["records"] == 0
 
 
+async def test_records_of_a_wrong_form(ac: Ac) -> None:
+    path = f"/customObjects/records/{(await ac.schema()).json['schema']['id']}"
+    for odd in ({"fields": 1}, {"relationships": 1.5}):
+        assert (await ac.api("POST", path, {"record": {"externalId": "e", **odd}})).status == 400
+
+
 async def test_schemas_are_checked_changed_and_deleted(ac: Ac) -> None:
     schema = (await ac.schema()).json["schema"]
     twice = await ac.schema()
@@ -87,7 +93,10 @@ async def test_schemas_are_checked_changed_and_deleted(ac: Ac) -> None:
         {"labels": {}},
         {"fields": [{"id": "a", "type": "text"}]},
         {"fields": [{"id": "a", "type": "colour", "labels": schema["labels"]}]},
+        {"fields": {"a": "text"}},
+        {"fields": [{"id": "a", "type": "dropdown", "labels": schema["labels"], "options": ["x"]}]},
         {"relationships": [{"id": "x", "namespace": "lists"}]},
+        {"relationships": [{"namespace": "deals"}]},
     ):
         assert (await ac.schema(**{"slug": "outro", **change})).status == 422
     path = f"/customObjects/schemas/{schema['id']}"

@@ -117,6 +117,8 @@ async def test_a_visitor_converts_and_a_person_marks_the_sale(rd: Rd) -> None:
     lead = await rd.lead(ANA)
     assert (lead["values"]["cf_conta_de_luz"], lead["tags"]) == (420, ["orçamento"])
     page = f"/leads/{lead['uuid']}"
+    public = await rd.call("GET", f"/leads/public/{lead['uuid']}")
+    assert (public.status, public.headers["location"]) == (302, page)
     shown = (await rd.call("GET", page)).text
     assert "Converteu em “Orçamento de energia solar”" in shown
     assert "Ana &lt;b&gt;Lima&lt;/b&gt;" in shown

@@ -84,9 +84,11 @@ class FieldCalls:
 
     def options(self, call: Call) -> Result:
         sent = call.body.get("fieldOptions") if isinstance(call.body, dict) else None
-        if not isinstance(sent, list) or any(
-            text_of(one.get("field")) not in call.account["fields"] for one in sent
-        ):
+        fields = call.account["fields"]
+        good = isinstance(sent, list) and all(
+            isinstance(one, dict) and text_of(one.get("field")) in fields for one in sent
+        )
+        if not sent or not good:
             text = "Bulk operation failed. Request must contain fieldOptions of a field that exists."
             raise ProblemError(422, {"errors": text})
         made = [

@@ -31,9 +31,9 @@ class Imports:
                 f"Up to {MOST_CONTACTS} contacts and {MOST_BYTES} bytes may be imported at once.", []
             )
         reasons = [
-            {"contact": place, "failureReason": "Field 'email' incorrect format"}
+            {"contact": place, "failureReason": f"Field '{field}' incorrect format"}
             for place, one in enumerate(contacts)
-            if not isinstance(one, dict) or not is_email(one.get("email"))
+            if (field := _wrong_field(one))
         ]
         if reasons:
             raise _refused("JSON payload did not pass validation. No contacts were imported.", reasons)
@@ -106,6 +106,20 @@ class Imports:
                     joined = {"contact": contact["id"], "list": wish["listid"], "status": status}
                     contacts.set_list(joined, source)
         return str(contact["id"])
+
+
+def _wrong_field(one: Any) -> str:
+    """The field of an imported contact that has a wrong form; "" when all are right."""
+    if not isinstance(one, dict) or not is_email(one.get("email")):
+        return "email"
+    tags = one.get("tags") or []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and tag.strip() for tag in tags):
+        return "tags"
+    for name in ("fields", "subscribe", "unsubscribe"):
+        parts = one.get(name) or []
+        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+            return name
+    return ""
 
 
 def _refused(text: str, reasons: list[Any]) -> ProblemError:

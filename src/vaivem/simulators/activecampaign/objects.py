@@ -124,18 +124,26 @@ class Objects:
         if not _labelled(labels):
             raise wrong_object("schema.labels", "Schema must provide labels")
         fields, relations = data.get("fields") or [], data.get("relationships") or []
+        for name, parts in (("fields", fields), ("relationships", relations)):
+            if not isinstance(parts, list):
+                raise wrong_object(f"schema.{name}", f"Schema {name} must be a list")
         for field in fields:
             if not isinstance(field, dict) or not _labelled(field.get("labels")):
                 raise wrong_object("schema.fields.labels", "Schema fields must provide labels")
             if not _SLUG.match(text_of(field.get("id"))):
                 raise wrong_object("schema.fields.id", "Schema fields must provide an id")
-            if field.get("type") not in FIELD_TYPES:
+            if text_of(field.get("type")) not in FIELD_TYPES:
                 raise wrong_object(
                     "schema.fields.type", f"Field type must be one of {', '.join(FIELD_TYPES)}"
                 )
+            options = field.get("options") or []
+            if not isinstance(options, list) or not all(isinstance(one, dict) for one in options):
+                raise wrong_object("schema.fields.options", "Field options must be a list of objects")
         for relation in relations:
-            if not isinstance(relation, dict) or relation.get("namespace") not in NAMESPACES:
+            if not isinstance(relation, dict) or text_of(relation.get("namespace")) not in NAMESPACES:
                 raise wrong_object("schema.relationships.namespace", "Relationship namespace is invalid")
+            if not _SLUG.match(text_of(relation.get("id"))):
+                raise wrong_object("schema.relationships.id", "Relationships must provide an id")
         described = text_of(data.get("description"))
         return {
             "slug": slug,
@@ -148,6 +156,8 @@ class Objects:
     def _values(self, schema: Record, sent: Any) -> dict[str, Any]:
         fields = {field["id"]: field for field in schema["fields"] if field.get("status") is None}
         values: dict[str, Any] = {}
+        if not isinstance(sent or [], list):
+            raise bad_object()
         for one in sent or []:
             key = text_of(one.get("id")) if isinstance(one, dict) else ""
             if key not in fields:
@@ -161,6 +171,8 @@ class Objects:
     def _relations(self, schema: Record, sent: Any) -> dict[str, list[str]]:
         known = {one["id"]: one for one in schema["relationships"]}
         relations: dict[str, list[str]] = {}
+        if not isinstance(sent or {}, dict):
+            raise bad_object()
         for name, ids in (sent or {}).items():
             if name not in known or not isinstance(ids, list):
                 raise wrong_object(f"relationships.{name}", f"{name} does not exist in the schema")

@@ -8,7 +8,7 @@ from babel.numbers import format_currency
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from vaivem.simulators.kit.pages import Pages, language_of, see_other
@@ -47,6 +47,7 @@ class Screens:
         return [
             Route("/", self._leads, methods=["GET"]),
             Route("/leads", self._new_lead, methods=["POST"]),
+            Route("/leads/public/{uuid}", self._public),
             Route("/leads/{uuid}", self._lead, methods=["GET"]),
             Route("/leads/{uuid}/{act}", self._act, methods=["POST"]),
             Route("/paginas", self._forms),
@@ -92,6 +93,10 @@ class Screens:
         lead = self._account.add_lead(email)
         lead["values"]["name"] = name
         return see_other(f"/leads/{lead['uuid']}", "lead_made")
+
+    async def _public(self, request: Request) -> Response:
+        """The address of a lead in the vendor's own application."""
+        return RedirectResponse(f"/leads/{self._found(request)['uuid']}", status_code=302)
 
     async def _lead(self, request: Request) -> Response:
         return self._lead_page(request, self._found(request))
