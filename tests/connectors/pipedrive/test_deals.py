@@ -209,3 +209,14 @@ async def test_finding_by_person_is_narrowed_by_status() -> None:
         {"deal.person": "12", "deal.status": "won"},
     )
     assert (await context.run()).records[0].id == "10"
+
+
+async def test_a_lost_change_is_sent_again() -> None:
+    context = step(
+        "update_deal",
+        {"deals.read": said(deal(9)), "deals.update": said(deal(9, value=7))},
+        {"deal.id": "9", "deal.value": 7},
+        lost=["deals.update"],
+    )
+    assert (await context.run()).records[0].did == "updated"
+    assert context.vendor.names.count("deals.update") == 2

@@ -99,3 +99,14 @@ async def test_words_of_a_name_are_not_the_name() -> None:
         token(),
     ).run()
     assert found.records == ()
+
+
+async def test_a_lost_creation_is_found_by_its_name() -> None:
+    context = step(
+        "create_or_update_organization",
+        {"organizations.by_name": [said("v2_organizations__none"), said("v2_organizations__one")]},
+        {"organization.name": "Padaria Lima Ltda."},
+        lost=["organizations.create"],
+    )
+    outcome = await context.run()
+    assert (outcome.records[0].id, outcome.records[0].did) == (ORGANIZATION, "created")

@@ -198,3 +198,14 @@ async def test_a_lost_conversion_is_looked_for_on_the_timeline() -> None:
     )
     with pytest.raises(DecisionError):
         await unseen.run()
+
+
+async def test_a_lost_answer_to_a_loss_is_for_a_person() -> None:
+    context = step(
+        "mark_lost",
+        {"leads.read": answer(200, lead())},
+        {**EMAIL, "loss.reason": "Preço"},
+        lost=["events.opportunity_lost"],
+    )
+    with pytest.raises(DecisionError):
+        await context.run()

@@ -127,3 +127,14 @@ async def test_without_an_address_no_lead_is_made() -> None:
     with pytest.raises(RecordError) as refused:
         await context.run()
     assert refused.value.code == "lead_has_no_email"
+
+
+async def test_a_lost_update_is_sent_again() -> None:
+    context = step(
+        "create_or_update_lead",
+        {"leads.read": NOBODY, "leads.update": answer(200, lead())},
+        {**EMAIL, "lead.name": "Ana Lima"},
+        lost=["leads.update"],
+    )
+    assert (await context.run()).records[0].did == "created"
+    assert context.vendor.names.count("leads.update") == 2
