@@ -17,6 +17,7 @@ MODULES = {
     "alerts": "vaivem.cli.alerts",
     "api-token": "vaivem.cli.access",
     "backup": "vaivem.cli.database",
+    "connector": "vaivem.cli.connector",
     "chaos": "vaivem.chaos.command",
     "chaos-reconnect": "vaivem.chaos.command",
     "chaos-seed": "vaivem.chaos.command",
