@@ -93,6 +93,12 @@ WORKSPACE: dict[str, Row] = {
     "rule_new": Row(None, "work"),
     "rule_edit": Row("work", "work", RULE),
     "rule_go_back": Row(None, "work", {**RULE, "revision": "'1"}),
+    "rule_test": Row("work", None, RULE),
+    "rule_test_stop": Row(None, "work", RULE),
+    "rule_rehearsal": Row("work", None, RULE),
+    "rule_rehearsal_stop": Row(None, "work", RULE),
+    "rule_duplicate": Row(None, "work", RULE),
+    "rule_bring_back": Row(None, "work", RULE),
     # Decisions, history, replays
     "decisions": Row("see"),
     "decision": Row("see", "work", {"number": "decision"}, form={"choice": "skip"}),

@@ -27,6 +27,7 @@ from vaivem.engine.ingest import unpacked
 from vaivem.engine.intake import Intake
 from vaivem.engine.journal import is_away
 from vaivem.engine.links import Link
+from vaivem.engine.marking import mark_rules
 from vaivem.engine.oauth import REFRESH_AHEAD_SECONDS
 from vaivem.engine.rehearsals import Rehearsals
 from vaivem.engine.retention import Retention
@@ -174,6 +175,8 @@ class Chores:
         await self._desk.pool.execute(
             statement("topology", "save_catalog"), line.connection.id, json.dumps(catalog)
         )
+        await self._desk.topology.load(self._desk.pool)
+        await mark_rules(self._desk.pool, self._desk.topology, line.connection.id)
 
     async def _retake(self, payload: dict[str, Any]) -> None:
         """Read a rejected delivery again: it became readable by a fix of the connection or of ours."""

@@ -49,6 +49,12 @@ update connection set subscription = $2::jsonb where id = $1;
 -- name: save_catalog
 update connection set catalog = $2::jsonb where id = $1 and catalog is distinct from $2::jsonb;
 
+-- name: mark_rule
+-- What a published version names that is gone; since when is kept while it lasts. $1 rule, $2 version, $3 problems
+update rule set marks = $3::jsonb,
+  marked = case when $3::jsonb = '[]' then null else coalesce(marked, vv_now()) end
+where id = $1 and version = $2 and marks is distinct from $3::jsonb;
+
 -- name: expiring
 select id from connection where removed is null and state = 'working' and expires is not null
   and expires < vv_now() + make_interval(secs => $1);

@@ -11,9 +11,13 @@ from django.db import connection as database
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from vaivem.core.errors import Problem
 from vaivem.engine.ids import id_at
 from vaivem.hub.connections.health import Health
 from vaivem.hub.messages import explain, explain_run, named
+from vaivem.hub.rules import words
+from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.models import Rule
 from vaivem.hub.shell.links import page
 
 DECISIONS_SHOWN = 3
@@ -39,6 +43,7 @@ def read_needs(workspace_id: int, slug: str, health: list[Health], now: datetime
         *(_reconnect(slug, one) for one in health if one.broken),
         *(_hook(slug, one) for one in health if one.hook_problem and not one.broken),
         *_decisions(workspace_id, slug),
+        *_marked(workspace_id, slug),
         *_failures(workspace_id, slug, now),
         *_rejected(workspace_id, slug),
     ]
@@ -65,6 +70,29 @@ def _reconnect(slug: str, one: Health) -> Need:
         _("Reconnect"),
         primary=True,
     )
+
+
+def _marked(workspace_id: int, slug: str) -> list[Need]:
+    """Return the rules that name what is gone at a vendor."""
+    rows = Rule.objects.filter(workspace=workspace_id, marked__isnull=False, state__in=("on", "paused"))
+    found = []
+    for row in rows.select_related("workspace").order_by("marked"):
+        catalog = WorkspaceCatalog(row.workspace)
+        version = row.versions.filter(number=row.version or 0).first()
+        definition = version.definition if version else row.draft
+        problem = Problem.from_dict(row.marks[0])
+        where = words.place(problem.path, definition, catalog)
+        text = str(words.explained(problem, definition, catalog))
+        found.append(
+            Need(
+                words.connector_at(definition, problem.path, catalog),
+                _("Correct the rule “%(title)s”") % {"title": row.title},
+                f"{where}: {text}" if where else text,
+                page("rule_edit", slug, row.pk),
+                _("Correct"),
+            )
+        )
+    return found
 
 
 def _hook(slug: str, one: Health) -> Need:

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from vaivem.connectors.sdk.recipes import Recipe, RecipeAccount, RecipeChoice
 from vaivem.core.errors import Problem, RuleError
 from vaivem.core.fields import Field, Option
+from vaivem.engine.offers import choices
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.messages import connector_text
 from vaivem.hub.rules import publishing, words
-from vaivem.hub.rules.catalog import WorkspaceCatalog, choices
+from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.models import Rule, RuleState
 from vaivem.hub.workspaces.models import Member, Workspace
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from vaivem.connectors import sdk
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.core.catalog import ActionShape, TriggerShape
-from vaivem.core.fields import Field, Option
 from vaivem.core.folding import fold
 from vaivem.core.steps import ConnectionRef
+from vaivem.engine.offers import action_shape, trigger_shape
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.workspaces.models import Workspace
 
@@ -79,51 +78,11 @@ class WorkspaceCatalog:
         seen, connector = self.seen(ref), self.connector(ref)
         if seen is None or connector is None:
             return None
-        try:
-            found = connector.trigger(key)
-        except KeyError:
-            return None
-        return TriggerShape(found.kinds, found.fields(seen), filled(seen, found.options))
+        return trigger_shape(connector, seen, key)
 
     def action(self, ref: ConnectionRef, key: str) -> ActionShape | None:
         """Return an action of a connection; None also for one that its way of connecting cannot do."""
         seen, connector = self.seen(ref), self.connector(ref)
         if seen is None or connector is None:
             return None
-        try:
-            found = connector.action(key)
-        except KeyError:
-            return None
-        if not found.available(seen):
-            return None
-        return ActionShape(
-            fields=filled(seen, found.fields(seen)),
-            groups=found.groups,
-            keys=found.keys,
-            options=filled(seen, found.options),
-            reads_only=found.reads_only,
-        )
-
-
-def filled(seen: sdk.Connection, fields: Iterable[Field]) -> tuple[Field, ...]:
-    """Return the fields with the choices of their live lists."""
-    return tuple(
-        replace(field, options=choices(seen, field)) if field.source and not field.options else field
-        for field in fields
-    )
-
-
-def choices(seen: sdk.Connection, field: Field, parent: Any = None) -> tuple[Option, ...]:
-    """Return what a field is chosen from, as last read.
-
-    For a field that depends on another, the choices under `parent` (the other's value), or of all parents.
-    """
-    if not field.source:
-        return field.options
-    if field.depends_on is None:
-        return seen.options(field.source) or field.options
-    if parent is not None:
-        return seen.options(f"{field.source}/{parent}")
-    lists: Mapping[str, Any] = seen.catalog.get("lists", {})
-    found = [name for name in lists if name.startswith(f"{field.source}/")]
-    return tuple(option for name in found for option in seen.options(name))
+        return action_shape(connector, seen, key)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from vaivem.core.errors import RuleError
 from vaivem.hub.rules import publishing
 from vaivem.hub.rules.figures import read_figures
-from vaivem.hub.rules.models import Rule, RuleVersion
+from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.rules.views import find, rule_page
 from vaivem.hub.shell import clock
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
@@ -77,14 +79,43 @@ def remove(request: MemberRequest, number: int) -> HttpResponse:
     row = find(request, number)
     if request.method == "POST":
         publishing.remove(row, request.user)
-        messages.success(request, _("“%(title)s” is removed. Its history stays.") % {"title": row.title})
+        text = _("“%(title)s” is removed. Its history stays.") % {"title": row.title}
+        back = reverse("rule_bring_back", args=[request.workspace.slug, row.pk])
+        messages.success(request, text, extra_tags=back)
         return redirect("rules", request.workspace.slug)
     figures = read_figures(request.workspace.pk, [row.pk], clock.now())[row.pk]
     return render(request, "rules/remove.html", {"rule": row, "figures": figures})
 
 
-def _changed(request: MemberRequest, number: int, change: Change, done: str) -> HttpResponse:
+@require_POST
+@for_role(place="rules")
+def bring_back(request: MemberRequest, number: int) -> HttpResponse:
+    """Undo a removal."""
+    row = get_object_or_404(Rule, pk=number, workspace=request.workspace)
+    return _changed(request, row, publishing.bring_back, _("The rule is back, as it was."))
+
+
+@require_POST
+@for_role(place="rules")
+def duplicate(request: MemberRequest, number: int) -> HttpResponse:
+    """Make a rule like this one; it is not switched on, and opens in the editor."""
     row = find(request, number)
+    made = publishing.copy(row, free_title(row), request.user)
+    messages.success(request, _("This is the copy. It takes no events until you switch it on."))
+    return redirect("rule_edit", request.workspace.slug, made.pk)
+
+
+def free_title(rule: Rule) -> str:
+    """Return a title for a copy that no rule of the workspace has."""
+    base = re.sub(r" \(\d+\)$", "", rule.title)[:110]
+    kept = Rule.objects.filter(workspace=rule.workspace_id).exclude(state=RuleState.REMOVED)
+    taken = set(kept.filter(title__startswith=base).values_list("title", flat=True))
+    numbered = (f"{base} ({number})" for number in range(2, len(taken) + 3))
+    return next(one for one in numbered if one not in taken)
+
+
+def _changed(request: MemberRequest, rule: int | Rule, change: Change, done: str) -> HttpResponse:
+    row = rule if isinstance(rule, Rule) else find(request, rule)
     try:
         change(row, request.user)
     except publishing.RuleStateError:  # somebody was faster; the page shows how it stands

@@ -25,7 +25,7 @@ from vaivem.hub.rules.editing.page import editor
 from vaivem.hub.rules.models import Rule
 from vaivem.hub.rules.trial_views import test_values
 from vaivem.hub.rules.views import find
-from vaivem.hub.shell import clock
+from vaivem.hub.shell import clock, kept_forms
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
 from vaivem.hub.workspaces.models import Role
 
@@ -36,7 +36,7 @@ def edit(request: MemberRequest, number: int) -> HttpResponse:
     """Show the editor; a POST saves the draft, does what its button says, and shows what came of it."""
     row = find(request, number)
     if request.method != "POST":
-        return _page(request, row, row.draft, request.GET.get("sample", ""))
+        return _opened(request, row)
     catalog = WorkspaceCatalog(request.workspace)
     seen = _revision(request)
     before = _seen_draft(row, seen)
@@ -48,6 +48,18 @@ def edit(request: MemberRequest, number: int) -> HttpResponse:
     except DraftConflictError as conflict:
         return _conflict(request, conflict, changed)
     return _after(request, row, text, changed != definition)
+
+
+def _opened(request: MemberRequest, row: Rule) -> HttpResponse:
+    """Show the draft, or what somebody typed before their session ended: it is saved when they say so."""
+    kept = kept_forms.take(request)
+    if kept is None or not kept.fields.get("when:connection"):
+        return _page(request, row, row.draft, request.GET.get("sample", ""))
+    text = kept.fields.get("revision", "")
+    revision = int(text) if text.isdecimal() else row.revision
+    before = _seen_draft(row, revision)
+    definition = filled(read_form(kept.fields, before), before, WorkspaceCatalog(request.workspace))
+    return _page(request, row, definition, kept.fields.get("sample", ""), typed=revision)
 
 
 def _after(request: MemberRequest, row: Rule, act: str, changed: bool) -> HttpResponse:
@@ -113,12 +125,15 @@ def _page(
     *,
     part: str = "page",
     status: int = 200,
+    typed: int | None = None,
 ) -> HttpResponse:
     now, catalog = clock.now(), WorkspaceCatalog(request.workspace)
     shown = editor(row, definition, catalog, now, sample)
     values = {
         "now": now,
         "rule": row,
+        "revision": row.revision if typed is None else typed,
+        "typed": typed is not None,
         "editor": shown,
         "tokens": json.dumps(shown.tokens, ensure_ascii=False),
         "kept": row.drafts.filter(revision=row.revision).select_related("member").first(),

@@ -20,10 +20,10 @@ from vaivem.core.errors import Problem, RuleError
 from vaivem.core.rules import Rule as Definition
 from vaivem.core.rules import read_rule, rule_to_dict
 from vaivem.engine import control
+from vaivem.engine.settling import Settling
 from vaivem.hub.connections.models import Connection
 from vaivem.hub.rules import drafts
 from vaivem.hub.rules.catalog import WorkspaceCatalog
-from vaivem.hub.rules.choices import Settling
 from vaivem.hub.rules.definitions import with_ids
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.shell.clock import now

@@ -18,5 +18,7 @@ urlpatterns = [
     path("<int:number>/pause/", change_views.pause, name="rule_pause"),
     path("<int:number>/resume/", change_views.resume, name="rule_resume"),
     path("<int:number>/versions/<int:version>/", change_views.restore, name="rule_restore"),
+    path("<int:number>/duplicate/", change_views.duplicate, name="rule_duplicate"),
+    path("<int:number>/bring-back/", change_views.bring_back, name="rule_bring_back"),
     path("<int:number>/remove/", change_views.remove, name="rule_remove"),
 ]

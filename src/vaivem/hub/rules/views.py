@@ -8,13 +8,16 @@ from datetime import datetime
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from vaivem.core.errors import Problem
+from vaivem.core.folding import fold
 from vaivem.core.rules import RuleDefinitionError, parse_rule
+from vaivem.engine.settling import Settling
 from vaivem.hub.rules import publishing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
-from vaivem.hub.rules.choices import Settling
+from vaivem.hub.rules.editing.differences import Difference, differences
 from vaivem.hub.rules.figures import MAX_COUNT, RuleFigures, read_figures
 from vaivem.hub.rules.files import as_file
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
@@ -65,14 +68,35 @@ def badge(rule: Rule, *, troubled: bool) -> RuleBadge:
 @for_role(place="rules")
 def rules(request: MemberRequest) -> HttpResponse:
     """List the rules: their state, their last run, what they did in the last day."""
-    now = clock.now()
+    now, wanted, state = clock.now(), request.GET.get("q", "")[:100], request.GET.get("state", "")
+    lines = _lines(request.workspace, now)
     values = {
         "now": now,
-        "lines": _lines(request.workspace, now),
+        "lines": [line for line in lines if _shows(line, wanted, state)],
+        "any": bool(lines),
+        "q": wanted,
+        "state": state,
+        "states": [(key, str(name)) for key, name in STATES.items()],
         "can_change": request.membership.at_least(Role.EDITOR),
         "max_count": MAX_COUNT,
     }
     return render(request, "rules/list.html", values)
+
+
+STATES = {
+    "on": gettext_lazy("On"),
+    "paused": gettext_lazy("Paused"),
+    "draft": gettext_lazy("Draft"),
+    "wrong": gettext_lazy("Needs a correction"),
+}
+
+
+def _shows(line: RuleLine, wanted: str, state: str) -> bool:
+    """Say whether a line fits what is searched for, whatever its accents, and the chosen state."""
+    if state and state != ("wrong" if line.badge.kind == "bad" else line.rule.state):
+        return False
+    text = fold(f"{line.rule.title} {line.sentence}")
+    return all(word in text for word in fold(wanted).split())
 
 
 @require_safe
@@ -102,13 +126,24 @@ def rule_page(
         "troubles": [_placed(problem, definition, catalog) for problem in troubles],
         "refused": [_placed(problem, row.draft, catalog) for problem in refused],
         "draft_waits": current is not None and row.draft != current.definition,
-        "versions": versions,
+        "versions": _compared(versions, catalog),
         "figures": read_figures(request.workspace.pk, [row.pk], now)[row.pk],
         "max_count": MAX_COUNT,
         "file": as_file([row], catalog),
         "can_change": request.membership.at_least(Role.EDITOR),
     }
     return render(request, "rules/rule.html", values, status=status)
+
+
+def _compared(
+    versions: list[RuleVersion], catalog: WorkspaceCatalog
+) -> list[tuple[RuleVersion, list[Difference]]]:
+    """Return each version, newest first, with what it changed, in words."""
+    older = [*versions[1:], None][: len(versions)]
+    return [
+        (one, differences(before.definition, one.definition, catalog) if before else [])
+        for one, before in zip(versions, older, strict=True)
+    ]
 
 
 def _lines(workspace: Workspace, now: datetime) -> list[RuleLine]:

@@ -38,9 +38,11 @@ def waiting_for_people(workspace_id: int) -> Waiting:
                  group by rule, code) f),
               (select count(*) from (
                  select from rejected x join connection c on c.id = x.conn
-                 where x.ws = %(ws)s and x.state = 0 group by x.conn) r)
+                 where x.ws = %(ws)s and x.state = 0 group by x.conn) r),
+              (select count(*) from rule
+               where workspace_id = %(ws)s and marked is not null and state in ('on', 'paused'))
             """,
             {"ws": workspace_id, "day": id_at(clock.now() - DAY)},
         )
-        decisions, broken, silent, failures, rejected = cursor.fetchone()
-    return Waiting(decisions + broken + silent + failures + rejected, broken, decisions)
+        decisions, broken, silent, failures, rejected, marked = cursor.fetchone()
+    return Waiting(decisions + broken + silent + failures + rejected + marked, broken, decisions)

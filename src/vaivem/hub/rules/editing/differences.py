@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 
 from vaivem.core.errors import RuleError
 from vaivem.core.rules import read_rule
+from vaivem.engine.settling import Settling
 from vaivem.hub.messages import connector_text
 from vaivem.hub.rules import words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
-from vaivem.hub.rules.choices import Settling
 from vaivem.hub.rules.sentences import StepShown, shown_rule
 
 

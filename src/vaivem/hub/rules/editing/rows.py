@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from vaivem.connectors import sdk
 from vaivem.core.catalog import ActionShape
 from vaivem.core.fields import Field, FieldType, WritePolicy, group_of
+from vaivem.engine.offers import choices
 from vaivem.hub.rules import words
-from vaivem.hub.rules.catalog import choices
 from vaivem.hub.rules.editing.conditions import Choice
 from vaivem.hub.rules.editing.form import OTHER, mapping_of
 from vaivem.hub.rules.editing.marks import Found, Mark, slug

@@ -8,9 +8,10 @@ another is looked up under that one.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from vaivem.connectors import sdk
+from vaivem.core.catalog import ActionShape
 from vaivem.core.errors import Problem
 from vaivem.core.fields import Field, FieldType
 from vaivem.core.folding import fold
@@ -24,16 +25,29 @@ from vaivem.core.rules import (
     Source,
     Step,
 )
-from vaivem.hub.rules.catalog import WorkspaceCatalog, choices
+from vaivem.core.steps import ConnectionRef
+from vaivem.engine.offers import choices
 
 ListedStep = TypeVar("ListedStep", ActionStep, FindStep)
 MAX_LISTED = 50
 
 
+class Offers(Protocol):
+    """What is needed of a catalog: an action's shape, and the connection as its connector sees it."""
+
+    def action(self, ref: ConnectionRef, key: str) -> ActionShape | None:
+        """Return an action of a connection."""
+        ...
+
+    def seen(self, ref: ConnectionRef) -> sdk.Connection | None:
+        """Return a connection as its connector sees it."""
+        ...
+
+
 class Settling:
     """Settles one rule's choices; `problems` are dependent ones that are not offered under their parent."""
 
-    def __init__(self, catalog: WorkspaceCatalog) -> None:
+    def __init__(self, catalog: Offers) -> None:
         self.catalog = catalog
         self.problems: list[Problem] = []
 
