@@ -28,6 +28,7 @@ from typing import Any
 
 import psycopg
 
+from vaivem.cli.migration import migrate_apart
 from vaivem.core.identity import term_hash
 from vaivem.engine.ids import id_at
 from vaivem.postgres import EmbeddedServer
@@ -98,6 +99,8 @@ def main() -> int:
     server = EmbeddedServer(given.folder)
     dsn = server.start()
     try:
+        if given.command != "clean":
+            migrate_apart(dsn)
         if given.command == "lay":
             lay(dsn, given.runs, given.days)
         elif given.command == "ask":
@@ -116,10 +119,6 @@ def main() -> int:
 
 def lay(dsn: str, runs: int, days: int) -> None:
     """Fill an empty database."""
-    os.environ["VAIVEM_DSN"] = dsn
-    from vaivem.cli.migration import migrate_apart
-
-    migrate_apart(dsn)
     now = datetime.now(UTC)
     with psycopg.connect(dsn, autocommit=True) as db:
         db.execute("alter system set max_wal_size = '8GB'")
@@ -362,7 +361,7 @@ def _browser(dsn: str, folder: Path) -> tuple[Any, str]:
     member = Member.objects.filter(email="bench@example.com").first()
     if member is None:
         member = Member.objects.create_user("bench@example.com", None, language="pt-br", name="Bench")
-        Membership.objects.create(member=member, workspace_id=BIG, role=Role.OWNER)
+    Membership.objects.get_or_create(member=member, workspace_id=BIG, defaults={"role": Role.OWNER})
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(member, "allauth.account.auth_backends.AuthenticationBackend")
     return client, "/w/w1/"

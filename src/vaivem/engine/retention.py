@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import asyncpg
 
 from vaivem.engine.clock import Clock
-from vaivem.engine.ids import id_at
+from vaivem.engine.ids import SHIFT, id_at
 from vaivem.engine.statements import statement
 
 BATCH = 5000
-LOCK_SECONDS = 2
+LOCK_MILLISECONDS = 200  # events wait no longer than this for a partition to be dropped
+LOCK_TRIES = 8
+LOCK_PAUSE_SECONDS = 0.5
+WEEK_MILLISECONDS = 604_800_000
 THINNED = (
     "thin_steps", "thin_decisions", "thin_runs", "thin_terms", "thin_events", "thin_rejected",
     "thin_replay_runs", "thin_replays",
@@ -32,32 +36,47 @@ class Retention:
         await self._pool.execute(statement("chores", "make_partitions"))
 
     async def run(self) -> None:
-        """Delete in batches, workspace by workspace; then forget what need not be remembered any more."""
+        """Drop weeks that nobody keeps, delete in batches what is left, workspace by workspace.
+
+        Then forget what need not be remembered any more.
+        """
         await self.make_partitions()
-        for row in await self._pool.fetch(statement("chores", "workspaces")):
+        workspaces = await self._pool.fetch(statement("chores", "workspaces"))
+        longest = max((row["retention_days"] for row in workspaces), default=0)
+        bound = id_at(self._clock.after(-longest * 86400.0))
+        for row in await self._pool.fetch(statement("chores", "old_weeks")):
+            if (row["week"] + 1) * WEEK_MILLISECONDS << SHIFT <= bound:
+                await self._drop(row["names"])
+        for row in workspaces:
             await self._thin(row["id"], row["retention_days"])
         for name in ("forget_digests", "forget_ids", "prune_chore_log", "prune_links", "prune_call_windows"):
             await self._pool.execute(statement("chores", name))
         for row in await self._pool.fetch(statement("chores", "old_weeks")):
-            await self._drop_if_empty(row["names"])
+            await self._drop(row["names"], only_empty=True)
 
-    async def _drop_if_empty(self, partitions: list[str]) -> None:
-        """Drop a week's partitions when there is no history in any of them: a run needs all of its week's.
+    async def _drop(self, partitions: list[str], *, only_empty: bool = False) -> None:
+        """Drop a week's partitions, all or none: a run needs all of its week's.
 
-        Work goes first: what is in use now is dropped another night.
+        Events go first: the lock is asked for shortly, some times; what is in use stays for another night.
         """
-        tables = ", ".join(f'"{name}"' for name in partitions)
-        async with self._pool.acquire() as db:
+        for _ in range(LOCK_TRIES):
             try:
-                async with db.transaction():
-                    await db.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
-                    if await self._any_row(db, partitions):
-                        return
-                    await db.execute(f"lock table {tables} in access exclusive mode")
-                    if not await self._any_row(db, partitions):
-                        await db.execute(f"drop table {tables}")
+                await self._drop_now(partitions, only_empty=only_empty)
             except asyncpg.LockNotAvailableError:
-                log.info("Partitions %s are in use: they are dropped another night", tables)
+                await asyncio.sleep(LOCK_PAUSE_SECONDS)
+            else:
+                return
+        log.info("Partitions %s are in use: they are dropped another night", ", ".join(partitions))
+
+    async def _drop_now(self, partitions: list[str], *, only_empty: bool) -> None:
+        tables = ", ".join(f'"{name}"' for name in partitions)
+        async with self._pool.acquire() as db, db.transaction():
+            if only_empty and await self._any_row(db, partitions):
+                return
+            await db.execute(f"set local lock_timeout = '{LOCK_MILLISECONDS}ms'")
+            await db.execute(f"lock table {tables} in access exclusive mode")
+            if not only_empty or not await self._any_row(db, partitions):
+                await db.execute(f"drop table {tables}")
 
     @staticmethod
     async def _any_row(db: asyncpg.pool.PoolConnectionProxy, partitions: list[str]) -> bool:

@@ -119,16 +119,72 @@ def test_a_search_goes_through_all_pages_and_with_other_filters(past: Past) -> N
     assert ids(past, text="???") == []
 
 
-def test_a_search_that_stops_early_goes_on_on_the_next_page(
-    past: Past, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("text", ["duarte", "contrato duarte"])
+def test_a_search_looks_further_window_by_window(
+    past: Past, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    from vaivem.hub.history import queries
+    from vaivem.hub.history import searching
 
-    monkeypatch.setattr(queries, "MAX_SEARCHED", 2)
+    monkeypatch.setattr(searching, "WINDOW", 2)
     oldest = past.run(status=2, event=past.event("Contrato Duarte"))
     for _ in range(5):
         past.run(event=past.event("Contrato Duarte"))
-    assert ids(past, text="duarte", status="failed") == [oldest]
+    assert ids(past, text=text, status="failed") == [oldest]
+    assert len(ids(past, text=text)) == 6
+
+
+@pytest.mark.parametrize("status", [None, "failed"])
+def test_a_search_that_takes_long_says_how_far_it_looked_and_goes_on(
+    past: Past, monkeypatch: pytest.MonkeyPatch, status: str | None
+) -> None:
+    from vaivem.hub.history import searching
+    from vaivem.hub.history.filters import Filters, Shown
+    from vaivem.hub.history.queries import runs
+
+    oldest = past.run(status=2, event=past.event("Zanetti Duarte"))
+    for _ in range(6):
+        past.run(status=2, event=past.event("Duarte"))
+        past.run(status=2, event=past.event("Zanetti"))
+    monkeypatch.setattr(searching, "WINDOW", 2)
+    monkeypatch.setattr(searching, "SECONDS", 0.0)
+    filters = Filters(text="duarte zanetti", status=Shown(status) if status else None)
+    found, before, rounds = [], None, 0
+    while True:
+        page = runs(past.ws, filters, before=before)
+        found += [row.id for row in page.rows]
+        before, rounds = page.next, rounds + 1
+        if before is None:
+            break
+        assert page.partial
+    assert found == [oldest]
+    assert rounds > 1
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+def test_pages_of_a_search_hold_every_run_once(past: Past, limit: int) -> None:
+    from vaivem.hub.history.filters import Filters
+    from vaivem.hub.history.queries import runs
+
+    made = set()
+    for _ in range(4):
+        event = past.event("Contrato Duarte")
+        made |= {past.run(rule, event=event) for rule in (1, 2)}
+    repeated = past.run(1, event=event, replay_of=min(made), id=past.id() + (5 << 40))
+    past.sql("insert into replay (ws, asked, made, touched) values (%s, '{}', vv_now(), vv_now())", past.ws)
+    past.sql(
+        "insert into replay_run (ws, replay, run_id, event_id, rule, new_id)"
+        " select ws, 1, replay_of, event_id, rule, id from run where id = %s",
+        repeated,
+    )
+    found: list[int] = []
+    before = None
+    while True:
+        page = runs(past.ws, Filters(text="duarte"), before=before, limit=limit)
+        found += [row.id for row in page.rows]
+        before = page.next
+        if before is None:
+            break
+    assert sorted(found) == sorted(made | {repeated})
 
 
 def test_why_a_run_waits_is_told(past: Past) -> None:

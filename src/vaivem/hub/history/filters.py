@@ -9,9 +9,10 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from vaivem.core.errors import RuleError
-from vaivem.engine.ids import id_at
+from vaivem.engine.ids import id_at, time_of
 
 MAX_ID = 2**63 - 1
+EVENTS_FROM = 2**63  # a search that goes by events has cursors from here on
 PERIODS = {"today": 0, "yesterday": 1, "7days": 6, "30days": 29}
 
 
@@ -24,6 +25,9 @@ class Shown(StrEnum):
     NEEDS_YOU = "needs_you"
     NOTHING = "nothing"
     STOPPED = "stopped"
+
+
+ENDED = {Shown.DONE: 1, Shown.FAILED: 2, Shown.NOTHING: 3, Shown.STOPPED: 4}
 
 
 class FilterError(RuleError):
@@ -52,6 +56,18 @@ class Filters:
     def high(self) -> int:
         """The id below which all that counts is."""
         return id_at(self.until) if self.until else MAX_ID
+
+    @property
+    def ended(self) -> int | None:
+        """The number of the status, where it is of runs that have ended."""
+        return ENDED.get(self.status) if self.status else None
+
+    @property
+    def live_where(self) -> str:
+        """What else is asked of runs that have not ended, in SQL."""
+        if self.status is Shown.NEEDS_YOU:
+            return " and p.state = 'decision'"
+        return " and p.state is distinct from 'decision'" if self.status is Shown.WAITING else ""
 
     @property
     def is_waiting(self) -> bool:
@@ -84,9 +100,14 @@ def read_cursor(text: str | None) -> int | None:
     """Read a cursor; None when there is none. Raises FilterError."""
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) > MAX_ID:
+    if not text.isascii() or not text.isdigit() or int(text) > EVENTS_FROM + MAX_ID:
         raise FilterError(path="before")
     return int(text)
+
+
+def cursor_time(cursor: int) -> datetime:
+    """Return the moment that a cursor stands at."""
+    return time_of(cursor - EVENTS_FROM if cursor >= EVENTS_FROM else cursor)
 
 
 def _status(text: str) -> Shown | None:

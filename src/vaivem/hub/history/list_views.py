@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from vaivem.engine.ids import id_at, time_of
+from vaivem.engine.ids import id_at
 from vaivem.hub.history import acts, detail, queries
-from vaivem.hub.history.filters import FilterError, Filters, Shown, read_cursor, read_filters
+from vaivem.hub.history.filters import FilterError, Filters, Shown, cursor_time, read_cursor, read_filters
 from vaivem.hub.history.lines import BADGES, lines
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.received import shown_body
@@ -47,8 +47,9 @@ def history(request: MemberRequest) -> HttpResponse:
         "now": now,
         "names": names,
         "filters": filters,
-        "lines": lines(page.rows, names, now, time_of(before) if before else None),
+        "lines": lines(page.rows, names, now, cursor_time(before) if before else None),
         "page": page,
+        "looked_to": cursor_time(page.next) if page.partial and page.next else None,
         "top": page.rows[0].id if page.rows else id_at(now),
         "statuses": [(shown.value, BADGES[shown].word) for shown in Shown],
         "rules": [rule for rule in names.rules.values() if rule.state != RuleState.REMOVED],
