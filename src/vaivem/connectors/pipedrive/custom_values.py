@@ -11,7 +11,7 @@ from typing import Any
 
 from vaivem.connectors.sdk import Connection
 from vaivem.core.fields import Field, FieldType, Option
-from vaivem.core.folding import fold
+from vaivem.core.likeness import document_type
 
 OBJECTS = ("deal", "person", "organization")
 CUSTOM = "custom."
@@ -35,15 +35,6 @@ _TYPES = {
     "people": FieldType.RECORD,
 }
 
-# The vendor knows no type for these documents: people name a text field after them.
-_DOCUMENTS = {
-    "cpf": FieldType.CPF,
-    "cnpj": FieldType.CNPJ,
-    "cpf/cnpj": FieldType.CPF_CNPJ,
-    "cpf ou cnpj": FieldType.CPF_CNPJ,
-    "cnpj/cpf": FieldType.CPF_CNPJ,
-}
-DOCUMENT_TYPES = frozenset(_DOCUMENTS.values())
 _NUMBERED = frozenset({FieldType.OPTION, FieldType.RECORD})  # the vendor wants whole numbers for these
 
 
@@ -57,7 +48,7 @@ def own_field(object_key: str, row: Mapping[str, Any]) -> Field | None:
         return None
     label, type_ = str(row.get("field_name") or ""), _TYPES[kind]
     if type_ is FieldType.TEXT:
-        type_ = _DOCUMENTS.get(fold(label), FieldType.TEXT)
+        type_ = document_type(label) or FieldType.TEXT
     options = tuple(Option(one["id"], str(one.get("label", ""))) for one in row.get("options") or ())
     return Field(
         key=f"{object_key}.{CUSTOM}{row['field_code']}",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from vaivem.connectors.pipedrive import finding, settling
-from vaivem.connectors.pipedrive.custom_values import CUSTOM, DOCUMENT_TYPES
+from vaivem.connectors.pipedrive.custom_values import CUSTOM
 from vaivem.connectors.pipedrive.objects import (
     STATUSES,
     choice,
@@ -24,6 +24,7 @@ from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType
 from vaivem.core.identity import normalise_name
+from vaivem.core.likeness import DOCUMENT_TYPES
 from vaivem.core.mapping import Values
 
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from vaivem.connectors.pipedrive import client
 from vaivem.connectors.pipedrive.records import (
     Record,
-    document_spellings,
     has_document,
     has_email,
     has_phone,
@@ -23,6 +22,7 @@ from vaivem.connectors.pipedrive.records import (
 )
 from vaivem.connectors.sdk import Call, Reader
 from vaivem.core.errors import RecordError
+from vaivem.core.likeness import document_spellings
 
 MAX_PAGES = 20
 

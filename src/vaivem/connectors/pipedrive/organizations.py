@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing_extensions import override
 
 from vaivem.connectors.pipedrive import finding, settling
-from vaivem.connectors.pipedrive.custom_values import CUSTOM, DOCUMENT_TYPES, key_of
+from vaivem.connectors.pipedrive.custom_values import CUSTOM, key_of
 from vaivem.connectors.pipedrive.objects import organization_fields, output, ref
 from vaivem.connectors.pipedrive.records import Record, has_document, same_name
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field
 from vaivem.core.identity import normalise_name
+from vaivem.core.likeness import DOCUMENT_TYPES
 from vaivem.core.mapping import Values
 
 Documents = list[tuple[str, str]]

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from vaivem.connectors.pipedrive import finding, settling
-from vaivem.connectors.pipedrive.custom_values import CUSTOM, DOCUMENT_TYPES, key_of
+from vaivem.connectors.pipedrive.custom_values import CUSTOM, key_of
 from vaivem.connectors.pipedrive.objects import output, person_fields, ref
 from vaivem.connectors.pipedrive.records import Record, has_document, has_email, has_phone, same_name
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType, Option
 from vaivem.core.identity import normalise_email, normalise_name, normalise_phone
+from vaivem.core.likeness import DOCUMENT_TYPES
 from vaivem.core.mapping import Values
 
 

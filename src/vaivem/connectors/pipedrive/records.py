@@ -13,18 +13,16 @@ Ids are texts here and numbers at the vendor. What is written has the keys of ou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from vaivem.connectors.pipedrive.custom_values import CUSTOM, OwnFields, custom_of, whole
 from vaivem.connectors.sdk import Connection
-from vaivem.core.identity import normalise_email, normalise_name, normalise_phone
-from vaivem.core.numbers import parse_moment
+from vaivem.core import likeness
+from vaivem.core.identity import normalise_name, normalise_phone
+from vaivem.core.likeness import bare_document, has_address, has_number
 
 Record = dict[str, Any]
-
-# A record "made after the run began" carries a time of the vendor's clock, which may be behind ours.
-CLOCK_SLACK = timedelta(minutes=15)
 
 _PERSON = {"name": "name", "first_name": "first_name", "last_name": "last_name", "owner": "owner_id",
            "organization": "org_id", "job_title": "job_title"}  # fmt: skip
@@ -88,21 +86,18 @@ def flat(record: Record) -> Record:
 
 
 def has_email(person: Record, email: str) -> bool:
-    """Say whether a person has an address, whatever the case of its letters."""
-    wanted = normalise_email(email) or email.lower()
-    return any((normalise_email(held) or held.lower()) == wanted for held in person["emails"])
+    """Say whether a person has an address."""
+    return has_address(person["emails"], email)
 
 
 def has_phone(person: Record, phone: str) -> bool:
-    """Say whether a person has a phone number, however it is written."""
-    wanted = normalise_phone(phone) or phone
-    return any((normalise_phone(held) or held) == wanted for held in person["phones"])
+    """Say whether a person has a phone number."""
+    return has_number(person["phones"], phone)
 
 
 def has_document(record: Record, code: str, number: str) -> bool:
     """Say whether an own field holds a CPF or CNPJ, with or without its mask."""
-    held = record["custom"].get(code)
-    return "".join(c for c in str(held or "") if c.isalnum()).upper() == number
+    return bare_document(record["custom"].get(code)) == number
 
 
 def same_name(record: Record, name: str, key: str = "name") -> bool:
@@ -111,34 +106,13 @@ def same_name(record: Record, name: str, key: str = "name") -> bool:
 
 
 def made_since(record: Record, moment: datetime) -> bool:
-    """Say whether a record was created after `moment`, as far as two clocks can tell.
-
-    Without a readable time it counts as new: then it is looked at, not made again.
-    """
-    made = moment_of(record.get("created_at"))
-    return made is None or made >= moment - CLOCK_SLACK
+    """Say whether a record was created after `moment`, as far as two clocks can tell."""
+    return likeness.made_since(record.get("created_at"), moment)
 
 
 def oldest(records: Iterable[Record]) -> Record | None:
     """Return the record created first, the same one however the vendor sorts; None for no records."""
     return min(records, key=lambda one: (str(one.get("created_at") or ""), int(one["id"])), default=None)
-
-
-def moment_of(value: Any) -> datetime | None:
-    """Return a vendor's time as a time in UTC, or None. API v1 writes no zone and means UTC."""
-    found = parse_moment(value)
-    if not isinstance(found, datetime):
-        return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def document_spellings(number: str) -> tuple[str, ...]:
-    """Return a CPF or CNPJ without and with its mask."""
-    if len(number) == 11:
-        return number, f"{number[:3]}.{number[3:6]}.{number[6:9]}-{number[9:]}"
-    if len(number) == 14:
-        return number, f"{number[:2]}.{number[2:5]}.{number[5:8]}/{number[8:12]}-{number[12:]}"
-    return (number,)
 
 
 def phone_spellings(phone: str) -> tuple[str, ...]:

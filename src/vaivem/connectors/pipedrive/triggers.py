@@ -13,10 +13,11 @@ from typing_extensions import override
 
 from vaivem.connectors.pipedrive import finding
 from vaivem.connectors.pipedrive.objects import output
-from vaivem.connectors.pipedrive.records import Record, moment_of
+from vaivem.connectors.pipedrive.records import Record
 from vaivem.connectors.pipedrive.trigger_fields import deleted_fields_of, deleted_sample, fields_of, sample
 from vaivem.connectors.sdk import Connection, Event, Reader, Trigger
 from vaivem.core.fields import Field, FieldType
+from vaivem.core.likeness import moment_of
 
 Scope = Mapping[str, Any]
 

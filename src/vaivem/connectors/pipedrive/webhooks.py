@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from vaivem.connectors.pipedrive import client
 from vaivem.connectors.pipedrive.custom_values import OBJECTS
-from vaivem.connectors.pipedrive.records import Record, moment_of, record_from
+from vaivem.connectors.pipedrive.records import Record, record_from
 from vaivem.connectors.sdk import (
     Call,
     Connection,
@@ -32,6 +32,7 @@ from vaivem.connectors.sdk import (
     Writer,
 )
 from vaivem.core.errors import RecordError, SignatureError, UnreadableError
+from vaivem.core.likeness import moment_of
 
 PASSWORD_BYTES = 32
 ACTIONS = ("create", "change", "delete")

@@ -8,7 +8,6 @@ from typing_extensions import override
 
 from vaivem.connectors.rd_station_crm import finding, settling_contacts, settling_organizations
 from vaivem.connectors.rd_station_crm.client import api_for
-from vaivem.connectors.rd_station_crm.custom_values import DOCUMENT_TYPES
 from vaivem.connectors.rd_station_crm.objects import (
     contact_fields,
     contact_output,
@@ -21,6 +20,7 @@ from vaivem.connectors.rd_station_crm.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType, Option
+from vaivem.core.likeness import DOCUMENT_TYPES
 
 WITHOUT_KEY = Field(
     key="without_key",

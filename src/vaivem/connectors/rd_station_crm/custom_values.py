@@ -8,7 +8,7 @@ from typing import Any
 
 from vaivem.connectors.sdk import Connection
 from vaivem.core.fields import Field, FieldType, Option
-from vaivem.core.folding import fold
+from vaivem.core.likeness import document_type
 
 OBJECTS = ("deal", "contact", "organization")
 
@@ -18,16 +18,6 @@ _TYPES = {
     "option": FieldType.OPTION,
     "multiple_choice": FieldType.OPTIONS,
 }
-
-# The vendor knows no type for these documents: people name a text field after them.
-_DOCUMENTS = {
-    "cpf": FieldType.CPF,
-    "cnpj": FieldType.CNPJ,
-    "cpf/cnpj": FieldType.CPF_CNPJ,
-    "cpf ou cnpj": FieldType.CPF_CNPJ,
-    "cnpj/cpf": FieldType.CPF_CNPJ,
-}
-DOCUMENT_TYPES = frozenset(_DOCUMENTS.values())
 
 
 def custom_field(
@@ -40,7 +30,7 @@ def custom_field(
     """
     type_ = _TYPES.get(kind, FieldType.TEXT)
     if type_ is FieldType.TEXT:
-        type_ = _DOCUMENTS.get(fold(label), FieldType.TEXT)
+        type_ = document_type(label) or FieldType.TEXT
     return Field(
         key=f"{object_key}.custom.{key}",
         type=type_,

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from vaivem.connectors.rd_station_crm.client import Api
 from vaivem.connectors.rd_station_crm.records import (
     Record,
-    document_spellings,
     has_email,
     has_phone,
     phone_spellings,
@@ -16,6 +15,7 @@ from vaivem.connectors.rd_station_crm.records import (
 from vaivem.connectors.sdk import Answer, Call, Reader
 from vaivem.core.errors import RecordError
 from vaivem.core.identity import normalise_name
+from vaivem.core.likeness import document_spellings
 
 T = TypeVar("T")
 

@@ -17,20 +17,18 @@ What is written has the keys of our fields without their group (``name``, ``emai
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from vaivem.core.identity import normalise_email, normalise_phone
-from vaivem.core.numbers import parse_moment
+from vaivem.core import likeness
+from vaivem.core.identity import normalise_phone
+from vaivem.core.likeness import has_address, has_number
 
 Record = dict[str, Any]
 Changes = Mapping[str, Any]
 
 CUSTOM = "custom."
 OPEN = ("ongoing", "paused")
-
-# A record "made after the run began" may carry a time of the vendor's clock, which may be behind ours.
-CLOCK_SLACK = timedelta(minutes=15)
 
 
 def flat_contact(contact: Record) -> Record:
@@ -71,27 +69,18 @@ def custom_of(changes: Changes) -> Record:
 
 
 def has_email(contact: Record, email: str) -> bool:
-    """Say whether a contact has an address, whatever the case of its letters."""
-    wanted = normalise_email(email) or email.lower()
-    return any((normalise_email(held) or held.lower()) == wanted for held in contact["emails"])
+    """Say whether a contact has an address."""
+    return has_address(contact["emails"], email)
 
 
 def has_phone(contact: Record, phone: str) -> bool:
-    """Say whether a contact has a phone number, however it is written."""
-    wanted = normalise_phone(phone) or phone
-    return any((normalise_phone(held) or held) == wanted for held in contact["phones"])
+    """Say whether a contact has a phone number."""
+    return has_number(contact["phones"], phone)
 
 
 def made_since(record: Record, moment: datetime) -> bool:
-    """Say whether a record was created after `moment`, as far as two clocks can tell.
-
-    Without a readable time it counts as new: then it is looked at, not made again.
-    """
-    made = parse_moment(record.get("created_at"))
-    if not isinstance(made, datetime):
-        return True
-    aware = made if made.tzinfo else made.replace(tzinfo=UTC)
-    return aware >= moment - CLOCK_SLACK
+    """Say whether a record was created after `moment`, as far as two clocks can tell."""
+    return likeness.made_since(record.get("created_at"), moment)
 
 
 def oldest(records: Iterable[Record]) -> Record | None:
@@ -108,12 +97,3 @@ def phone_spellings(phone: str) -> tuple[str, ...]:
         dashed = f"{local[:-4]}-{local[-4:]}"
         spellings += [f"{area}{local}", f"({area}) {dashed}", f"{area} {dashed}", f"+55 {area} {dashed}"]
     return tuple(dict.fromkeys([*spellings, phone]))
-
-
-def document_spellings(number: str) -> tuple[str, ...]:
-    """Return a CPF or CNPJ without and with its mask."""
-    if len(number) == 11:
-        return number, f"{number[:3]}.{number[3:6]}.{number[6:9]}-{number[9:]}"
-    if len(number) == 14:
-        return number, f"{number[:2]}.{number[2:5]}.{number[5:8]}/{number[8:12]}-{number[12:]}"
-    return (number,)

@@ -8,7 +8,6 @@ from typing import Any
 
 from vaivem.connectors.rd_station_crm import finding
 from vaivem.connectors.rd_station_crm.client import Api
-from vaivem.connectors.rd_station_crm.custom_values import DOCUMENT_TYPES
 from vaivem.connectors.rd_station_crm.objects import contact_output, web_address
 from vaivem.connectors.rd_station_crm.records import (
     CUSTOM,
@@ -22,6 +21,7 @@ from vaivem.connectors.rd_station_crm.records import (
 from vaivem.connectors.sdk import ActionContext, Claim, Connection, Findable, Idempotent, RecordRef
 from vaivem.core.errors import RecordError
 from vaivem.core.identity import normalise_email, normalise_name, normalise_phone
+from vaivem.core.likeness import DOCUMENT_TYPES, bare_document
 from vaivem.core.mapping import Values
 
 
@@ -63,7 +63,7 @@ class ContactKeys:
         if self.email:
             return has_email(contact, self.email)
         for key, number in self.documents:
-            if held := _digits(contact, key):
+            if held := bare_document(contact["custom"].get(key)):
                 return held == number
         if self.phone:
             return has_phone(contact, self.phone)
@@ -73,7 +73,11 @@ class ContactKeys:
         """Say whether a contact carries any of these keys."""
         by_email = bool(self.email and has_email(contact, self.email))
         by_phone = bool(self.phone and has_phone(contact, self.phone))
-        return by_email or by_phone or any(_digits(contact, key) == n for key, n in self.documents)
+        return (
+            by_email
+            or by_phone
+            or any(bare_document(contact["custom"].get(key)) == n for key, n in self.documents)
+        )
 
 
 async def settle_contact(
@@ -147,10 +151,6 @@ def _doubtful(contact: Record, keys: ContactKeys, options: Any) -> bool:
     if options.get("other_email") == "same" or not keys.name:
         return False
     return not finding.same_name(contact, keys.name)
-
-
-def _digits(contact: Record, key: str) -> str:
-    return "".join(c for c in str(contact["custom"].get(key) or "") if c.isalnum()).upper()
 
 
 async def _known(

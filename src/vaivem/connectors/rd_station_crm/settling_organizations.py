@@ -7,13 +7,14 @@ from typing import Any
 
 from vaivem.connectors.rd_station_crm import finding
 from vaivem.connectors.rd_station_crm.client import Api
-from vaivem.connectors.rd_station_crm.custom_values import DOCUMENT_TYPES, key_of
+from vaivem.connectors.rd_station_crm.custom_values import key_of
 from vaivem.connectors.rd_station_crm.objects import web_address
 from vaivem.connectors.rd_station_crm.records import Record, flat_organization, oldest
 from vaivem.connectors.rd_station_crm.settling_contacts import record_id
 from vaivem.connectors.sdk import ActionContext, Claim, Connection, Findable, Idempotent, RecordRef
 from vaivem.core.errors import RecordError
 from vaivem.core.identity import normalise_name
+from vaivem.core.likeness import DOCUMENT_TYPES
 from vaivem.core.mapping import Values
 
 

@@ -22,9 +22,9 @@ from vaivem.connectors.rd_station_crm.trigger_fields import (
     fields_of,
     sample,
 )
-from vaivem.connectors.rd_station_crm.webhooks import moment
 from vaivem.connectors.sdk import Connection, Event, Reader, Trigger
 from vaivem.core.fields import Field, FieldType
+from vaivem.core.likeness import moment_of
 
 MAX_CONTACTS = 10
 
@@ -200,7 +200,7 @@ class _DealStatus(_DealTrigger):
 
     @override
     def once_key(self, event: Event, options: Mapping[str, Any]) -> str | None:
-        closed = moment(event.data["deal"].get("closed_at"))
+        closed = moment_of(event.data["deal"].get("closed_at"))
         at = closed.isoformat(timespec="seconds") if closed else ""
         return f"{self.status}:{event.record}:{at}"
 

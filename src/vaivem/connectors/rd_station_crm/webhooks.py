@@ -22,7 +22,7 @@ from vaivem.connectors.rd_station_crm.finding import all_pages
 from vaivem.connectors.rd_station_crm.shapes_events import deal_to_event, record_from
 from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Reply, Subscriptions, Webhooks, Writer
 from vaivem.core.errors import SignatureError, UnreadableError
-from vaivem.core.numbers import parse_moment
+from vaivem.core.likeness import moment_of
 
 KEY_BYTES = 32
 HAPPENINGS = ("created", "updated", "deleted")
@@ -141,7 +141,7 @@ def _event(kind: str, body: Mapping[str, Any], document: Mapping[str, Any]) -> E
         same=(uuid,) if uuid else (),
         data={"event": {"name": kind, "at": body.get("event_timestamp")}, object_key: record},
         title=str(document.get("name") or ""),
-        occurred=moment(body.get("event_timestamp")),
+        occurred=moment_of(body.get("event_timestamp")),
         terms=_terms(record),
     )
 
@@ -149,14 +149,6 @@ def _event(kind: str, body: Mapping[str, Any], document: Mapping[str, Any]) -> E
 def _terms(record: Mapping[str, Any]) -> tuple[str, ...]:
     found = [record.get("id"), record.get("name"), *record.get("emails", ()), *record.get("phones", ())]
     return tuple(str(term) for term in found if term)
-
-
-def moment(value: Any) -> datetime | None:
-    """Return a vendor's time as a time in UTC, or None when there is none."""
-    found = parse_moment(value)
-    if not isinstance(found, datetime):
-        return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _rdql_time(value: datetime) -> str:
@@ -167,7 +159,7 @@ def _made_up(
     connection: Connection, object_key: str, document: Mapping[str, Any], since: datetime
 ) -> list[Delivery]:
     """Return the deliveries that a record's changes would have caused: made, and changed after that."""
-    made, changed = moment(document.get("created_at")), document.get("updated_at")
+    made, changed = moment_of(document.get("created_at")), document.get("updated_at")
     happenings = ["created"] if made and made >= since else []
     if not happenings or changed != document.get("created_at"):
         happenings.append("updated")

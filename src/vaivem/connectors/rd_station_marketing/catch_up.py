@@ -17,7 +17,7 @@ from vaivem.connectors.rd_station_marketing import client
 from vaivem.connectors.sdk import Delivery, Reader
 from vaivem.core.errors import RecordError
 from vaivem.core.folding import fold
-from vaivem.core.numbers import parse_moment
+from vaivem.core.likeness import moment_of
 
 MAX_LEADS = 1000
 MAX_PAGES = 20
@@ -93,11 +93,8 @@ def _time_of(row: Mapping[str, Any]) -> Any:
 
 
 def _is_after(value: Any, moment: datetime) -> bool:
-    found = parse_moment(value)
-    if not isinstance(found, datetime):
-        return False
-    aware = found if found.tzinfo else found.replace(tzinfo=moment.tzinfo)
-    return aware >= moment
+    found = moment_of(value)
+    return found is not None and found >= moment
 
 
 def _delivery(event: Mapping[str, Any], contact: Mapping[str, Any]) -> Delivery:

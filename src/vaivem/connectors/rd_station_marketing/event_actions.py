@@ -6,7 +6,6 @@ is looked up first. It has no key that would make a repeat safe; what can be loo
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -26,12 +25,11 @@ from vaivem.connectors.rd_station_marketing.leads import (
 from vaivem.connectors.sdk import Action, ActionContext, Answer, Connection, Findable, Outcome, Unsafe
 from vaivem.core.errors import RecordError, RetryError, SkipError
 from vaivem.core.fields import Field, FieldType, Option
-from vaivem.core.numbers import parse_moment
+from vaivem.core.likeness import made_since
 from vaivem.core.values import Values
 
 # Conversions that we register bear this in front of their name, and our own trigger leaves them alone.
 RESERVED = "vaivem-"
-CLOCK_SLACK = timedelta(minutes=15)
 NOT_YET_SECONDS = 60.0  # a lead appears seconds to minutes after its first conversion
 MOST_REASON = 255
 
@@ -99,18 +97,18 @@ async def _convert(
         if known is None:
             return None
         listed = client.rows(await context.read(client.lead_events(known["id"], "CONVERSION")), "events")
-        mine = (row for row in listed if row.get("event_identifier") == identifier and _since(context, row))
+        mine = (
+            row
+            for row in listed
+            if row.get("event_identifier") == identifier
+            and made_since(row.get("event_timestamp") or row.get("created_at"), context.now)
+        )
         return next(({"id": str(row.get("event_uuid") or row.get("uuid") or "seen")} for row in mine), None)
 
     with_query = bool(context.connection.settings.get("event_query", True))
     told = {"conversion_identifier": identifier, "email": email, **payload}
     call = client.event("CONVERSION", told, with_query=with_query)
     return await context.write(call, Findable(find, sure=False), _event_of)
-
-
-def _since(context: ActionContext, row: Any) -> bool:
-    made = parse_moment(row.get("event_timestamp") or row.get("created_at"))
-    return made is None or not hasattr(made, "tzinfo") or made >= context.now - CLOCK_SLACK
 
 
 def _outcome(context: ActionContext, lead: Lead, did: str, event: dict[str, Any]) -> Outcome:

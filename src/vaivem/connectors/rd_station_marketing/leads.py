@@ -7,7 +7,7 @@ from typing import Any
 
 from vaivem.connectors.sdk import Connection, RecordRef
 from vaivem.core.fields import Field, FieldType, Option, WritePolicy
-from vaivem.core.folding import fold
+from vaivem.core.likeness import document_type
 
 Lead = dict[str, Any]
 
@@ -29,12 +29,6 @@ _TYPES = {
     "TEXT_AREA": FieldType.LONG_TEXT,
     "NUMBER_INPUT": FieldType.INTEGER,
     "MULTIPLE_CHOICE": FieldType.OPTIONS,
-}
-_DOCUMENTS = {
-    "cpf": FieldType.CPF,
-    "cnpj": FieldType.CNPJ,
-    "cpf/cnpj": FieldType.CPF_CNPJ,
-    "cpf ou cnpj": FieldType.CPF_CNPJ,
 }
 
 
@@ -89,7 +83,7 @@ def own_field(row: Mapping[str, Any]) -> Field | None:
         type_ = FieldType.BOOLEAN
     label = _in_portuguese(row.get("label")) or _in_portuguese(row.get("name")) or key
     if type_ is FieldType.TEXT:
-        type_ = _DOCUMENTS.get(fold(label), FieldType.TEXT)
+        type_ = document_type(label) or FieldType.TEXT
     rules = row.get("validation_rules") or {}
     valid = rules.get("valid_options") or () if isinstance(rules, Mapping) else ()
     options = tuple(

@@ -8,7 +8,7 @@ try the address; a second one of the same address and kind is refused.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -19,7 +19,7 @@ from vaivem.connectors.rd_station_marketing.leads import lead_from, output
 from vaivem.connectors.rd_station_marketing.triggers import CONVERTED
 from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Reply, Subscriptions, Webhooks, Writer
 from vaivem.core.errors import RecordError, UnreadableError
-from vaivem.core.numbers import parse_moment
+from vaivem.core.likeness import moment_of
 
 STAGES = {"0": "Lead", "1": "Qualified Lead", "2": "Client"}  # of the older payload
 
@@ -108,7 +108,7 @@ def _is_sound(hook: Mapping[str, Any], kind: str) -> bool:
 def _event(connection: Connection, body: Mapping[str, Any], contact: Mapping[str, Any]) -> Event:
     kind, identifier = str(body["event_type"]), str(body.get("event_identifier") or "")
     at = body.get("event_timestamp") or body.get("timestamp")
-    happened = moment(at)
+    happened = moment_of(at)
     lead = output(connection, lead_from(contact))
     return Event(
         kind=kind,
@@ -131,7 +131,7 @@ def same(uuid: str, kind: str, identifier: str, happened: datetime | None) -> tu
     """Return what an event is, told by a webhook or read from the timeline: to the second."""
     if happened is None:
         return ()
-    return (uuid, kind, identifier, happened.astimezone(UTC).isoformat(timespec="seconds"))
+    return (uuid, kind, identifier, happened.isoformat(timespec="seconds"))
 
 
 def funnel_of(funnel: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,14 +170,6 @@ def _older_event(connection: Connection, row: Any) -> Event:
 def _own_by_label(connection: Connection, own: Mapping[str, Any]) -> dict[str, Any]:
     keys = {field.label: field.key.partition(".custom.")[2] for field in connection.custom_fields("lead")}
     return {keys[label]: value for label, value in own.items() if label in keys}
-
-
-def moment(value: Any) -> datetime | None:
-    """Return a vendor's time, or None when there is none that can be read."""
-    found = parse_moment(value)
-    if not isinstance(found, datetime):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _terms(lead: Mapping[str, Any], company: Mapping[str, Any]) -> tuple[str, ...]:
