@@ -43,6 +43,7 @@ RUN = {"number": "run"}
 
 WORKSPACE: dict[str, Row] = {
     "home": Row("see"),
+    "glossary": Row("see"),
     # What only concerns the member
     "alerts": Row("see", "see"),
     # Settings

@@ -33,6 +33,7 @@ MODULES = {
     "restore": "vaivem.cli.database",
     "rules": "vaivem.cli.rules",
     "sandbox": "vaivem.cli.sandbox",
+    "second-factor-off": "vaivem.cli.access",
     "up": "vaivem.cli.run",
     "web": "vaivem.cli.run",
     "worker": "vaivem.cli.run",

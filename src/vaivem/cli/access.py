@@ -41,6 +41,17 @@ def owner_code() -> Outcome:
     return Outcome(code, {"code": code})
 
 
+@click.command("second-factor-off", cls=Group.command_class)
+@click.argument("email")
+def second_factor_off(email: str) -> Outcome:
+    """Take the second factor of EMAIL away: for somebody who lost the phone and the recovery codes."""
+    on_tables(Config.from_environment())
+    from vaivem.hub.workspaces.second_factor import remove_second_factor
+
+    removed = _given(lambda: remove_second_factor(email))
+    return Outcome(f"{email} signs in without a second factor now." if removed else "There was none.")
+
+
 @click.group("api-token", cls=Group)
 def api_token() -> None:
     """Tokens for programs that use /api/v1."""

@@ -20,12 +20,15 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import psycopg
 
 from vaivem.cli.reporting import Command, Outcome
 from vaivem.config import Config
+from vaivem.core.errors import VaivemError
+from vaivem.engine import post
 from vaivem.postgres.account import choose
 from vaivem.postgres.address import shown
 from vaivem.postgres.errors import DatabaseError
@@ -283,6 +286,32 @@ def public_address(installation: Installation) -> Iterable[Finding]:
         yield Finding("public address", State.OK, f"{url} answers.")
 
 
+def mail(installation: Installation) -> Iterable[Finding]:
+    """Letters can leave."""
+    url = installation.config.smtp_url
+    if url is None:
+        yield Finding(
+            "e-mail",
+            State.WARN,
+            "VAIVEM_SMTP_URL is not set: invitations are links to pass on, alerts do not leave.",
+            "Set it to the address of a mail server.",
+        )
+        return
+    if post.is_outbox(url):
+        yield Finding("e-mail", State.OK, "Letters are kept on a page and sent to nobody (outbox:).")
+        return
+    server = urlsplit(url).hostname
+    try:
+        post.reach(url)
+    except VaivemError as error:
+        said = error.params.get("message") or error.detail or error.code
+        yield Finding(
+            "e-mail", State.WARN, f"The mail server {server} cannot be used: {said}", "Check VAIVEM_SMTP_URL."
+        )
+    else:
+        yield Finding("e-mail", State.OK, f"The mail server {server} answers and lets us in.")
+
+
 def workers(installation: Installation) -> Iterable[Finding]:
     """Some worker holds a lease."""
     rows = installation.rows("select host, pid, until > clock_timestamp() from worker order by id")
@@ -325,6 +354,7 @@ CHECKS: tuple[Callable[[Installation], Iterable[Finding]], ...] = (
     running,
     workers,
     public_address,
+    mail,
     connections,
 )
 

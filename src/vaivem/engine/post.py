@@ -164,6 +164,22 @@ def deliver(smtp_url: str, letter: Outgoing) -> str:
     return ""
 
 
+def reach(smtp_url: str) -> None:
+    """Reach the mail server and sign in without sending anything; raises as `deliver` does."""
+    parts = urlsplit(smtp_url)
+    try:
+        with _server(smtp_url) as server:
+            server.ehlo()
+            if parts.username:
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+    except smtplib.SMTPNotSupportedError as error:
+        raise RecordError("mail_refused", params={"message": str(error)[:300]}) from error
+    except smtplib.SMTPResponseException as error:
+        raise _refused(error) from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise RetryError("mail_server_unreachable", detail=str(error)[:300]) from error
+
+
 def _message(sender: str, letter: Outgoing) -> EmailMessage:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, ", ".join(letter.to), letter.subject

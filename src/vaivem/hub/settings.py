@@ -190,6 +190,7 @@ PASSWORD_RESET_TIMEOUT = 3 * 3600
 USERSESSIONS_TRACK_ACTIVITY = False  # a write for each page would say little more than when it began
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Vaivém"
+MFA_ADAPTER = "vaivem.hub.workspaces.second_factor.SecondFactorAdapter"
 
 SESSION_COOKIE_NAME = "vaivem_session"
 SESSION_COOKIE_SECURE = HTTPS

@@ -2,9 +2,12 @@
 
 from django.urls import include, path
 
+from vaivem.hub.shell import views as shell_views
+
 urlpatterns = [
     path("", include("vaivem.hub.workspaces.urls")),
     path("w/<slug:slug>/", include("vaivem.hub.home.urls")),
+    path("w/<slug:slug>/glossary/", shell_views.glossary, name="glossary"),
     path("w/<slug:slug>/settings/", include("vaivem.hub.workspaces.settings_urls")),
     path("w/<slug:slug>/settings/mail/", include("vaivem.hub.mail.urls")),
     path("", include("vaivem.hub.connections.urls")),

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from allauth.mfa.models import Authenticator
+
 from vaivem.hub.connections.models import Connection, ConnectionState, OAuthApp, OAuthState
 from vaivem.hub.mail.models import Letter
 from vaivem.hub.shell import clock
+from vaivem.hub.workspaces.second_factor import sealed_secrets
 from vaivem.vault import Standing, Vault
 
 Kept = type[Connection] | type[OAuthApp] | type[OAuthState] | type[Letter]
@@ -23,8 +26,8 @@ UNDER_WAY = timedelta(hours=1)  # a sign-in at a vendor that is older is over
 class Place:
     """One stored secret. `what` names it for a person: the connection's name, or the connector of an app."""
 
-    kind: str  # ``connection``, ``app``, ``sign_in`` or ``letter``
-    model: Kept
+    kind: str  # ``connection``, ``app``, ``sign_in``, ``letter``, ``second_factor``
+    model: Kept | None
     column: str
     pk: int | str
     what: str
@@ -51,6 +54,8 @@ def survey(vault: Vault) -> Sealed:
     found = Sealed()
     for place, _ in _places(vault):
         _count(found, place)
+    for number, name, sealed, _data in sealed_secrets():
+        _count(found, _second_factor(vault, number, name, sealed))
     return found
 
 
@@ -59,7 +64,7 @@ def seal_anew(vault: Vault) -> Sealed:
     done = Sealed()
     for place, sealed in _places(vault):
         standing = place.standing
-        while standing is Standing.OLDER:
+        while standing is Standing.OLDER and place.model is not None:
             rows = place.model.objects.filter(pk=place.pk)
             if rows.filter(**{place.column: sealed}).update(**{place.column: vault.rotate(sealed)}):
                 done.anew += 1
@@ -70,6 +75,14 @@ def seal_anew(vault: Vault) -> Sealed:
             standing = vault.standing(sealed)
         else:
             _count(done, replace(place, standing=standing))
+    for number, name, text, data in sealed_secrets():
+        place = _second_factor(vault, number, name, text)
+        if place.standing is Standing.OLDER:
+            fresh = vault.rotate(text.encode("ascii")).decode("ascii")
+            if Authenticator.objects.filter(pk=number, data=data).update(data={**data, name: fresh}):
+                done.anew += 1
+                place = replace(place, standing=Standing.CURRENT)
+        _count(done, place)
     return done
 
 
@@ -97,6 +110,11 @@ def _places(vault: Vault) -> Iterator[tuple[Place, bytes]]:
     letters = Letter.objects.exclude(content=b"").order_by("pk")
     for letter, subject, content in letters.values_list("pk", "subject", "content"):
         yield _place(vault, "letter", Letter, "content", letter, subject, bytes(content))
+
+
+def _second_factor(vault: Vault, number: int, name: str, sealed: str) -> Place:
+    standing = vault.standing(sealed.encode("ascii"))
+    return Place("second_factor", None, name, number, f"second factor {number}", standing)
 
 
 def _place(

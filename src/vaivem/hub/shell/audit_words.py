@@ -54,6 +54,7 @@ def action_words(action: str) -> str:
         "member.invited": _("invited"),
         "member.invitation_withdrawn": _("took back the invitation of"),
         "member.joined": _("accepted the invitation:"),
+        "member.second_factor_removed": _("took away the second factor of"),
         "member.left": _("left the workspace:"),
         "workspace.made": _("made the workspace"),
         "alerts.changed": _("changed the alerts of"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from vaivem.hub.shell.counts import waiting_for_people
+from vaivem.hub.shell.glossary import terms_at
 from vaivem.hub.shell.links import page
 from vaivem.hub.workspaces.models import Membership, Role, Workspace
 
@@ -53,6 +54,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
     if workspace is not None:
         values["spaces"] = SimpleLazyObject(lambda: _spaces(request))
+        values["words"] = terms_at(values["here"])
         values["nav"] = SimpleLazyObject(lambda: places(workspace, values["membership"]))
     return values
 
@@ -78,6 +80,7 @@ def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place
     tests = Place("test_accounts", "flask", _("Test accounts"), page("test_accounts", slug))
     settings_ = Place("settings", "gear", _("Settings"), page("settings", slug))
 
+    words = Place("glossary", "info", _("Glossary"), page("glossary", slug))
     administers = membership.at_least(Role.ADMIN)
 
     def there(*wanted: Place) -> list[Place]:
@@ -85,9 +88,9 @@ def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place
 
     return {
         "main": there(home, asked, connections, recipes, rules, history),
-        "foot": there(tests, settings_),
+        "foot": there(tests, words, settings_),
         "bar": there(home, connections, rules, history),
-        "more": there(asked, recipes, tests, settings_),
+        "more": there(asked, recipes, tests, words, settings_),
     }
 
 

@@ -8,10 +8,24 @@ import secrets
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from vaivem.hub.shell import kept_forms
+from vaivem.hub.shell.glossary import TERMS
+from vaivem.hub.workspaces.guard import MemberRequest, for_role
 
 log = logging.getLogger(__name__)
+
+
+@require_safe
+@for_role(place="glossary")
+def glossary(request: MemberRequest) -> HttpResponse:
+    """Explain the words."""
+    values = {
+        "ours": [term for term in TERMS if term.ours],
+        "theirs": [term for term in TERMS if not term.ours],
+    }
+    return render(request, "shell/glossary.html", values)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
