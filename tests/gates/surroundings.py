@@ -119,6 +119,7 @@ def vaivem_up(environment: dict[str, str], log: Path, ready: Callable[[], bool])
             process.wait(40)
         finally:
             process.kill()
+            print(log.read_text()[-8000:])  # noqa: T201 - pytest shows it when something failed
 
 
 def trusting(folder: Path) -> ssl.SSLContext:

@@ -115,6 +115,7 @@ WORKSPACE: dict[str, Row] = {
     "event": Row("see", None, {"number": "event"}),
     "rejected": Row("see"),
     "rejected_settle": Row(None, "work", {"number": "rejected", "act": "'dismiss"}),
+    "rejected_retake_all": Row(None, "work"),
     "run": Row("see", None, RUN),
     "run_retry": Row(None, "work", RUN),
     "run_stop": Row(None, "work", {"number": "waiting"}),
