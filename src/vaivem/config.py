@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps", "outbox")
@@ -31,6 +33,15 @@ class PrivateHost:
     host: str = ""
     port: int | None = None
     network: IpNetwork | None = None
+
+    @override
+    def __str__(self) -> str:
+        """Return it as VAIVEM_ALLOW_PRIVATE lists it."""
+        if self.network is not None:
+            return str(self.network)
+        if self.port is None:
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,14 @@ class Config:
             smtp_url=_smtp_url(env.get("VAIVEM_SMTP_URL")),
             inherited_dsn=env.get("VAIVEM_DSN") or None,
         )
+
+    def environment(self, dsn: str) -> dict[str, str]:
+        """Return what a process of ours needs in its environment to meet the same database and hosts."""
+        return {
+            "VAIVEM_DATA_DIR": str(self.data_dir),
+            "VAIVEM_DSN": dsn,
+            "VAIVEM_ALLOW_PRIVATE": ",".join(str(host) for host in self.allowed_private_hosts),
+        }
 
     @property
     def embedded(self) -> bool:

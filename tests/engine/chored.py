@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from vaivem.engine.apart import Apart
 from vaivem.engine.budgets import Budgets
 from vaivem.engine.caller import Caller
 from vaivem.engine.catching_up import CatchingUp
@@ -18,11 +19,11 @@ from vaivem.engine.gates import Gates
 from vaivem.engine.ids import IdMaker
 from vaivem.engine.intake import Intake
 from vaivem.engine.links import Link
-from vaivem.engine.oauth import Tokens
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.post import Post
 from vaivem.engine.retention import Retention
 from vaivem.engine.subscriptions import Subscriptions
+from vaivem.engine.tokens import Tokens
 from vaivem.engine.topology import Topology
 
 from .conftest import House
@@ -33,6 +34,7 @@ class Chored:
     """One process's chores."""
 
     pool: asyncpg.Pool
+    desk: Desk
     clock: Clock
     topology: Topology
     caller: Caller
@@ -48,8 +50,11 @@ class Chored:
 
 
 @contextlib.asynccontextmanager
-async def chores(house: House, **settings: Any) -> AsyncIterator[Chored]:
-    """Be a process that does chores; `settings` replace those of the installation."""
+async def chores(house: House, *, apart: bool = True, **settings: Any) -> AsyncIterator[Chored]:
+    """Be a process that does chores; `settings` replace those of the installation.
+
+    Without `apart` rotating tokens are refreshed in this process too: quicker, for tests of many days.
+    """
     config = replace(house.config, **settings)
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(asyncpg.create_pool(house.dsn, min_size=1, max_size=3))
@@ -59,7 +64,13 @@ async def chores(house: House, **settings: Any) -> AsyncIterator[Chored]:
         stack.push_async_callback(link.close)
         stack.push_async_callback(bell.close)
         clock, topology = Clock(), Topology(house.vault)
-        caller = Caller(outbound, Budgets(pool), Gates(pool), Tokens(pool, house.vault, outbound))
+        caller = Caller(
+            outbound,
+            Budgets(pool),
+            Gates(pool),
+            Tokens(pool, house.vault, outbound, Apart(config, house.dsn) if apart else None),
+            clock,
+        )
         ids = IdMaker(await pool.fetchval("select nextval('node_seq')"), clock.time)
         desk = Desk(
             pool=pool, clock=clock, ids=ids, topology=topology, caller=caller,
@@ -69,6 +80,7 @@ async def chores(house: House, **settings: Any) -> AsyncIterator[Chored]:
         intake = Intake(topology, ids, clock, link, bell)
         made = Chored(
             pool,
+            desk,
             clock,
             topology,
             caller,

@@ -16,13 +16,14 @@ from vaivem.connectors.sdk.manifest import AuthMethod, Manifest, OAuth
 from vaivem.core.errors import ReconnectError, RetryError, RuleError
 from vaivem.engine import control, oauth
 from vaivem.engine.caller import Exchange
-from vaivem.engine.chores import Chores
 from vaivem.engine.gates import HELD, OPEN
+from vaivem.engine.keepalive import KeepAlive
+from vaivem.engine.topology import Line
 
 from .chored import Chored, chores
 from .conftest import KEY, House
 from .grants import Grants
-from .inside import working
+from .inside import pass_time, working
 from .vendor import Reply
 
 READ = Call("things.list", "GET", "/things")
@@ -214,7 +215,8 @@ async def test_what_is_saved_during_a_refresh_stays(house: House, grants: Grants
     grants.expired, grants.on_refresh = True, meanwhile
     assert (await ask(one)).error is None
     assert stored(house) == PAIR | {
-        "access_token": "access-2", "refresh_token": "refresh-2", "webhook": {"secret": "new"},
+        "access_token": "access-2", "refresh_token": "refresh-2",
+        "webhook": {"secret": "new"},
     }  # fmt: skip
 
 
@@ -246,17 +248,46 @@ def reconnect(house: House, grants: Grants) -> None:
         control.open_gate(cursor, 1)  # type: ignore[arg-type]
 
 
-async def test_a_crash_before_the_new_pair_is_saved_asks_for_a_person(house: House, grants: Grants) -> None:
+async def test_a_worker_killed_in_the_middle_of_a_refresh_leaves_a_working_connection(
+    house: House, grants: Grants
+) -> None:
     house.rule("put")
     grants.expired = True
-    first = house.worker("oauth.before_save")
+    house.vendor.fault = lambda method, path, nth: 1.0 if path == "/oauth/token" else None
+    first = house.worker("oauth.refreshing_apart")  # killed while the vendor rotates the pair
     await house.deliver(delivery="d1")
     await house.until(lambda: first.poll() is not None)
-    assert len(grants.asked) == 1
     house.worker()
+    await house.until_idle()
+    assert house.runs() == [(1, "")]
+    assert len(grants.asked) == 1
+    assert stored(house) == PAIR | {"access_token": "access-2", "refresh_token": "refresh-2"}
+    assert state(house) == ("working", OPEN)
+
+
+async def test_a_refresh_goes_on_when_the_worker_and_its_group_are_told_to_stop(
+    house: House, grants: Grants
+) -> None:
+    house.rule("put")
+    grants.expired = True
+    house.vendor.fault = lambda method, path, nth: 1.5 if path == "/oauth/token" else None
+    first = house.worker()
+    await house.deliver(delivery="d1")
+    await house.until(lambda: house.vendor.calls["POST oauth"])
+    first.kill()
+    await house.until(lambda: stored(house)["access_token"] == "access-2", 20)
+
+
+async def test_a_refresh_that_is_killed_itself_asks_for_a_person(house: House, grants: Grants) -> None:
+    house.rule("put")
+    grants.expired = True
+    house.worker("oauth.before_save")  # the process apart gets there, and dies with the new pair
+    await house.deliver(delivery="d1")
     await house.until(lambda: state(house) == ("reconnect", HELD))
     await house.until(lambda: house.rows("select 1 from pending where state = 'held'"))
-    assert grants.asked[1]["refresh_token"] == "refresh-1"  # rotated away: it died at once
+    assert [one["refresh_token"] for one in grants.asked] == [
+        "refresh-1"
+    ] * 2  # rotated away: it died at once
     assert house.rows("select state, code from pending") == [("held", "refresh_refused")]
     reconnect(house, grants)
     await house.until_idle()
@@ -331,37 +362,107 @@ def test_only_a_dead_grant_asks_for_a_person(status: int, body: bytes, kind: typ
     assert isinstance(oauth.token_error(Answer(status, content=body)), kind)
 
 
-async def refresh_ahead(house: House, one: Chored) -> None:
-    desk = one.catching_up._desk
-    round_ = Chores(house.config, house.dsn, desk, house.vault)
-    await round_._keep_tokens()
-
-
-async def test_a_token_is_renewed_before_it_ends(house: House, grants: Grants, one: Chored) -> None:
-    for minutes, asked in ((20, 0), (4, 1), (4, 2)):
-        with house.db() as db:
-            db.execute("update connection set expires = vv_now() + make_interval(mins => %s)", (minutes,))
-        await one.look()
-        await refresh_ahead(house, one)
-        assert len(grants.asked) == asked
-    assert stored(house)["access_token"] == "access-3"
-    await refresh_ahead(house, one)  # done by whoever came first: its new end is far away
-    assert len(grants.asked) == 2
-    assert (await ask(one)).error is None
-    assert grants.refused == 0
-
-
-async def test_a_dead_grant_is_told_before_a_run_needs_it(house: House, grants: Grants, one: Chored) -> None:
+def ends_in(house: House, minutes: float) -> None:
     with house.db() as db:
-        db.execute("update connection set expires = vv_now() + interval '1 minute'")
+        db.execute("update connection set expires = vv_now() + make_interval(mins => %s)", (minutes,))
+
+
+async def test_a_token_that_is_over_is_refreshed_before_the_call(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    ends_in(house, -1)
+    await one.look()
+    assert [exchange.error for exchange in await asyncio.gather(*(ask(one) for _ in range(5)))] == [None] * 5
+    assert (len(grants.asked), grants.refused) == (1, 0)
+    assert house.vendor.calls["GET things"] == 5
+
+
+async def test_a_token_in_use_is_refreshed_ahead_of_its_end(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    for minutes, asked in ((20, 0), (4, 1)):
+        ends_in(house, minutes)
+        await one.look()
+        assert (await ask(one)).error is None
+        assert len(grants.asked) == asked
+    await one.look()
+    assert (await ask(one)).error is None
+    assert (len(grants.asked), grants.refused) == (1, 0)
+
+
+async def test_a_token_that_still_holds_is_used_while_no_new_one_can_be_had(
+    house: House, grants: Grants, one: Chored
+) -> None:
     grants.outage = (500, {}, {})
-    await refresh_ahead(house, one)
+    ends_in(house, 4)
+    await one.look()
+    assert [(await ask(one)).error for _ in range(5)] == [None] * 5
+    assert len(grants.asked) == 1  # not with each call
+    ends_in(house, -1)
+    await one.look()
+    assert isinstance((await ask(one)).error, RetryError)
+
+
+def idle_since(house: House, days: float) -> None:
+    with house.db() as db:
+        db.execute("update connection set refreshed = vv_now() - make_interval(secs => %s)", (86400 * days,))
+
+
+async def test_an_idle_connection_is_refreshed_long_before_its_grant_dies(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    for days, asked in ((23.9, 0), (30, 1), (1, 1)):
+        idle_since(house, days)
+        await one.look()
+        await KeepAlive(one.desk).run()
+        assert len(grants.asked) == asked
+    await KeepAlive(one.desk).run()
+    assert len(grants.asked) == 1
+    assert house.value("select refreshes from connection where id = 1") == 1
+
+
+async def test_after_a_long_absence_the_most_urgent_come_first(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    others = [house.connection(f"hook{n}" + "a" * 20) for n in range(3)]
+    asked: list[int] = []
+
+    async def renew(line: Line) -> None:
+        asked.append(line.connection.id)
+
+    with house.db() as db:
+        for number, days in ((1, 40), (others[0], 50), (others[1], 31), (others[2], 2)):
+            db.execute(
+                "update connection set method = 'oauth', refreshed = vv_now() - make_interval(days => %s)"
+                " where id = %s", (days, number),
+            )  # fmt: skip
+    await one.look()
+    one.caller.renew = renew  # type: ignore[method-assign]
+    await KeepAlive(one.desk).run()
+    assert asked == [others[0], 1, others[1]]
+
+
+async def test_a_renewal_that_fails_is_noted_and_tried_again_in_growing_pauses(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    idle_since(house, 31)
+    grants.outage = (500, {}, {})
+    await one.look()
+    for minutes, asked in ((0, 1), (0.5, 1), (1, 2), (1, 2), (1.1, 3)):
+        pass_time(house, minutes=minutes)
+        await one.look()
+        await KeepAlive(one.desk).run()
+        assert len(grants.asked) == asked
+    known = house.value("select renewal from connection where id = 1")
+    assert (known["code"], known["tries"]) == ("vendor_unavailable", 3)
     assert house.value("select state from connection where id = 1") == "working"
     grants.outage, grants.dead = None, True
-    await refresh_ahead(house, one)
-    await refresh_ahead(house, one)
+    pass_time(house, hours=2)
+    await one.look()
+    await KeepAlive(one.desk).run()
+    await KeepAlive(one.desk).run()
     assert state(house) == ("reconnect", HELD)
-    assert len(grants.asked) == 2
+    assert len(grants.asked) == 4
 
 
 async def test_without_an_app_nothing_can_be_refreshed(house: House, grants: Grants, one: Chored) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from vaivem.connectors.sdk import Answer, Call, Connection
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, UncertainError, VaivemError
 from vaivem.engine.budgets import Budgets
+from vaivem.engine.clock import Clock
 from vaivem.engine.gates import HELD, Gates
-from vaivem.engine.oauth import Tokens
 from vaivem.engine.outbound import Outbound
+from vaivem.engine.tokens import AHEAD_SECONDS, Fresh, Tokens
 from vaivem.engine.topology import Line
+
+AGAIN_SECONDS = 30.0  # between two tries to refresh a token that still holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,17 @@ class Exchange:
 class Caller:
     """Sends calls for runs and chores, within the connection's budget and behind its gate."""
 
-    def __init__(self, outbound: Outbound, budgets: Budgets, gates: Gates, tokens: Tokens) -> None:
+    def __init__(
+        self, outbound: Outbound, budgets: Budgets, gates: Gates, tokens: Tokens, clock: Clock
+    ) -> None:
+        self._clock = clock
         self.outbound = outbound
         self.budgets = budgets
         self.gates = gates
         self.tokens = tokens
         # By connection: the topology's credentials then, and the newer ones in use meanwhile.
-        self._fresh: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+        self._fresh: dict[int, tuple[Mapping[str, Any], Fresh]] = {}
+        self._tried: dict[int, float] = {}  # when a refresh ahead of time was tried last
 
     async def exchange(
         self, line: Line, call: Call, *, bulk: bool = False, look: Callable[[], Awaitable[None]] | None = None
@@ -41,12 +49,13 @@ class Caller:
 
         `look` is the last thing done before a request leaves, after every wait.
         """
-        connection = self._current(line)
         try:
             if line.locked:
                 raise ReconnectError("credentials_locked")
-            if self.gates.state(connection.id) == HELD and await self.gates.look(connection.id) == HELD:
+            conn = line.connection.id
+            if self.gates.state(conn) == HELD and await self.gates.look(conn) == HELD:
                 raise ReconnectError("reconnect_needed")
+            connection = await self._ready(line) if call.authorise else line.connection
             await self.budgets.take(line.connector, connection, call, bulk=bulk)
             exchange = await self._send(line, connection, call, look)
             if isinstance(exchange.error, ReconnectError) and call.authorise:
@@ -56,23 +65,51 @@ class Caller:
         return await self._noted(line, exchange)
 
     async def renew(self, line: Line) -> None:
-        """Refresh a token ahead of its end. A dead grant holds the connection, as a refused call does."""
+        """Refresh the token of an unused connection. A dead grant holds it as a refused call does."""
         try:
-            await self._refreshed(line, self._current(line))
+            await self._refreshed(line, self._current(line).connection)
         except ReconnectError as error:
             await self._noted(line, Exchange(None, error))
             raise
 
-    def _current(self, line: Line) -> Connection:
+    async def _ready(self, line: Line) -> Connection:
+        """Return the connection as a call needs it: one whose token is over would only be refused.
+
+        What is about to be over is refreshed by the first call of the last minutes. A token that still holds
+        is used for as long as the vendor's token endpoint is in trouble.
+        """
+        current = self._current(line)
+        if current.expires is None or line.connector.manifest.method(line.connection.method).oauth is None:
+            return current.connection
+        left = (current.expires - self._clock.now()).total_seconds()
+        if left > AHEAD_SECONDS or (left > 0 and not self._may_try(line.connection.id)):
+            return current.connection
+        try:
+            return await self._refreshed(line, current.connection) or current.connection
+        except ReconnectError:
+            raise
+        except VaivemError:
+            if left <= 0:
+                raise
+            return current.connection
+
+    def _may_try(self, conn: int) -> bool:
+        now = time.monotonic()
+        if now - self._tried.get(conn, -AGAIN_SECONDS) < AGAIN_SECONDS:
+            return False
+        self._tried[conn] = now
+        return True
+
+    def _current(self, line: Line) -> Fresh:
         """Return the connection with the newest credentials: the topology may lag behind a refresh."""
         known = self._fresh.get(line.connection.id)
         if known is None:
-            return line.connection
+            return Fresh(line.connection, line.expires)
         before, fresh = known
         if line.connection.credentials != before:
             del self._fresh[line.connection.id]  # the topology has caught up
-            return line.connection
-        return replace(line.connection, credentials=fresh)
+            return Fresh(line.connection, line.expires)
+        return fresh
 
     async def _repeated(
         self,
@@ -94,12 +131,13 @@ class Caller:
     async def _refreshed(self, line: Line, connection: Connection) -> Connection | None:
         """Return the connection with other credentials: refreshed, or saved by a person; None without."""
         if line.connector.manifest.method(line.connection.method).oauth is not None:
-            fresh: Connection | None = await self.tokens.refresh(line.connector, connection)
+            fresh: Fresh | None = await self.tokens.refresh(line.connector, connection)
         else:
             fresh = await self.tokens.newer(connection)
-        if fresh is not None:
-            self._fresh[connection.id] = (line.connection.credentials, fresh.credentials)
-        return fresh
+        if fresh is None:
+            return None
+        self._fresh[connection.id] = (line.connection.credentials, fresh)
+        return fresh.connection
 
     async def _send(
         self, line: Line, connection: Connection, call: Call, look: Callable[[], Awaitable[None]] | None

@@ -26,9 +26,9 @@ from vaivem.engine.direct import ChoreCaller
 from vaivem.engine.ingest import unpacked
 from vaivem.engine.intake import Intake
 from vaivem.engine.journal import is_away
+from vaivem.engine.keepalive import KeepAlive
 from vaivem.engine.links import Link
 from vaivem.engine.marking import mark_rules
-from vaivem.engine.oauth import REFRESH_AHEAD_SECONDS
 from vaivem.engine.rehearsals import Rehearsals
 from vaivem.engine.retention import Retention
 from vaivem.engine.statements import statement
@@ -40,6 +40,7 @@ EVERY_MINUTE = "* * * * *"
 EVERY_FIVE_MINUTES = "*/5 * * * *"
 EVERY_HOUR = "7 * * * *"
 EVERY_NIGHT = "23 3 * * *"
+IDLE_CATALOG_HOURS = 24
 
 # What the command line gives a worker to do now and then, in a process of its own: it needs the hub.
 Errand = Callable[[], Awaitable[None]]
@@ -62,6 +63,7 @@ class Chores:
         self._subscriptions = Subscriptions(config, desk.pool, desk.topology, caller, desk.clock, vault)
         self._catching_up = CatchingUp(desk, self._intake)
         self._rehearsals = Rehearsals(desk)
+        self._keep_alive = KeepAlive(desk)
         self._retention = Retention(desk.pool, desk.clock)
 
     async def run(self) -> None:
@@ -81,13 +83,14 @@ class Chores:
     async def _at_start(self) -> None:
         """What must not wait for a schedule: partitions first, then what was missed while we were away."""
         await self._retention.make_partitions()
+        await self._guarded("keep_tokens", self._keep_alive.run)
         await self._guarded("keep_webhooks", self._subscriptions.keep_all)
         await self._guarded("catch_up", self._catching_up.after_absence)
 
     def _schedule(self, queue: PgQueuer) -> None:
         rounds: tuple[tuple[str, str, Callable[[], Awaitable[None]]], ...] = (
             ("keep_webhooks_round", EVERY_MINUTE, self._subscriptions.keep_all),
-            ("keep_tokens_round", EVERY_MINUTE, self._keep_tokens),
+            ("keep_tokens_round", EVERY_MINUTE, self._keep_alive.run),
             ("alive_round", EVERY_MINUTE, self._catching_up.go_on),
             ("answered_round", EVERY_MINUTE, self._wake_answered),
             ("post_round", EVERY_MINUTE, self._desk.post.send_waiting),
@@ -141,17 +144,6 @@ class Chores:
     async def _send_letters(self, _payload: dict[str, Any]) -> None:
         await self._guarded("send_letters", self._desk.post.send_waiting)
 
-    async def _keep_tokens(self) -> None:
-        rows = await self._desk.pool.fetch(statement("topology", "expiring"), REFRESH_AHEAD_SECONDS)
-        for row in rows:
-            line = self._desk.topology.lines.get(row["id"])
-            if line is None:
-                continue
-            try:
-                await self._desk.caller.renew(line)
-            except VaivemError as error:
-                log.warning("Connection %s: its token could not be refreshed ahead: %s", row["id"], error)
-
     async def _ensure_webhook(self, payload: dict[str, Any]) -> None:
         await self._desk.topology.load(self._desk.pool)
         line = self._desk.topology.lines.get(int(payload["connection"]))
@@ -159,7 +151,12 @@ class Chores:
             await self._subscriptions.keep(line)
 
     async def _refresh_catalogs(self) -> None:
-        for conn in list(self._desk.topology.lines):
+        """Read the lists that are due: as often as the manifest says, daily where no rule uses them."""
+        in_use, hour = self._desk.topology.in_use(), int(self._desk.clock.time() // 3600)
+        for conn, line in list(self._desk.topology.lines.items()):
+            hours = line.connector.manifest.catalog_hours if conn in in_use else IDLE_CATALOG_HOURS
+            if (hour + conn) % hours:  # spread over the hours, not all at one
+                continue
             await self._guarded("refresh_catalog", partial(self._refresh_catalog, {"connection": conn}))
 
     async def _refresh_catalog_asked(self, payload: dict[str, Any]) -> None:

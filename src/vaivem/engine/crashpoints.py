@@ -20,6 +20,7 @@ POINTS = (
     "journal.before_outcome",
     "journal.after_outcome",
     "oauth.before_save",
+    "oauth.refreshing_apart",
     "run.before_finish",
     "run.after_finish",
     "run.before_park",

@@ -5,22 +5,32 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+import asyncpg
+
 from vaivem.config import Config
 from vaivem.connectors.sdk import Answer, Call, Connection, Connector
 from vaivem.connectors.sdk.registry import get_connector
-from vaivem.core.errors import BugError
+from vaivem.core.errors import BugError, ReconnectError
+from vaivem.engine.apart import Apart
 from vaivem.engine.caller import Caller
 from vaivem.engine.outbound import Outbound
+from vaivem.engine.tokens import Tokens
 from vaivem.engine.topology import Line
+from vaivem.vault import Vault
 
 
 class DirectCaller:
-    """A `Writer` for a connection that may not be saved yet. Its calls are few and keep no budget."""
+    """A `Writer` for a connection that may not be saved yet. Its calls are few and keep no budget.
+
+    The access of a saved connection (one with an id) is refreshed when a call is refused, as a worker would.
+    """
 
     def __init__(self, config: Config, connection: Connection) -> None:
+        self._config = config
         self._connection = connection
         self._connector: Connector = get_connector(connection.connector)
         self._outbound = Outbound(config.allowed_private_hosts)
+        self._renewed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,9 +54,25 @@ class DirectCaller:
         """Send a call and return its 2xx answer; raises what any other answer means."""
         answer = await self._outbound.send(self._connector, self._connection, call)
         error = self._connector.errors.error(call, answer)
+        if isinstance(error, ReconnectError) and call.authorise and self._may_renew():
+            await self._renew()
+            answer = await self._outbound.send(self._connector, self._connection, call)
+            error = self._connector.errors.error(call, answer)
         if error is not None:
             raise error
         return answer
+
+    def _may_renew(self) -> bool:
+        method = self._connector.manifest.method(self._connection.method)
+        return bool(self._connection.id) and method.oauth is not None and not self._renewed
+
+    async def _renew(self) -> None:
+        self._renewed = True
+        dsn = self._config.dsn
+        vault = Vault.from_folder(self._config.data_dir)
+        async with asyncpg.create_pool(dsn, min_size=0, max_size=2, command_timeout=60) as pool:
+            tokens = Tokens(pool, vault, self._outbound, Apart(self._config, dsn))
+            self._connection = (await tokens.refresh(self._connector, self._connection)).connection
 
     async def send(self, call: Call) -> Answer:
         """Send a call that changes something."""

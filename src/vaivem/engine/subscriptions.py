@@ -23,8 +23,6 @@ from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, Topology
 from vaivem.vault import Vault
 
-CHECK_SECONDS = 600.0
-
 log = logging.getLogger(__name__)
 
 
@@ -79,7 +77,8 @@ class Subscriptions:
         checked = known.get("checked")
         if not checked:
             return True
-        return (self._clock.now() - datetime.fromisoformat(checked)).total_seconds() >= CHECK_SECONDS
+        pause = 60.0 * line.connector.manifest.webhook_check_minutes
+        return (self._clock.now() - datetime.fromisoformat(checked)).total_seconds() >= pause
 
     @staticmethod
     def _kinds(line: Line) -> list[str]:

@@ -99,8 +99,7 @@ class Topology:
 
     async def load(self, db: Fetches) -> None:
         """Read everything again."""
-        rows = await db.fetch(statement("topology", "connections"))
-        lines = {row["id"]: line for row in rows if (line := self._line(row))}
+        lines = await self._read_lines(db)
         self.zones = {row["id"]: row["zone"] for row in await db.fetch(statement("topology", "zones"))}
         self.lines = lines
         rules, by_kind = self._uses(await db.fetch(statement("topology", "rules")))
@@ -108,6 +107,23 @@ class Topology:
         self.hooks = {line.hook: number for number, line in lines.items()}
         self.rules, self._by_kind = rules, by_kind
         self._versions = {(use.id, use.version): use for use in rules.values()}
+
+    async def load_one(self, db: Fetches, connection: int) -> Line | None:
+        """Return one connection as it is now, without keeping it; None when it is gone."""
+        rows = await db.fetch(statement("topology", "one_connection"), connection)
+        return self._line(rows[0]) if rows else None
+
+    async def _read_lines(self, db: Fetches) -> dict[int, Line]:
+        rows = await db.fetch(statement("topology", "connections"))
+        return {row["id"]: line for row in rows if (line := self._line(row))}
+
+    def in_use(self) -> set[int]:
+        """Return the connections that rules which are on start from or call."""
+        used: set[int] = set()
+        for use in (*self.rules.values(), *self.tests.values()):
+            if not use.paused:
+                used |= set(use.compiled.connections.values())
+        return used
 
     def _uses(
         self, rows: list[asyncpg.Record]

@@ -21,6 +21,7 @@ import asyncpg
 import uvloop
 
 from vaivem.config import Config
+from vaivem.engine.apart import Apart
 from vaivem.engine.budgets import Budgets, bucket_shape
 from vaivem.engine.caller import Caller
 from vaivem.engine.chores import Chores, Errand
@@ -32,11 +33,11 @@ from vaivem.engine.ids import IdMaker
 from vaivem.engine.journal import Journal, is_away
 from vaivem.engine.lanes import ClaimedLane, LaneWorker, claimed_lanes
 from vaivem.engine.leases import BEAT_SECONDS, Lease, LeaseLostError
-from vaivem.engine.oauth import Tokens
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.post import Post
 from vaivem.engine.replays import Replays
 from vaivem.engine.statements import statement
+from vaivem.engine.tokens import Tokens
 from vaivem.engine.topology import Topology, TopologyKeeper
 from vaivem.processes.heartbeat import Pulse
 from vaivem.vault import Vault
@@ -106,8 +107,9 @@ class Worker:
             token_pool = await stack.enter_async_context(
                 asyncpg.create_pool(self._dsn, min_size=0, max_size=4, command_timeout=60)
             )
-            tokens = Tokens(token_pool, self._vault, self._outbound)
-            caller = Caller(self._outbound, Budgets(pool), gates, tokens)
+            apart = Apart(self._config, self._dsn)
+            tokens = Tokens(token_pool, self._vault, self._outbound, apart)
+            caller = Caller(self._outbound, Budgets(pool), gates, tokens, self._clock)
             desk = Desk(
                 pool=pool,
                 clock=self._clock,

@@ -31,7 +31,9 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
 
     `body` is how token requests are written; `plain` leaves out of them what only the standard asks for
     (``grant_type``, the return address), for a vendor that refuses or does not know it. `code_query` is added
-    to the token address for the exchange of a code.
+    to the token address for the exchange of a code. With `rotates` each refresh gives a new refresh token and
+    kills the old one. `revoke_url` takes a grant back
+    as RFC 7009 describes, asked by the app (``client``) or with the access token (``bearer``).
     """
 
     authorize_url: str
@@ -45,6 +47,8 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     access_seconds: int = 0
     refresh_idle_days: int = 0
     rotates: bool = False
+    revoke_url: str = ""
+    revoke_as: Literal["client", "bearer"] = "client"
     app_url: str = ""  # where a person makes the app
 
 
@@ -123,6 +127,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[Setting, ...] = ()
     settle: float = 25.0  # seconds before a write in doubt is looked for; over every call's time-out
     polling: bool = True
+    catalog_hours: int = 1  # how often the lists are read again, where calls are dear
+    webhook_check_minutes: int = 10  # how often a webhook that is right is looked at
     test_account: TestAccount | None = None
     generic: bool = False  # any address a person gives: guarded more strictly
 

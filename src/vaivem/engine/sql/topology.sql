@@ -3,6 +3,11 @@ select id, workspace_id, connector, name, method, credentials, settings::text, a
        wants_hook, catch_up, test_account, subscription::text, expires, refreshed
 from connection where removed is null;
 
+-- name: one_connection
+select id, workspace_id, connector, name, method, credentials, settings::text, account::text, '{}' as catalog, hook, state,
+       wants_hook, catch_up, test_account, subscription::text, expires, refreshed
+from connection where removed is null and id = $1;
+
 -- name: zones
 select id, zone from workspace;
 
@@ -29,8 +34,9 @@ select credentials, expires from connection where id = $1;
 
 -- name: save_credentials
 -- Compare and set: only over what was read. $1 id, $2 sealed before, $3 sealed now, $4 seconds until it expires
-update connection set credentials = $3, expires = vv_now() + make_interval(secs => $4), refreshed = vv_now()
-where id = $1 and credentials = $2 returning id;
+update connection set credentials = $3, expires = vv_now() + make_interval(secs => $4), refreshed = vv_now(),
+  refreshes = refreshes + 1, renewal = '{}'
+where id = $1 and credentials = $2 returning expires;
 
 -- name: save_webhook_secrets
 -- Compare and set, like save_credentials; nothing else changes. $1 id, $2 sealed before, $3 sealed now
@@ -55,6 +61,11 @@ update rule set marks = $3::jsonb,
   marked = case when $3::jsonb = '[]' then null else coalesce(marked, vv_now()) end
 where id = $1 and version = $2 and marks is distinct from $3::jsonb;
 
--- name: expiring
-select id from connection where removed is null and state = 'working' and expires is not null
-  and expires < vv_now() + make_interval(secs => $1);
+-- name: renewable
+-- Every access that may be kept alive, with what was tried last.
+select id, refreshed, renewal::text from connection
+where removed is null and state <> 'reconnect' and refreshed is not null;
+
+-- name: note_renewal
+-- $1 id, $2 what went wrong
+update connection set renewal = $2::jsonb where id = $1;

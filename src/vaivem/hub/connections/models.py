@@ -33,7 +33,10 @@ class ConnectionState(models.TextChoices):
 
 
 class Connection(models.Model):
-    """One authorised account of a connector. `credentials` is what `Vault.seal` made of a dict."""
+    """One authorised account of a connector. `credentials` is what `Vault.seal` made of a dict.
+
+    `refreshes` counts the renewals of its access; `renewal` says what went wrong with the last, if it did.
+    """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="connections")
     connector = models.CharField(max_length=40)
@@ -52,6 +55,8 @@ class Connection(models.Model):
     expires = models.DateTimeField(null=True)
     refreshed = models.DateTimeField(null=True)
     refresh_until = models.DateTimeField(null=True)
+    refreshes = models.IntegerField(default=0, db_default=0)
+    renewal: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default={})
     wants_hook = models.BooleanField(default=False, db_default=False)
     catch_up = models.BooleanField(default=True, db_default=True)
     created = models.DateTimeField(db_default=Now(), editable=False)

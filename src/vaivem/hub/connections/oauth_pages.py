@@ -173,7 +173,8 @@ def _come_back(request: HttpRequest, kept: OAuthState) -> Connection:
     verifier = vault().open(bytes(kept.verifier))["verifier"] if kept.verifier else None
     connection = _connection_of(kept)
     credentials = _exchange(connector, connection, open_app(app), code, return_address(request), verifier)
-    account = ask_account(config(), replace(connection, credentials=credentials))
+    # As one that is not saved: what is tried are these credentials, and never the ones it has.
+    account = ask_account(config(), replace(connection, id=0, credentials=credentials))
     access = Access(kept.connector, kept.method, credentials, kept.settings, account)
     member = kept.member
     if kept.connection is not None:
