@@ -375,3 +375,25 @@ def test_health(past: Past, owner: Program) -> None:
     past.item()
     found = owner.get("/health")
     assert (found["waiting"], found["workers"], found["connections"]) == (1, 0, {"working": 2})
+
+
+def test_a_draft_is_not_written_over_and_is_tried_by_program(workplace: Workplace, owner: Program) -> None:
+    rule = workplace.rule()
+    seen = owner.get(f"/rules/{rule.pk}")
+    draft = {"definition": {**DEFINITION, "title": "Um"}, "revision": seen["revision"]}
+    assert owner.ask("PUT", f"/rules/{rule.pk}/draft", draft)[0] == 200
+    status, answer = owner.ask("PUT", f"/rules/{rule.pk}/draft", draft | {"definition": DEFINITION})
+    assert (status, answer["error"]["code"]) == (409, "draft_changed")
+    assert owner.get(f"/rules/{rule.pk}/test")["state"] == "none"
+    owner.post(f"/rules/{rule.pk}/test")
+    assert owner.get(f"/rules/{rule.pk}/test")["state"] == "waiting"
+    owner.ask("DELETE", f"/rules/{rule.pk}/test")
+    assert owner.get(f"/rules/{rule.pk}/test")["state"] == "none"
+    owner.post(f"/rules/{rule.pk}/rehearsal")
+    assert owner.get(f"/rules/{rule.pk}/rehearsal")["state"] == "waiting"
+    owner.ask("DELETE", f"/rules/{rule.pk}/rehearsal")
+    assert owner.get(f"/rules/{rule.pk}/rehearsal")["state"] == "stopped"
+    copied = owner.post(f"/rules/{rule.pk}/copy", expected=201)
+    assert (copied["state"], copied["title"]) == ("draft", "Um (2)")
+    owner.ask("DELETE", f"/rules/{copied['id']}")
+    assert owner.post(f"/rules/{copied['id']}/bring-back")["state"] == "draft"

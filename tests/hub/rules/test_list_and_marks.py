@@ -49,7 +49,8 @@ def test_a_rule_whose_stage_is_gone_is_marked_until_it_is_corrected(
     rule.refresh_from_db()
     assert rule.marked == since
     [need] = read_needs(site.workspace.pk, site.workspace.slug, [], now())
-    assert (need.title, need.url) == (f"Correct the rule “{rule.title}”", site.url(f"rules/{rule.pk}/edit/"))
+    assert rule.title in need.title
+    assert need.url == site.url(f"rules/{rule.pk}/edit/")
     assert waiting_for_people(site.workspace.pk).needs == 1
     assert (
         "This rule names something that is no longer there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
@@ -12,9 +13,20 @@ from ninja.responses import Status
 from vaivem.hub.api.access import workspace_of
 from vaivem.hub.api.errors import gone, shown
 from vaivem.hub.api.once import once
-from vaivem.hub.api.shapes import CheckedOut, DoneOut, DraftIn, PageOut, RuleIn, RuleOut, VersionOut
-from vaivem.hub.rules import publishing
+from vaivem.hub.api.shapes import (
+    CheckedOut,
+    DoneOut,
+    DraftIn,
+    PageOut,
+    RehearsalOut,
+    RuleIn,
+    RuleOut,
+    TestOut,
+    VersionOut,
+)
+from vaivem.hub.rules import publishing, rehearsing, testing
 from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.change_views import free_title
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.rules.words import connector_at
 
@@ -82,9 +94,12 @@ def one(request: HttpRequest, number: int) -> Rule:
 
 @router.put("/{number}/draft", response=RuleOut)
 def save_draft(request: HttpRequest, number: int, payload: DraftIn) -> Rule:
-    """Replace a rule's draft; what runs stays as it is until it is published."""
+    """Replace a rule's draft; what runs stays as it is until it is published.
+
+    409 when a `revision` is given and the draft is another one by now.
+    """
     rule = find(request, number)
-    publishing.save_draft(rule, payload.definition)
+    publishing.save_draft(rule, payload.definition, seen=payload.revision)
     return rule
 
 
@@ -137,6 +152,74 @@ def restore(request: HttpRequest, number: int, version: int) -> Rule:
     except RuleVersion.DoesNotExist as error:
         raise gone() from error
     return rule
+
+
+@router.post("/{number}/copy", response={201: RuleOut})
+def copy(request: HttpRequest, number: int) -> Status[Any]:
+    """Make a rule with this one's draft; it is not switched on."""
+    rule = find(request, number)
+    return once(request, lambda: rule_out(publishing.copy(rule, free_title(rule))))
+
+
+@router.post("/{number}/bring-back", response=RuleOut)
+def bring_back(request: HttpRequest, number: int) -> Rule:
+    """Undo a removal."""
+    rule = Rule.objects.filter(workspace=workspace_of(request), pk=number).first()
+    if rule is None:
+        raise gone()
+    publishing.bring_back(rule)
+    return rule
+
+
+@router.get("/{number}/test", response=TestOut)
+def test(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Show how the latest test of the draft stands."""
+    found = testing.last_test(find(request, number))
+    if found is None:
+        return {"state": "none"}
+    trial = found.trial
+    run = str(trial.run) if trial.run else None
+    shown = {"state": found.state, "since": trial.since, "until": trial.until, "run": run}
+    return {**shown, "code": found.code, "records": list(found.records)}
+
+
+@router.post("/{number}/test", response=DoneOut)
+def start_test(request: HttpRequest, number: int) -> DoneOut:
+    """Let the draft take the next event, once and for real, instead of the published version."""
+    testing.start(find(request, number))
+    return DoneOut()
+
+
+@router.delete("/{number}/test", response=DoneOut)
+def stop_test(request: HttpRequest, number: int) -> DoneOut:
+    """Give a test up that waits."""
+    testing.stop(find(request, number))
+    return DoneOut()
+
+
+@router.get("/{number}/rehearsal", response=RehearsalOut)
+def rehearsal(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Show how the latest dry run stands, and what it found."""
+    found = rehearsing.last(find(request, number), WorkspaceCatalog(workspace_of(request)))
+    if found is None:
+        return {"state": "none"}
+    events = [asdict(one) | {"number": str(one.number)} for one in found.events]
+    shown = {"state": found.state, "done": found.done, "total": found.total}
+    return {**shown, "counts": dict(found.counts), "events": events}
+
+
+@router.post("/{number}/rehearsal", response=DoneOut)
+def start_rehearsal(request: HttpRequest, number: int) -> DoneOut:
+    """Apply the draft to the events of the last 30 days without writing anything."""
+    rehearsing.start(find(request, number))
+    return DoneOut()
+
+
+@router.delete("/{number}/rehearsal", response=DoneOut)
+def stop_rehearsal(request: HttpRequest, number: int) -> DoneOut:
+    """Stop a dry run; what it found stays."""
+    rehearsing.stop(find(request, number))
+    return DoneOut()
 
 
 @router.delete("/{number}", response=DoneOut)

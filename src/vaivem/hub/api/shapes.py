@@ -114,6 +114,8 @@ class RuleOut(Schema):
     on_since: datetime | None
     recipe: str
     draft: dict[str, Any]
+    revision: int
+    marks: list[dict[str, Any]]
     updated: datetime
 
 
@@ -125,9 +127,36 @@ class RuleIn(Given):
 
 
 class DraftIn(Given):
-    """A rule's definition."""
+    """A rule's definition. With the `revision` that it was made from, nobody else's change is overwritten."""
 
     definition: dict[str, Any]
+    revision: int | None = None
+
+
+class TestOut(Schema):
+    """The latest test with a real event; `state` is none, waiting, over, running, or how the run ended."""
+
+    __test__ = False  # not a test of pytest's
+
+    state: str
+    since: datetime | None = None
+    until: datetime | None = None
+    run: str | None = None
+    code: str = ""
+    records: list[dict[str, Any]] = []
+
+
+class RehearsalOut(Schema):
+    """The latest dry run; `state` is none, waiting, running, done, stopped, failed or silent.
+
+    `events` hold each event's result, why, and what would be written, field by field.
+    """
+
+    state: str
+    done: int = 0
+    total: int | None = None
+    counts: dict[str, int] = {}
+    events: list[dict[str, Any]] = []
 
 
 class CheckedOut(Schema):

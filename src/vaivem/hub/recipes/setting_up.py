@@ -154,12 +154,24 @@ def switch_on(
     title: str = "",
 ) -> Rule:
     """Make the rule and switch it on. Raises RecipeError, or RuleError with what keeps it from running."""
-    catalog = WorkspaceCatalog(workspace)
-    accounts = read_accounts(recipe, given, catalog)
-    made = definition(recipe, accounts, chosen, title or free_title(recipe, workspace))
-    rule = publishing.create(workspace, made, member, recipe=recipe.key)
+    rule = draft(recipe, workspace, given, chosen, member, title=title)
     publishing.publish(rule, member)
     return rule
+
+
+def draft(
+    recipe: Recipe,
+    workspace: Workspace,
+    given: Mapping[str, str | int],
+    chosen: Mapping[str, str],
+    member: Member | None = None,
+    *,
+    title: str = "",
+) -> Rule:
+    """Make the rule, to be looked at in the editor first. Raises RecipeError."""
+    accounts = read_accounts(recipe, given, WorkspaceCatalog(workspace))
+    made = definition(recipe, accounts, chosen, title or free_title(recipe, workspace))
+    return publishing.create(workspace, made, member, recipe=recipe.key)
 
 
 def free_title(recipe: Recipe, workspace: Workspace) -> str:

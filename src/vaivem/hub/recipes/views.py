@@ -13,7 +13,7 @@ from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import RuleError
 from vaivem.hub.recipes.listing import offered
 from vaivem.hub.recipes.outlook import Outlook, outlook, rejected
-from vaivem.hub.recipes.setting_up import chosen_values, switch_on, text
+from vaivem.hub.recipes.setting_up import chosen_values, draft, switch_on, text
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.figures import read_figures
 from vaivem.hub.rules.sentences import sentence_of
@@ -46,10 +46,13 @@ def recipe(request: MemberRequest, key: str) -> HttpResponse:
     if not posted or "show" in given:  # without script, a button shows what the choices come to
         return _page(request, found, state)
     accounts = {one.account.key: one.chosen.pk for one in state.accounts if one.chosen is not None}
+    begin = draft if "edit" in given else switch_on
     try:
-        rule = switch_on(found, request.workspace, accounts, chosen_values(list(state.asked)), request.user)
+        rule = begin(found, request.workspace, accounts, chosen_values(list(state.asked)), request.user)
     except RuleError as error:
         return _page(request, found, rejected(state, error.problems), status=422)
+    if "edit" in given:
+        return redirect("rule_edit", request.workspace.slug, rule.pk)
     return redirect("recipe_on", request.workspace.slug, key, rule.pk)
 
 
