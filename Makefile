@@ -10,7 +10,7 @@ TESTS ?= tests
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check chaos dev messages lock .venv
+.PHONY: help demo bench test check chaos dev messages lock .venv
 
 help: ## Say what each command does
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ dev: .venv $(VENV)/.dev ## Add the tools that tests and checks need
 
 demo: .venv ## Start Vaivém with two test accounts and a few days of history
 	@VAIVEM_DATA_DIR="$(DATA)" $(BIN)/vaivem demo
+
+bench: .venv ## Measure how fast Vaivém is on this machine (10 minutes at most)
+	@VAIVEM_DATA_DIR="$(DATA)" $(BIN)/vaivem bench
 
 test: dev ## Run the tests (those in a browser only where there is a Chromium)
 	@if [ -z "$(CHROMIUM)" ] && [ -n "$$VAIVEM_REQUIRE_BROWSER" ]; then \

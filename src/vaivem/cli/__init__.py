@@ -17,6 +17,7 @@ MODULES = {
     "alerts": "vaivem.cli.alerts",
     "api-token": "vaivem.cli.access",
     "backup": "vaivem.cli.database",
+    "bench": "vaivem.cli.bench",
     "connector": "vaivem.cli.connector",
     "chaos": "vaivem.chaos.command",
     "chaos-reconnect": "vaivem.chaos.command",
