@@ -143,7 +143,8 @@ class CompiledRule:
     """One version of a rule, ready to run. Immutable; made by `compile_rule` or `from_dict`.
 
     `connections` are the ids of the connections that the rule names, `kinds` the event kinds that it listens
-    to, `fields` the target fields of each step by the step's id.
+    to, `fields` the target fields of each step by the step's id. `places` numbers the steps from 1 on, those
+    inside branches included: the journal knows them by it.
     """
 
     def __init__(
@@ -159,6 +160,7 @@ class CompiledRule:
         self.fields = fields
         self.steps = self._prepare(rule.then)
         self.paths = paths_read(rule)
+        self.places = {step.id: place for place, (_, step) in enumerate(rule.all_steps(), start=1)}
         self._conditions = PreparedGroup(rule.condition) if rule.condition else None
         self._by_id = {step.id: step for step in _flat(self.steps)}
 

@@ -9,9 +9,10 @@ Codes, all with `label` (the field's literal name, if any) and `value` (shortene
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from vaivem.core.errors import Problem
 from vaivem.core.fields import Field, FieldType, Option
@@ -32,8 +33,7 @@ MAX_LISTED_CHOICES = 50
 MAX_SHOWN_LENGTH = 120
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
+class Converted(msgspec.Struct, frozen=True):
     """A value in the form that FieldType states, None when empty; and what was wrong with it, if anything."""
 
     value: Any

@@ -184,5 +184,12 @@ def _trimmed(word: str) -> str:
 
 def term_hash(workspace_id: int, text: str) -> int:
     """Return the signed 64-bit hash under which a term is stored; it differs between workspaces."""
-    digest = blake2b(text.encode(), digest_size=8, key=struct.pack(">q", workspace_id)).digest()
-    return int(struct.unpack(">q", digest)[0])
+    hashing = _hashing(workspace_id).copy()
+    hashing.update(text.encode())
+    return int.from_bytes(hashing.digest(), "big", signed=True)
+
+
+@lru_cache(maxsize=1024)
+def _hashing(workspace_id: int) -> blake2b:
+    """Return the beginning of a workspace's hashes."""
+    return blake2b(digest_size=8, key=struct.pack(">q", workspace_id))

@@ -17,6 +17,7 @@ _CURRENCY = re.compile(
 )
 _GROUPED_DOTS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 _GROUPED_COMMAS = re.compile(r"\d{1,3}(?:,\d{3})+")
+_SIMPLE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,2})?")  # most of what programs send
 _PLAIN = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 
 
@@ -34,6 +35,8 @@ def parse_number(value: Any) -> Decimal | None:
         return _within_range(Decimal(str(value)))
     if not isinstance(value, str):
         return None
+    if _SIMPLE.fullmatch(value):
+        return Decimal(value)
     found = _CURRENCY.match(value.strip().replace("\xa0", " "))
     if found is None:
         return None

@@ -59,7 +59,7 @@ def read(scope: Scope, path: str) -> Any:
 
 def _walk(value: Any, segments: tuple[str, ...]) -> Any:
     for number, segment in enumerate(segments):
-        if isinstance(value, Mapping):
+        if isinstance(value, dict | Mapping):
             value = value.get(segment)
         elif isinstance(value, list | tuple):
             if segment == EACH:

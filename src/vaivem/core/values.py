@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from vaivem.core.errors import Problem
 from vaivem.core.fields import Field, WritePolicy, group_of
 from vaivem.core.sameness import merged_list, same_value
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(msgspec.Struct, frozen=True):
     """One field with its value: converted, None when the source was empty or the field is skipped.
 
     `source` is what the rule says (``signer.email``, a template, a fixed value), for screens.

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from vaivem.connectors.sdk import Answer, Call, Connection
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, UncertainError, VaivemError
 from vaivem.engine.budgets import Budgets
 from vaivem.engine.clock import Clock
 from vaivem.engine.gates import HELD, Gates
-from vaivem.engine.outbound import Outbound
+from vaivem.engine.outbound import Outbound, Wire, build_wire
 from vaivem.engine.tokens import AHEAD_SECONDS, Fresh, Tokens
 from vaivem.engine.topology import Line
 
 AGAIN_SECONDS = 30.0  # between two tries to refresh a token that still holds
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What came of a call: an answer, an error, or an answer that is one."""
+class Exchange(msgspec.Struct, frozen=True):
+    """What came of a call: an answer, an error, or an answer that is one; and what was sent, where known."""
 
     answer: Answer | None
     error: VaivemError | None
+    wire: Wire | None = None
 
 
 class Caller:
@@ -144,11 +145,12 @@ class Caller:
     ) -> Exchange:
         if look is not None:
             await look()
-        answer = await self.outbound.send(line.connector, connection, call)
+        wire = build_wire(line.connector, connection, call)
+        answer = await self.outbound.send_wire(line.connector, wire)
         state = line.connector.limit_state(call, answer)
         if state is not None:
             await self.budgets.believe(connection.id, state)
-        return Exchange(answer, line.connector.errors.error(call, answer))
+        return Exchange(answer, line.connector.errors.error(call, answer), wire)
 
     async def _noted(self, line: Line, exchange: Exchange) -> Exchange:
         """Let the gate learn from what happened."""

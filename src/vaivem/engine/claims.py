@@ -22,6 +22,11 @@ class LocalClaims:
 
     async def take(self, keys: tuple[Key, ...], seconds: float) -> bool:
         """Take all keys; False when that takes longer than `seconds` (none is held then)."""
+        if not any(key in self._queues for key in keys):
+            for key in keys:  # nobody has them: nothing to wait for
+                queue = self._queues[key] = _Queue(users=1)
+                await queue.lock.acquire()
+            return True
         held: list[Key] = []
         try:
             async with asyncio.timeout(seconds):

@@ -10,8 +10,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -48,6 +47,23 @@ class HeldClaim:
     """A claim held; `known` is the record that one of its keys is remembered to be."""
 
     known: str | None
+
+
+class _Claiming:
+    """A claim as an action writes it: ``async with context.claim(...) as claim``."""
+
+    __slots__ = ("_context", "_keys", "_object")
+
+    def __init__(self, context: StepContext, object_key: str, keys: tuple[str, ...]) -> None:
+        self._context = context
+        self._object = object_key
+        self._keys = keys
+
+    async def __aenter__(self) -> HeldClaim:
+        return await self._context.begin_claim(self._object, self._keys)
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._context.end_claim(whole=kind is None)
 
 
 class StepContext:
@@ -146,7 +162,7 @@ class StepContext:
         self, call: Call, n: int, exchange: Exchange, begun: datetime, *, write: bool, done: bool
     ) -> None:
         answer, error = exchange.answer, exchange.error
-        wire = self._desk.shown(self._line, call)
+        wire = exchange.wire or self._desk.shown(self._line, call)
         self._add_row(
             n,
             call.name,
@@ -377,9 +393,12 @@ class StepContext:
 
     # Claims and links
 
-    @asynccontextmanager
-    async def claim(self, object_key: str, *keys: str) -> AsyncIterator[HeldClaim]:
+    def claim(self, object_key: str, *keys: str) -> _Claiming:
         """Hold all keys while a record is looked for and made."""
+        return _Claiming(self, object_key, keys)
+
+    async def begin_claim(self, object_key: str, keys: tuple[str, ...]) -> HeldClaim:
+        """Take all keys, or remember that they were taken."""
         if self._claimed is not None:
             raise BugError("claim_in_claim", detail=f"{self._step}: {object_key}")
         wanted = tuple(sorted({(self.connection.id, object_key, plain(key)) for key in keys}))
@@ -390,11 +409,13 @@ class StepContext:
             known = await self._acquire(wanted)
             self._known = known or ""
         self._claimed = wanted
-        try:
-            yield HeldClaim(known)
-        finally:
-            self._claimed = None
-        self._run.released = True
+        return HeldClaim(known)
+
+    def end_claim(self, *, whole: bool) -> None:
+        """Have the keys end with the next outcome; after an error it says what becomes of them."""
+        self._claimed = None
+        if whole:
+            self._run.released = True
 
     async def _acquire(self, wanted: tuple[Key, ...]) -> str | None:
         run = self._run

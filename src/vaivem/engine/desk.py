@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+import msgspec
+import orjson
 
 from vaivem.connectors.sdk import Call, Delivery
 from vaivem.engine.caller import Caller
@@ -37,15 +39,25 @@ def clean(value: Any) -> Any:
     """Return JSON that PostgreSQL takes."""
     if isinstance(value, str):
         return plain(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {clean(str(key)): clean(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [clean(part) for part in value]
     return value if isinstance(value, int | float | bool | type(None)) else str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+def as_json(value: Any) -> str:
+    """Return JSON text that PostgreSQL takes, whatever a vendor put into the value."""
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
+    except TypeError:  # halves of surrogate pairs, keys that are no texts, other types
+        return json.dumps(clean(value), ensure_ascii=False)
+    if b"\\u0000" in text:
+        return json.dumps(clean(value), ensure_ascii=False)
+    return text.decode()
+
+
+class Item(msgspec.Struct, frozen=True):
     """One pending run of a lane, with the delivery that it began with (None: the event is gone).
 
     `replay_of` is the run that it repeats.
@@ -175,7 +187,7 @@ class Desk:
                 park.conn,
                 park.state,
                 park.code,
-                json.dumps(clean(dict(park.params))),
+                as_json(dict(park.params)),
                 park.due or NEVER,
                 tries=int(park.failed),
                 worked=worked,
@@ -195,7 +207,7 @@ class Desk:
     async def ask(self, run: RunState, conn: int, slot: str, kind: str, question: Mapping[str, Any]) -> None:
         """Put a question for a person; the run parks right after."""
         item = run.item
-        text = json.dumps(clean(dict(question)), ensure_ascii=False)
+        text = as_json(dict(question))
         await self.journal.ask(
             item.ws, self.ids.next(), item.run_id, item.event_id, item.rule, conn, slot, kind, text
         )

@@ -24,6 +24,7 @@ from vaivem.engine.journal import DatabaseAwayError
 from vaivem.engine.links import Link
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, Topology, TopologyKeeper
+from vaivem.processes.collector import tune_collector
 from vaivem.vault import Vault
 
 Scope = MutableMapping[str, Any]
@@ -57,6 +58,7 @@ class IngestApp:
         await self._look.fetch(statement("chores", "make_partitions"))  # we may be here before any worker
         self._ids = IdMaker(rows[0]["node"], self._clock.time)
         self._intake = Intake(self._topology, self._ids, self._clock, self._link, self._notify)
+        tune_collector()
         keeper = TopologyKeeper(dsn, self._topology)
         self._tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(self._keep_time())]
 

@@ -17,7 +17,7 @@ from vaivem.engine.batches import Batcher
 from vaivem.engine.clock import Clock
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.ids import IdMaker
-from vaivem.engine.journal import DatabaseAwayError
+from vaivem.engine.journal import DatabaseAwayError, columns
 from vaivem.engine.lanes import lane_key
 from vaivem.engine.links import Link
 from vaivem.engine.statements import statement
@@ -58,6 +58,7 @@ class Intake:
         self._clock = clock
         self._link = link
         self._bell = Bell(notify)
+        self._masks = Masks()
         self._batcher: Batcher[list[Arrival], int] = Batcher(
             self._write, whole=lambda error: isinstance(error, DatabaseAwayError)
         )
@@ -71,7 +72,7 @@ class Intake:
         self, line: Line, delivery: Delivery, events: Sequence[Event], *, bulk: bool = False
     ) -> int:
         """Keep the events of one delivery; return how many were new. Returns only after the commit."""
-        headers = orjson.dumps(masked_headers(delivery, line.connection))
+        headers = orjson.dumps(self._masks.masked(delivery, line.connection))
         arrivals = [
             self._arrival(line, delivery, headers, event, part, bulk) for part, event in enumerate(events)
         ]
@@ -145,11 +146,28 @@ def takes(use: RuleUse, event: Event) -> bool:
 
 def masked_headers(delivery: Delivery, connection: Connection) -> dict[str, str]:
     """Return the headers without what proves the sender: history is not a place for secrets."""
-    secrets = set(_texts(connection.credentials))
+    return _masked(delivery, frozenset(_texts(connection.credentials)))
+
+
+def _masked(delivery: Delivery, secrets: frozenset[str]) -> dict[str, str]:
     return {
         name: MASK if name in MASKED_HEADERS or value in secrets else value
         for name, value in delivery.headers.items()
     }
+
+
+class Masks:
+    """As `masked_headers`, for many deliveries: each connection's secrets are looked up once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Connection, frozenset[str]]] = {}
+
+    def masked(self, delivery: Delivery, connection: Connection) -> dict[str, str]:
+        """Return the headers without what proves the sender."""
+        known = self._known.get(connection.id)
+        if known is None or known[0] is not connection:
+            known = self._known[connection.id] = connection, frozenset(_texts(connection.credentials))
+        return _masked(delivery, known[1])
 
 
 def _texts(value: Any) -> list[str]:
@@ -166,7 +184,7 @@ def _plain(text: str, limit: int) -> str:
     return text.replace("\x00", "")[:limit]
 
 
-def _arrays(arrivals: Sequence[Arrival]) -> list[list[Any]]:
+def _arrays(arrivals: Sequence[Arrival]) -> list[Sequence[object]]:
     """Return the arrays of the statement `take`, in its order."""
     events = [
         (
@@ -193,11 +211,7 @@ def _arrays(arrivals: Sequence[Arrival]) -> list[list[Any]]:
     ]
     runs = [(one.ws, one.event_id, *run) for one in arrivals for run in one.runs]
     terms = [(one.ws, term, one.event_id) for one in arrivals for term in one.terms]
-    return [*_columns(events, 18), *_columns(runs, 9), *_columns(terms, 3)]
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
-    return [[row[place] for row in rows] for place in range(count)]
+    return [*columns(events, 18), *columns(runs, 9), *columns(terms, 3)]
 
 
 class Bell:

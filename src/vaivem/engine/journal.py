@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 import asyncpg
 
@@ -182,11 +183,10 @@ class Journal:
             kept.append(op)
             asked.add(op.run_id)
         keyed = [(op.ws, op.run_id, *key) for op in kept for key in op.keys]
-        columns = [list(column) for column in zip(*keyed, strict=True)] or [[], [], [], [], []]
         rows = await self._acquires_db.fetch(
             statement("journal", "acquire"),
             self._worker,
-            *columns,
+            *columns(keyed, 5),
             [op.ws for op in kept],
             [op.run_id for op in kept],
             [op.n for op in kept],
@@ -256,38 +256,44 @@ class Journal:
             self._lost()
 
 
-def _arrays(ops: Sequence[Outcome]) -> list[list[object]]:
+_STEP = attrgetter(
+    "n", "try_", "step", "name", "conn", "write", "done", "known", "method", "url", "status", "request",
+    "response", "code", "ms", "at",
+)  # fmt: skip
+_LINK = attrgetter("conn", "object", "key", "record_id")
+_RUN = attrgetter(
+    "event_id", "rule", "version", "status", "code", "params", "records", "calls", "tries", "lane", "seq"
+)
+
+
+def _arrays(ops: Sequence[Outcome]) -> list[Sequence[object]]:
     """Turn outcomes into the arrays of the statement `write`, in its order."""
-    steps = [(op.ws, op.run_id, row) for op in ops for row in op.steps]
-    links = [(op.ws, op.run_id, link) for op in ops for link in op.links]
-    ends = [(op.ws, op.run_id, op.finish, op.let_go) for op in ops if op.finish]
-    row_names = (
-        "n", "try_", "step", "name", "conn", "write", "done", "known", "method", "url", "status", "request",
-        "response", "code", "ms", "at",
-    )  # fmt: skip
-    run_names = ("event_id", "rule", "version", "status", "code", "params", "records", "calls", "tries")
-    arrays: list[list[object]] = [[ws for ws, _, _ in steps], [run for _, run, _ in steps]]
-    arrays += [[getattr(row, name) for _, _, row in steps] for name in row_names]
-    for flag in ("settled", "released"):
-        chosen = [op for op in ops if getattr(op, flag)]
-        arrays += [[op.ws for op in chosen], [op.run_id for op in chosen]]
-    arrays += [[ws for ws, _, _ in links]]
-    arrays += [
-        [getattr(link, name) for _, _, link in links] for name in ("conn", "object", "key", "record_id")
-    ]
-    arrays += [[run for _, run, _ in links]]
-    intents = [op for op in ops if op.intent is not None]
-    arrays += [[op.ws for op in intents], [op.run_id for op in intents], [op.intent for op in intents]]
-    arrays += [[ws for ws, _, _, _ in ends], [run for _, run, _, _ in ends]]
-    arrays += [[getattr(end, name) for _, _, end, _ in ends] for name in run_names]
-    arrays += [
-        [ws for ws, _, _, _ in ends],
-        [end.lane for _, _, end, _ in ends],
-        [end.seq for _, _, end, _ in ends],
-    ]
+    steps = [(op.ws, op.run_id, *_STEP(row)) for op in ops for row in op.steps]
+    settled = [(op.ws, op.run_id) for op in ops if op.settled]
+    released = [(op.ws, op.run_id) for op in ops if op.released]
+    links = [(op.ws, *_LINK(link), op.run_id) for op in ops for link in op.links]
+    intents = [(op.ws, op.run_id, op.intent) for op in ops if op.intent is not None]
+    ends = [(op.ws, op.run_id, op.finish, op.let_go) for op in ops if op.finish is not None]
+    runs = [(ws, run, *_RUN(end)) for ws, run, end, _ in ends]
+    *finished, lane, seq = columns(runs, 13)
     terms = [(ws, term, end.event_id) for ws, _, end, _ in ends for term in end.terms]
-    arrays += [[term[place] for term in terms] for place in range(3)]
     leaving = [(ws, end.lane, end.seq) for ws, _, end, let_go in ends if let_go]
-    arrays += [[lane[place] for lane in leaving] for place in range(3)]
-    arrays += [[end.replay_of for _, _, end, _ in ends]]
-    return arrays
+    return [
+        *columns(steps, 18),
+        *columns(settled, 2),
+        *columns(released, 2),
+        *columns(links, 6),
+        *columns(intents, 3),
+        *finished,
+        finished[0],
+        lane,
+        seq,
+        *columns(terms, 3),
+        *columns(leaving, 3),
+        [end.replay_of for _, _, end, _ in ends],
+    ]
+
+
+def columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
+    """Return the columns of rows, also of none."""
+    return list(zip(*rows, strict=True)) if rows else [()] * count

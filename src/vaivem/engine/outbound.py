@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from urllib.parse import quote_plus, urljoin
 
+import msgspec
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
     BuilderError,
@@ -33,8 +34,7 @@ MAX_REDIRECTS = 5
 NEVER_CONNECTED = "client error (Connect)"
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(msgspec.Struct, frozen=True):
     """A call as it goes out. `shown_url` has no credentials in it: what journals and logs keep."""
 
     method: str
@@ -105,7 +105,7 @@ class Outbound:
 
     def __init__(self, allowed: tuple[PrivateHost, ...]) -> None:
         self._allowed = allowed
-        self._shared = _builder().build()
+        self._shared = new_client().build()
         self._pinned: OrderedDict[tuple[str, str, int], tuple[float, Client]] = OrderedDict()
         self._checked: dict[str, tuple[float, tuple[str, str, int]]] = {}
 
@@ -115,29 +115,31 @@ class Outbound:
         Raises RetryError when the request certainly did not reach the vendor, UncertainError when it may
         have, RuleError for an address that cannot or may not be called.
         """
-        wire = build_wire(connector, connection, call)
-        answer = await self._exchange(connector, connection, wire)
-        for _ in range(MAX_REDIRECTS):
+        return await self.send_wire(connector, build_wire(connector, connection, call))
+
+    async def send_wire(self, connector: Connector, wire: Wire) -> Answer:
+        """Send what `build_wire` made; as `send`."""
+        answer = await self._exchange(connector, wire)
+        follows = connector.manifest.generic and wire.method == "GET"
+        for _ in range(MAX_REDIRECTS if follows else 0):
             target = answer.headers.get("location")
-            follows = connector.manifest.generic and call.method == "GET" and 300 <= answer.status < 400
-            if not follows or not target:
+            if not target or not 300 <= answer.status < 400:
                 break
             url = urljoin(wire.url, target)
             kept = wire.headers if _same_origin(url, wire.url) else _harmless(wire.headers)
             wire = Wire("GET", url, url, kept, b"", wire.timeout)
-            answer = await self._exchange(connector, connection, wire)
+            answer = await self._exchange(connector, wire)
         return answer
 
-    async def _exchange(self, connector: Connector, connection: Connection, wire: Wire) -> Answer:
+    async def _exchange(self, connector: Connector, wire: Wire) -> Answer:
+        origin = _origin(wire.url)
         client = self._shared
-        if connector.manifest.generic or not _is_own_address(connector, wire.url):
-            client = await self._pinned_client(wire.url)
+        if connector.manifest.generic or origin not in own_origins(connector):
+            client = await self._pinned_client(wire.url, origin)
         begun = time.perf_counter()
         try:
             request = (
-                client.request(wire.method, wire.url)
-                .headers(list(wire.headers))
-                .timeout(timedelta(seconds=wire.timeout))
+                client.request(wire.method, wire.url).headers(wire.headers).timeout(_seconds(wire.timeout))
             )
             if wire.body:
                 request = request.body_bytes(wire.body)
@@ -149,11 +151,11 @@ class Outbound:
             raise broken_exchange(error, wire) from error
         if len(content) > MAX_ANSWER_BYTES:
             raise UncertainError("vendor_answer_too_large", params={"bytes": len(content)})
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers = dict(response.headers)  # the client gives their names in lower case
         return Answer(response.status, headers, content, round((time.perf_counter() - begun) * 1000))
 
-    async def _pinned_client(self, url: str) -> Client:
-        origin, now = "/".join(url.split("/", 3)[:3]), time.monotonic()
+    async def _pinned_client(self, url: str, origin: str) -> Client:
+        now = time.monotonic()
         known = self._checked.get(origin)
         if known is None or known[0] < now:
             known = (now + PIN_SECONDS, await checked_address(url, self._allowed))
@@ -164,7 +166,7 @@ class Outbound:
         held = self._pinned.get(pin)
         if held is None:
             host, address, port = pin
-            held = (now, _builder().no_proxy().resolve(host, address, port).build())
+            held = (now, new_client().no_proxy().resolve(host, address, port).build())
             self._pinned[pin] = held
             if len(self._pinned) > PINNED_CLIENTS:
                 self._pinned.popitem(last=False)
@@ -193,22 +195,34 @@ def broken_exchange(error: PyreqwestError, wire: Wire) -> VaivemError:
     return UncertainError("vendor_answer_lost", detail=detail)
 
 
-def _builder() -> ClientBuilder:
+def new_client() -> ClientBuilder:
+    """Return how every client of ours begins."""
     return (
         ClientBuilder()
         .user_agent(USER_AGENT)
         .follow_redirects(False)
+        .runtime_multithreaded(True)  # its threads do the sending: the event loop has less to do
         .connect_timeout(timedelta(seconds=CONNECT_SECONDS))
     )
 
 
-def _is_own_address(connector: Connector, url: str) -> bool:
-    """Say whether an address is one of the vendor's, as its manifest lists them."""
-    for bases in connector.manifest.addresses.values():
-        if any(_same_origin(url, address) for address in bases.values()):
-            return True
-    return False
+@lru_cache(maxsize=256)
+def own_origins(connector: Connector) -> frozenset[str]:
+    """Return where the vendor's own addresses are, as its manifest lists them."""
+    return frozenset(
+        _origin(address) for bases in connector.manifest.addresses.values() for address in bases.values()
+    )
 
 
 def _same_origin(one: str, other: str) -> bool:
-    return one.split("/", 3)[:3] == other.split("/", 3)[:3]
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port of an address, as written."""
+    return "/".join(url.split("/", 3)[:3])
+
+
+@lru_cache(maxsize=256)
+def _seconds(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,8 +18,8 @@ from vaivem.core.mapping import MappingError
 from vaivem.core.steps import ActionStep, Empty, FindStep, Missing
 from vaivem.core.values import Values
 from vaivem.engine.context import PLACES, StepContext
-from vaivem.engine.desk import Desk, RunState, clean
-from vaivem.engine.ids import time_of
+from vaivem.engine.desk import Desk, RunState, as_json
+from vaivem.engine.ids import SHIFT
 from vaivem.engine.journal import Finish, StepRow
 from vaivem.engine.letters import send_letter
 from vaivem.engine.parking import ParkError, SkipStepError
@@ -27,6 +27,7 @@ from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, RuleUse
 
 MAX_NOTES = 50
+QUARTER_HOUR = 15 * 60 * 1000
 
 
 class Status(IntEnum):
@@ -68,8 +69,8 @@ class Ending:
             version=item.version,
             status=int(self.status),
             code=self.code,
-            params=json.dumps(clean(params), ensure_ascii=False),
-            records=json.dumps(clean(run.records), ensure_ascii=False),
+            params=as_json(params),
+            records=as_json(run.records),
             calls=min(run.memory.calls, 32000),
             tries=run.memory.failures,
             lane=item.lane,
@@ -77,6 +78,18 @@ class Ending:
             terms=tuple(term_hash(item.ws, term) for term in found_by),
             replay_of=item.replay_of,
         )
+
+
+def _day(milliseconds: int, zone: str) -> str:
+    """Return the day of a moment (YYYY-MM-DD) in a zone."""
+    return _day_of(milliseconds // QUARTER_HOUR, zone)
+
+
+@lru_cache(maxsize=256)
+def _day_of(quarter: int, zone: str) -> str:
+    """As `_day`, of a quarter of an hour: no zone's day begins within one."""
+    moment = datetime.fromtimestamp(quarter * QUARTER_HOUR / 1000, UTC)
+    return moment.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 class StopRunError(Exception):
@@ -97,7 +110,7 @@ class Execution:
         self._lane_key = lane_key
         self._scope: dict[str, Any] = {}
         self._zone = desk.topology.zones.get(run.item.ws, "America/Sao_Paulo")
-        self._places = {step.id: n for n, (_, step) in enumerate(use.compiled.rule.all_steps(), start=1)}
+        self._places = use.compiled.places
         self._source = ""
 
     async def run(self) -> Ending | None:
@@ -150,7 +163,7 @@ class Execution:
         once = use.trigger.once_key(event, use.options)
         if once is not None and not await self._first(once):
             return Ending(Status.NOTHING, "already_started", {"key": once})
-        today = time_of(item.run_id).astimezone(ZoneInfo(self._zone)).date().isoformat()
+        today = _day(item.run_id >> SHIFT, self._zone)
         self._scope = {**data, "steps": {}, "rule": {"title": use.compiled.rule.title}, "today": today}
         verdict = use.compiled.passes(self._scope, zone=self._zone)
         if verdict.passed:

@@ -39,6 +39,7 @@ from vaivem.engine.replays import Replays
 from vaivem.engine.statements import statement
 from vaivem.engine.tokens import Tokens
 from vaivem.engine.topology import Topology, TopologyKeeper
+from vaivem.processes.collector import tune_collector
 from vaivem.processes.heartbeat import Pulse
 from vaivem.vault import Vault
 
@@ -50,6 +51,9 @@ POLL_SECONDS = 1.0
 LANES_CHANNEL = "vv_lanes"
 STOP_SECONDS = 8.0
 BUG_PAUSE_SECONDS = 60.0
+TOGETHER_SECONDS = 0.002
+FEW_LANES = 32
+BUSY_TOGETHER_SECONDS = 0.008
 
 log = logging.getLogger(__name__)
 
@@ -181,10 +185,15 @@ class Worker:
             free = SLOTS - len(self._lanes)
             claimed = await self._claim_some(desk, db, free) if free > 0 else []
             if claimed and free > len(claimed):
-                await asyncio.sleep(0.002)  # let the next ones come together
+                await asyncio.sleep(self._pause())
                 continue
             if not claimed or free <= 0:
                 await self._rest(desk, db, some_free=free > 0)
+                await asyncio.sleep(self._pause())
+
+    def _pause(self) -> float:
+        """Return how long to let lanes come together: one claim for each that ends would cost too much."""
+        return TOGETHER_SECONDS if len(self._lanes) < FEW_LANES else BUSY_TOGETHER_SECONDS
 
     async def _claim_some(self, desk: Desk, db: asyncpg.Connection, free: int) -> list[ClaimedLane]:
         self._wake.clear()
@@ -321,5 +330,6 @@ async def _pass_on(stop: asyncio.Event, stopping: asyncio.Event) -> None:
 
 def main(config: Config, errands: Mapping[str, Errand] | None = None) -> int:
     """Run a worker until SIGTERM or SIGINT; return the exit code. `errands` are done every five minutes."""
+    tune_collector()
     uvloop.run(_live(config, errands or {}))
     return 0  # the command line leaves the embedded database and then ends without winding down
