@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 
 import asyncpg
 import orjson
+from msgspec.structs import replace
 
 from vaivem.connectors.sdk import Delivery
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, RuleError, VaivemError
