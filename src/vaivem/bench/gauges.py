@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psutil
 
 MIB = 1024 * 1024
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 2.0
 
 
 def tree(pid: int) -> list[psutil.Process]:

@@ -90,6 +90,7 @@ class RunState:
     records: list[dict[str, str]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     local: tuple[Key, ...] = ()
+    found_by: set[str] = field(default_factory=set)  # what its event is found by already
     intent: bool = False  # a durable intent stands for the next write
     settled: bool = False  # intents before are done with
     released: bool = False  # claims before are done with

@@ -84,7 +84,7 @@ class Intake:
         ws, conn = line.connection.workspace, line.connection.id
         key, until = self._identity(delivery, event, part)
         arrival = Arrival(ws, conn, key, until, self._ids.next(), event, part, bulk, delivery, headers)
-        arrival.terms = tuple(term_hash(ws, term) for term in search_terms([*event.terms, event.record]))
+        arrival.terms = tuple({term_hash(ws, term) for term in search_terms([*event.terms, event.record])})
         for use in self._topology.rules_for(conn, event.kind):
             if takes(use, event):
                 arrival.runs.append(self._run(use, conn, event, arrival))

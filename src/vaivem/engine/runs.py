@@ -62,7 +62,8 @@ class Ending:
         params = dict(self.params)
         if run.notes:
             params["notes"] = run.notes[:MAX_NOTES]
-        found_by = search_terms([part for row in run.records for part in (row["id"], row["name"])])
+        named = search_terms([part for row in run.records for part in (row["id"], row["name"])])
+        found_by = named - run.found_by if named else named
         return Finish(
             event_id=item.event_id,
             rule=item.rule,
@@ -120,6 +121,7 @@ class Execution:
         """
         line = self._line(self._use.source)
         event = self._event(line)
+        self._run.found_by = search_terms([*event.terms, event.record])  # a person's name is in both
         ending = await self._begin(line, event)
         if ending is not None:
             return ending

@@ -33,6 +33,7 @@ from vaivem.engine.ids import IdMaker
 from vaivem.engine.journal import Journal, is_away
 from vaivem.engine.lanes import ClaimedLane, LaneWorker, claimed_lanes
 from vaivem.engine.leases import BEAT_SECONDS, Lease, LeaseLostError
+from vaivem.engine.links import BY_INDEX
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.post import Post
 from vaivem.engine.replays import Replays
@@ -132,7 +133,7 @@ class Worker:
             await self._together(desk, claim_db, lease, chores)
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> asyncpg.Connection:
-        connection = await asyncpg.connect(self._dsn, command_timeout=30)
+        connection = await asyncpg.connect(self._dsn, command_timeout=30, server_settings=BY_INDEX)
         stack.push_async_callback(connection.close, timeout=1)
         return connection
 

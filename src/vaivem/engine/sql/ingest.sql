@@ -41,8 +41,7 @@ i as (
 s as (
   insert into term (ws, hash, event_id)
   select s.ws, s.hash, s.event_id
-  from unnest($28::int[], $29::bigint[], $30::bigint[]) as s(ws, hash, event_id) join d using (event_id)
-  on conflict do nothing)
+  from unnest($28::int[], $29::bigint[], $30::bigint[]) as s(ws, hash, event_id) join d using (event_id))
 select event_id from d;
 
 -- name: reject
