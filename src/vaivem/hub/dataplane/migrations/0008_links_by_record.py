@@ -17,5 +17,5 @@ create index link_record on link (ws, conn, object, record_id);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dataplane", "0006_history_filters")]
+    dependencies = [("dataplane", "0007_replay_events")]
     operations = [migrations.RunSQL(FORWARD, BACK)]
