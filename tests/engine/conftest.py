@@ -138,11 +138,11 @@ class House:
 
     async def start(self) -> None:
         await self.app.startup()
-        await self.until(lambda: bool(self.app._topology.lines), 5)
+        await self.until(lambda: bool(self.app._topology.lines), 30)
 
     async def send(self, body: bytes, *, hook: str = HOOK, **headers: str) -> int:
         """Send one request to the hook; return the status."""
-        await self.until(lambda: self.known <= self.app._topology.rules.keys(), 5)
+        await self.until(lambda: self.known <= self.app._topology.rules.keys(), 30)
         sent = {"x-key": KEY, "content-type": "application/json", **headers}
         scope = {
             "type": "http", "method": "POST", "path": f"/hook/{hook}", "query_string": b"",

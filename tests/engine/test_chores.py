@@ -25,7 +25,7 @@ async def test_a_catalog_is_read_whole_on_demand(house: House) -> None:
         await house.until(lambda: number in worker._topology.lines)
         ask(house, "refresh_catalog", connection=number)
         read = "select catalog from connection where id = %s"
-        await house.until(lambda: house.value(read, number) != {}, 3)
+        await house.until(lambda: house.value(read, number) != {})
     catalog = house.value("select catalog from connection where id = %s", number)
     assert catalog["lists"]["owners"][0] == {"value": "1", "label": "owners Ana"}
     assert sorted(catalog["lists"]) == ["owners", "stages/1", "stages/2"]
@@ -53,11 +53,11 @@ async def test_a_chore_that_stumbles_stays_listed_and_the_next_is_served(house: 
     async with working(house) as worker:
         await asyncio.sleep(0.3)
         ask(house, "refresh_catalog", connection="not a number")
-        await house.until(lambda: house.rows("select 1 from pgqueuer where status = 'failed'"), 4)
+        await house.until(lambda: house.rows("select 1 from pgqueuer where status = 'failed'"))
         await house.send(b"not json")
         ask(house, "retake_rejected", ws=1, id=house.value("select id from rejected"))
         await house.until(
-            lambda: house.value("select count(*) from pgqueuer where entrypoint = 'retake_rejected'") == 0, 3
+            lambda: house.value("select count(*) from pgqueuer where entrypoint = 'retake_rejected'") == 0
         )
         assert not worker.stopping.is_set()
 

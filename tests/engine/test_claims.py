@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from vaivem.engine.claims import LocalClaims
 from vaivem.engine.control import answer_decision
 
 from .conftest import House
-from .inside import working
+from .inside import pass_time, working
 
 
 def keys(*names: str) -> str:
@@ -70,7 +71,7 @@ async def test_keys_of_a_run_that_is_tried_again_later_are_free_meanwhile(house:
         with house.db() as db:
             db.execute("update lane set due = now() + interval '1 hour' where state = 1")
         await house.deliver(delivery="d2", record="r2", name="same")
-        await house.until(house.runs, 5)
+        await house.until(house.runs)
     assert house.runs() == [(1, "")]
 
 
@@ -102,6 +103,30 @@ async def test_a_claim_in_doubt_keeps_others_waiting_and_says_for_whom(house: Ho
         "another",
         "new",
     ]
+
+
+async def test_who_waits_for_a_run_that_waits_for_days_looks_seldom_and_is_woken_by_the_answer(
+    house: House,
+) -> None:
+    house.vendor.things = [{"id": 1, "name": "old"}]
+    house.vendor.fault = lambda method, path, nth: "refuse" if method == "POST" and nth == 1 else None
+    house.rule("post_unsure")
+    with house.db() as db:
+        db.execute("update connection set settings = settings || '{\"settle_seconds\": 0.1}'")
+    async with working(house):
+        await house.deliver(delivery="d1", record="r1", name="new")
+        await house.until(lambda: house.rows("select 1 from pending where state = 'decision'"))
+        pass_time(house, hours=5)
+        await house.deliver(delivery="d2", record="r2", name="new")
+        far = "select 1 from pending where state = 'claim' and due > vv_now() + interval '30 seconds'"
+        await house.until(lambda: house.rows(far))
+        (number,) = house.rows("select id from decision")[0]
+        begun = time.monotonic()
+        with house.db() as db, db.cursor() as cursor:
+            assert answer_decision(cursor, 1, number, {"choice": "do"}, 1)
+        await house.until(lambda: len(house.runs()) == 2)
+        assert time.monotonic() - begun < 30  # not at the next look
+    assert [thing["name"] for thing in house.vendor.things] == ["old", "new"]
 
 
 async def test_local_claims_are_all_or_nothing() -> None:
@@ -144,10 +169,10 @@ async def test_crossed_keys_do_not_lock_each_other() -> None:
 
     async def turn(keys_: tuple[tuple[int, str, str], ...]) -> None:
         for _ in range(50):
-            assert await claims.take(keys_, 5)
+            assert await claims.take(keys_, 20)
             await asyncio.sleep(0)
             claims.give(keys_)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.gather(turn((a, b)), turn((b, a)), turn((b,)), turn((a,)))
     assert not claims._queues

@@ -309,11 +309,13 @@ async def test_what_is_not_authentic_is_never_taken_again(house: House) -> None:
     assert act(house, control.dismiss_rejected, 1, number)
 
 
-async def test_a_chore_that_is_asked_for_is_served_within_two_seconds(house: House) -> None:
+async def test_a_chore_that_is_asked_for_is_served_by_its_notice(house: House) -> None:
     await house.send(b"not json")
     number = house.value("select id from rejected")
     async with working(house):
         await asyncio.sleep(0.5)
         for _ in range(2):
             act(house, control.wake_chore, "retake_rejected", {"ws": 1, "id": number})
-            await house.until(lambda: house.value("select count(*) from pgqueuer") == 0, 2)
+            await house.until(
+                lambda: house.value("select count(*) from pgqueuer") == 0, 15
+            )  # a queue looks by itself twice a minute

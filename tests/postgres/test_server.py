@@ -43,7 +43,7 @@ def processes_in(data_dir: Path) -> list[int]:
     return found
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> None:
     """Return when `true()`; fail the test if it stays false."""
     until = time.monotonic() + seconds
     while not true():
@@ -150,7 +150,7 @@ def test_a_killed_postmaster_is_started_again_with_its_data(server: EmbeddedServ
         os.kill(old, signal.SIGKILL)
     began = time.monotonic()
     server.revive()
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 30.0  # a busy machine; what is waited for in vain takes a minute
     assert server.postmaster_pid not in {old, None}
     with psycopg.connect(server.dsn) as connection:
         assert connection.execute("select count(*) from kept").fetchone() == (1000,)
@@ -193,7 +193,7 @@ def test_a_stranger_with_the_dead_postmasters_number_is_in_nobodys_way(data_dir:
     began = time.monotonic()
     with EmbeddedServer(data_dir) as server:
         assert probe(server.dsn) is Answer.YES
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 30.0
 
 
 def test_a_long_path_uses_a_port_with_a_password(data_dir: Path) -> None:

@@ -25,19 +25,19 @@ def begin(*arguments):
 def end(process, number=signal.SIGTERM):
     started = time.monotonic()
     process.send_signal(number)
-    out, err = process.communicate(timeout=5)
+    out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (0, "", "")
     return time.monotonic() - started
 
 
 def post(url, data):
     request = urllib.request.Request(url, json.dumps(data).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
 def read(url):
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=30) as answer:
         return json.load(answer)
 
 
@@ -73,7 +73,7 @@ def test_state_is_kept(tmp_path):
 
 def test_exit_after_start_and_public_base():
     process, ready = begin("--exit-after-start", "--public-base", "https://test.example/")
-    assert process.wait(timeout=5) == 0
+    assert process.wait(timeout=30) == 0
     process.communicate()
     assert ready["base_url"] == "https://test.example"
 

@@ -38,7 +38,8 @@ SHORT_WAIT_SECONDS = 3.0
 CLAIM_QUEUE_SECONDS = 2.0
 CLAIM_POLL_SECONDS = 0.2
 BUSY_SECONDS = 0.5
-BUSY_PERSON_SECONDS = 5.0  # the holder waits for a person: no hurry
+BUSY_MOST_SECONDS = 60.0  # a holder may wait for days, and each look of another run may cost reads
+BUSY_SHARE = 0.25  # of the time that the holder waits already
 MAX_KEPT_BYTES = 1024 * 1024
 
 
@@ -444,10 +445,11 @@ class StepContext:
         keys = [key for _, _, key in wanted]
         arguments = (item.ws, item.run_id, self.connection.id, object_key, keys)
         holder = await self._desk.pool.fetchrow(statement("journal", "holder"), *arguments)
-        asks = holder is not None and holder["state"] == "decision"
-        due = self._desk.clock.after(BUSY_PERSON_SECONDS if asks else BUSY_SECONDS)
+        now = self._desk.clock.now()
+        waited = (now - holder["since"]).total_seconds() if holder and holder["since"] else 0.0
+        pause = min(BUSY_MOST_SECONDS, max(BUSY_SECONDS, BUSY_SHARE * waited))
         params = {"run": str(holder["run_id"])} if holder is not None else {}
-        return ParkError("claim", "record_busy", due, self.connection.id, params)
+        return ParkError("claim", "record_busy", now + timedelta(seconds=pause), self.connection.id, params)
 
     def remember(self, object_key: str, key: str, record_id: str) -> None:
         """Keep that a key is this record."""

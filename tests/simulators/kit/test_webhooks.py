@@ -38,7 +38,7 @@ async def receiver():
 
 
 async def finished(running, count):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             shown = (await running.call("GET", "/_control/deliveries/counts")).json
             if shown["delivered"] + shown["failed"] >= count:
@@ -47,7 +47,7 @@ async def finished(running, count):
 
 
 async def tried(toy, tries):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             if len(next(iter(toy.webhooks.deliveries.values())).tries) >= tries:
                 return

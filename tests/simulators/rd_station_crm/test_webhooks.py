@@ -38,7 +38,7 @@ class Receiver:
 
     async def wait(self, count: int) -> list[bytes]:
         """Wait until so many have come; return their bodies."""
-        async with asyncio.timeout(5), self._came:
+        async with asyncio.timeout(30), self._came:
             await self._came.wait_for(lambda: len(self.got) >= count)
         return [body for _, body in self.got]
 
@@ -67,7 +67,7 @@ async def subscribe(crm: Crm, receiver: Receiver, event: str, **more: str) -> st
 
 
 async def settled(crm: Crm, state: str, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             found: list[dict[str, Any]] = await crm.control(f"deliveries?state={state}")
             if len(found) >= count:

@@ -21,9 +21,14 @@ update decision set answer = %(answer)s::jsonb, answered = vv_now(), answered_by
 where ws = %(ws)s and id = %(decision)s and answer is null returning run_id;
 
 -- name: wake_answered
-with w as (
-  update lane l set due = vv_now(), prio = greatest(l.prio, 5::smallint) from pending p
-  where p.ws = %(ws)s and p.run_id = %(run_id)s and l.ws = p.ws and l.key = p.lane and l.state = 1
+-- The run that was answered, and those that wait for what it holds.
+with k as materialized (
+  select l.ws, l.key from pending p join lane l on l.ws = p.ws and l.key = p.lane and l.state = 1
+  where p.ws = %(ws)s and (p.run_id = %(run_id)s or p.state = 'claim' and p.params ->> 'run' = %(run_id)s::text)
+  order by l.ws, l.key for update of l),
+w as (
+  update lane l set due = vv_now(), prio = greatest(l.prio, 5::smallint) from k
+  where l.ws = k.ws and l.key = k.key
   returning l.key)
 select count(*) from w;
 

@@ -30,8 +30,10 @@ left join link l on l.ws = k.ws and l.conn = k.conn and l.object = k.object and 
 union all select 0, null, null, null from me;
 
 -- name: holder
--- Who holds one of the keys, and what that run waits for. $1 ws, $2 run that asks, $3 conn, $4 object, $5 keys
-select c.run_id, p.state from claim c left join pending p on p.ws = c.ws and p.run_id = c.run_id
+-- Who holds one of the keys, and since when that run waits itself (null: it is at work, or about to be). $1 ws, $2 run that asks, $3 conn, $4 object, $5 keys
+select c.run_id, case when l.state = 3 or l.state = 1 and l.due > vv_now() then p.since end as since
+from claim c left join pending p on p.ws = c.ws and p.run_id = c.run_id
+left join lane l on l.ws = p.ws and l.key = p.lane
 where c.ws = $1 and c.run_id <> $2 and c.conn = $3 and c.object = $4 and c.key = any($5::text[])
 order by p.state = 'decision' desc nulls last limit 1;
 

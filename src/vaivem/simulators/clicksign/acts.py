@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
@@ -45,6 +46,7 @@ class Acts:
             _route("/cancel", self.cancel),
             _route("/documents", self.documents),
             _route("/signatures/bulk", self.bulk),
+            Route("/signed", self.signed),
             _route("/switches", self.switches),
             Route("/counts", self.counts),
         ]
@@ -127,6 +129,8 @@ class Acts:
         drafting = self._simulator.drafting
         stem, dot, ending = filename.rpartition(".")
         envelope = drafting.create_envelope({"name": stem or filename})
+        if metadata is not None:
+            metadata = {key: _naming(value, envelope) for key, value in metadata.items()}
         for number in range(documents):
             name = filename if number == 0 else f"{stem or filename} ({number + 1}){dot}{ending}"
             pdf = make_pdf([name, "", "Documento da conta de teste."])
@@ -143,40 +147,43 @@ class Acts:
         return envelope
 
     async def bulk(self, data: Record) -> Any:
-        """``{"count", "distinct_people"?, "rate"?, "metadata"?}``: envelopes signed by one person each.
+        """``{"count", "distinct_people"?, "signers"?, "rate"?, "metadata"?}``: signed envelopes.
 
-        Without ``rate`` the answer comes when all are signed. With it (envelopes a second) it comes at once
-        and the signing goes on; ``GET /_control/counts`` tells how far.
+        Each has one signer; with ``signers`` in turn one, two and so on up to that many. In a text of the
+        metadata, ``{envelope}`` stands for the id of each one's envelope. Without ``rate`` the answer comes
+        when all are signed. With it (envelopes a second) it comes at once and the signing goes on;
+        ``GET /_control/counts`` tells how far.
         """
         count = int(data.get("count", 0))
         if not 1 <= count <= LARGEST_BULK:
             raise HTTPException(400, f"count is from 1 to {LARGEST_BULK}")
         people = int(data.get("distinct_people") or count)
+        signers = int(data.get("signers") or 1)
+        if not 1 <= signers <= people:
+            raise HTTPException(400, "signers is from 1 to the number of people")
         first, self._made = self._made, self._made + count
         rate = data.get("rate")
+        sign_one = partial(self._one_signed, people=people, signers=signers, metadata=data.get("metadata"))
         if rate is None:
-            made = [
-                self._one_signed(number, people, data.get("metadata"))
-                for number in range(first, first + count)
-            ]
+            made = [sign_one(number) for number in range(first, first + count)]
             return {"count": count, "documents": [d for ids in made for d in ids["documents"]]}
-        task = asyncio.create_task(self._paced(first, count, people, float(rate), data.get("metadata")))
+        task = asyncio.create_task(self._paced(range(first, first + count), float(rate), sign_one))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return {"count": count, "seconds": count / float(rate)}
 
-    async def _paced(self, first: int, count: int, people: int, rate: float, metadata: Record | None) -> None:
+    async def _paced(self, numbers: range, rate: float, sign_one: Callable[[int], Record]) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
-        for done in range(count):
-            self._one_signed(first + done, people, metadata)
+        for done, number in enumerate(numbers, start=1):
+            sign_one(number)
             # Paced against the start, so that a late turn is made up for.
-            await asyncio.sleep(max(0.0, start + (done + 1) / rate - loop.time()))
+            await asyncio.sleep(max(0.0, start + done / rate - loop.time()))
 
-    def _one_signed(self, number: int, people: int, metadata: Record | None) -> Record:
-        who = person(number % people)
-        filename = f"Contrato {number + 1:05d} - {who.company}.pdf"
-        envelope = self.compose(filename, [vars_of(who)], metadata, 1)
+    def _one_signed(self, number: int, *, people: int, signers: int, metadata: Record | None) -> Record:
+        who = [person((number + place) % people) for place in range(1 + number % signers)]
+        filename = f"Contrato {number + 1:05d} - {who[0].company}.pdf"
+        envelope = self.compose(filename, [vars_of(one) for one in who], metadata, 1)
         self._send(envelope)
         self._sign_all(envelope)
         return self._ids(envelope)
@@ -211,9 +218,26 @@ class Acts:
         closed = sum(1 for document in self._account["documents"].values() if document["status"] == "closed")
         return json_answer({**tables, "signatures": signatures, "closed_documents": closed})
 
+    async def signed(self, request: Request) -> Response:
+        """Every closed document with its signers, by e-mail: what somebody must find at the other end."""
+        closed = [d for d in self._account["documents"].values() if d["status"] == "closed"]
+        rows = [
+            {"document": document["id"], "filename": document["filename"], "signers": self._emails(document)}
+            for document in closed
+        ]
+        return json_answer(rows)
+
+    def _emails(self, document: Record) -> list[str]:
+        envelope = self._account["envelopes"][document["envelope"]]
+        return sorted(str(signer["email"]) for signer in self._account.parts(envelope, "signers"))
+
     def _ids(self, envelope: Record) -> Record:
         documents, signers = envelope["documents"], envelope["signers"]
         return {"envelope": envelope["id"], "documents": list(documents), "signers": list(signers)}
+
+
+def _naming(value: Any, envelope: Record) -> Any:
+    return value.replace("{envelope}", envelope["id"]) if isinstance(value, str) else value
 
 
 def _pair(document: Record, signer: Record) -> Record:

@@ -34,6 +34,7 @@ class Controls:
         return [
             Route("/counts", self._counts),
             Route("/deals", self._deals),
+            Route("/deals/contacts", self._deals_contacts),
             Route("/duplicates", self._duplicates),
             Route("/deals/{deal_id}/{act}", self._act, methods=["POST"]),
             Route("/quirks", self._quirks, methods=["GET", "POST"]),
@@ -57,6 +58,20 @@ class Controls:
         else:
             found = deals.find("name", query["name"]) if "name" in query else deals.dump()
         return json_answer([self._shapes.shape("deals", deal) for deal in found])
+
+    async def _deals_contacts(self, _request: Request) -> Response:
+        """Every deal's name with the e-mails of the contacts that are linked to it."""
+        contacts = self._account.tables["contacts"]
+        emails = {one["id"]: [email["email"] for email in one["emails"]] for one in contacts}
+        rows = [
+            {
+                "id": deal["id"],
+                "name": deal["name"],
+                "contacts": sorted(email for one in deal["contact_ids"] for email in emails.get(one, [one])),
+            }
+            for deal in self._account.tables["deals"]
+        ]
+        return json_answer(rows)
 
     async def _duplicates(self, _request: Request) -> Response:
         """Groups of ids that look like one thing made twice; all empty when nothing was doubled."""
