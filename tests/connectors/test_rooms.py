@@ -1,6 +1,7 @@
 """Adding a connector touches nothing outside its own folders: nothing else knows a vendor by its name.
 
-That a connector from elsewhere (VAIVEM_CONNECTORS) works whole is what `tests/engine` runs on: its stub is one.
+That a connector from elsewhere (VAIVEM_CONNECTORS) works whole is what `tests/engine` runs on: its stub
+is one.
 """
 
 from __future__ import annotations

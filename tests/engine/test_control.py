@@ -246,10 +246,11 @@ async def test_what_waits_for_a_removed_connection_ends_and_says_so(house: House
     """Held back by a paused rule, or by a question: it could only fail, and does not wait for ever."""
     rule, other = house.rule("put"), house.rule("post_unsafe")
     house.vendor.fault = lambda method, path, nth: "lost" if path == "/notes" and nth == 1 else None
-    async with working(house):
+    async with working(house) as worker:
         await house.deliver(delivery="d0", name=0)
         await parked(house, "decision")
         pause(house, rule)
+        await house.until(lambda: worker._topology.rules[rule].paused)
         await house.until(lambda: len(house.runs()) == 1)
         for number in (1, 2):
             await house.deliver(record=f"r{number}", delivery=f"d{number}", name=number)
