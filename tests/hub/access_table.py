@@ -89,6 +89,7 @@ WORKSPACE: dict[str, Row] = {
     "rule_publish": Row(None, "work", RULE),
     "rule_pause": Row(None, "work", RULE),
     "rule_resume": Row(None, "work", RULE),
+    "rule_limits": Row(None, "work", RULE),
     "rule_restore": Row(None, "work", {**RULE, "version": "'1"}),
     "rule_remove": Row("work", "work", RULE),
     "rule_new": Row(None, "work"),

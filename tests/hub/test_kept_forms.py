@@ -18,6 +18,8 @@ FORM = {
     "retention_days": "7777",
     "late_minutes": "45",
     "decision_hours": "9",
+    "record_changes": "20",
+    "busy_runs": "100",
 }
 
 

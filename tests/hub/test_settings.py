@@ -76,6 +76,7 @@ def test_the_company_is_changed_and_noted(site: Site) -> None:
     form = {
         "name": "Raiar", "zone": "America/Manaus", "language": "es", "retention_days": "120",
         "currency": "EUR", "number_format": "1 234,56", "late_minutes": "60", "decision_hours": "4",
+        "record_changes": "30", "busy_runs": "500",
     }  # fmt: skip
     assert browser.post(site.url("settings/company/"), form).status_code == 302
     site.workspace.refresh_from_db()

@@ -105,6 +105,11 @@ def resume_rule(cursor: Cursor, rule: int) -> None:
     _wake(cursor)
 
 
+def let_rule_go_on(cursor: Cursor, rule: int) -> None:
+    """Count a held rule anew: what it did until now passes."""
+    _run(cursor, "let_rule_go_on", rule=rule)
+
+
 def leave_connection(cursor: Cursor, ws: int, conn: int) -> None:
     """End what waits for a connection that was removed, as failed with this reason."""
     _run(cursor, "leave_connection", ws=ws, conn=conn)

@@ -13,6 +13,7 @@ import msgspec
 import orjson
 
 from vaivem.connectors.sdk import Call, Delivery
+from vaivem.engine.breaker import Breaker
 from vaivem.engine.caller import Caller
 from vaivem.engine.claims import Key, LocalClaims
 from vaivem.engine.clock import Clock
@@ -117,6 +118,7 @@ class Desk:
         lost: Callable[[], None],
         post: Post,
     ) -> None:
+        self.breaker = Breaker(pool)
         self.post = post
         self.pool = pool
         self.clock = clock

@@ -207,6 +207,7 @@ class LaneWorker:
 
     async def _finish(self, run: RunState, ending: Ending, *, last: bool) -> After:
         gone = await self._desk.flush(run, finish=ending.finish(run), let_go=last)
+        self._desk.breaker.note(run.item, run.records)
         return After.GONE if gone else After.NEXT
 
     async def _failed(self, run: RunState, error: VaivemError, *, last: bool) -> After:

@@ -51,6 +51,7 @@ class Retention:
             await self._thin(row["id"], row["retention_days"])
         for name in ("forget_digests", "forget_ids", "prune_chore_log", "prune_links", "prune_call_windows"):
             await self._pool.execute(statement("chores", name))
+        await self._pool.execute(statement("breaker", "forget_hours"))
         for row in await self._pool.fetch(statement("chores", "old_weeks")):
             await self._drop(row["names"], only_empty=True)
 

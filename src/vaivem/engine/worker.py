@@ -147,6 +147,7 @@ class Worker:
             asyncio.create_task(keeper.run()),
             asyncio.create_task(chores.run()),
             asyncio.create_task(Replays(desk).run()),
+            asyncio.create_task(desk.breaker.run()),
             asyncio.create_task(self._claim(desk, claim_db)),
             asyncio.create_task(self.stopping.wait()),
         ]

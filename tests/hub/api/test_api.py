@@ -97,7 +97,8 @@ def test_every_address_of_a_stranger_s_workspace_is_404(
     [(event,)] = past.sql("select event_id from run where id = %s", run)
     paths = [
         f"GET /rules/{rule.pk}", f"PUT /rules/{rule.pk}/draft", f"POST /rules/{rule.pk}/publish",
-        f"POST /rules/{rule.pk}/pause", f"POST /rules/{rule.pk}/resume", f"GET /rules/{rule.pk}/versions",
+        f"POST /rules/{rule.pk}/pause", f"POST /rules/{rule.pk}/resume",
+        f"PUT /rules/{rule.pk}/limits", f"GET /rules/{rule.pk}/versions",
         f"POST /rules/{rule.pk}/versions/1/restore", f"DELETE /rules/{rule.pk}",
         f"GET /connections/{workplace.crm.pk}", f"POST /connections/{workplace.crm.pk}/test",
         f"DELETE /connections/{workplace.crm.pk}", f"GET /runs/{run}", f"POST /runs/{run}/retry",
@@ -397,3 +398,16 @@ def test_a_draft_is_not_written_over_and_is_tried_by_program(workplace: Workplac
     assert (copied["state"], copied["title"]) == ("draft", "Um (2)")
     owner.ask("DELETE", f"/rules/{copied['id']}")
     assert owner.post(f"/rules/{copied['id']}/bring-back")["state"] == "draft"
+
+
+def test_a_held_rule_says_why_and_goes_on_by_program(workplace: Workplace, owner: Program) -> None:
+    from vaivem.hub.rules.models import Rule
+
+    rule = workplace.rule()
+    why = {"code": "rule_runs_too_often", "params": {"runs": 300, "most": 100, "busiest": 3}}
+    Rule.objects.filter(pk=rule.pk).update(state="paused", held=why)
+    assert owner.get(f"/rules/{rule.pk}")["held"] == why
+    assert owner.post(f"/rules/{rule.pk}/resume", {}, 200)["held"] is None
+    status, answer = owner.ask("PUT", f"/rules/{rule.pk}/limits", {"busy_runs": 5000})
+    assert (status, answer["busy_runs"], answer["record_changes"]) == (200, 5000, None)
+    assert owner.ask("PUT", f"/rules/{rule.pk}/limits", {"busy_runs": 0})[0] == 422

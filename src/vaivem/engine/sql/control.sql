@@ -101,6 +101,9 @@ with k as materialized (
 l as (update lane x set state = 1 from k where x.ws = k.ws and x.key = k.key returning x.key)
 select count(*) from l;
 
+-- name: let_rule_go_on
+update rule_hour set let_go = runs where rule = %(rule)s and hour = date_trunc('hour', vv_now()) returning rule;
+
 -- name: leave_connection
 -- Of a removed connection: what waits for it is due now, also what a paused rule holds back, so that a worker ends it
 -- and says why. A wait step's run is told when its time comes. Questions about the connection are over.

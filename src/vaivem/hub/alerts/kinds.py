@@ -16,6 +16,7 @@ class Kind(models.TextChoices):
     RECONNECT = "reconnect", _("A connection has to be made again")
     EXPIRING = "expiring", _("A connection's access is about to end")
     SILENT = "silent", _("Events of a connection do not arrive")
+    HELD = "held", _("A rule is held because it runs wild")
     FAILING = "failing", _("Runs of a rule fail")
     LATE = "late", _("Events wait for too long")
     DECISION = "decision", _("A decision waits for too long")
@@ -24,7 +25,7 @@ class Kind(models.TextChoices):
 BY_ROLE: Mapping[Role, tuple[Kind, ...]] = {
     Role.OWNER: tuple(Kind),
     Role.ADMIN: tuple(Kind),
-    Role.EDITOR: (Kind.FAILING, Kind.LATE, Kind.DECISION),
+    Role.EDITOR: (Kind.HELD, Kind.FAILING, Kind.LATE, Kind.DECISION),
     Role.VIEWER: (),
 }
 

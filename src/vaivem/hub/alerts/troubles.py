@@ -15,6 +15,7 @@ from vaivem.engine.ids import id_at, time_of
 from vaivem.hub.alerts.kinds import Kind
 from vaivem.hub.connections.health import Health, all_health
 from vaivem.hub.messages import explain_run, named
+from vaivem.hub.rules.held import held_rules, why_held
 from vaivem.hub.shell.links import page
 from vaivem.hub.shell.numbers import number
 from vaivem.hub.shell.templatetags.shell import day_time
@@ -43,6 +44,7 @@ def read_troubles(workspace: Workspace, now: datetime) -> list[Trouble]:
         *(_reconnect(workspace, one) for one in health if one.broken),
         *(_expiring(workspace, one, now) for one in health if _ends_soon(one, now)),
         *(_silent(workspace, one) for one in health if one.hook_problem and not one.broken),
+        *_held(workspace),
         *_failing(workspace, now),
         *_late(workspace, now),
         *_decisions(workspace, now),
@@ -95,6 +97,20 @@ def _silent(workspace: Workspace, one: Health) -> Trouble:
         str(one.hook_problem),
         page("connection", workspace.slug, one.row.pk),
     )
+
+
+def _held(workspace: Workspace) -> list[Trouble]:
+    """Return the rules that the breaker holds."""
+    return [
+        Trouble(
+            Kind.HELD,
+            f"held/{row.pk}/{row.held_since:%Y%m%d%H%M%S}",
+            _("“%(title)s” is held") % {"title": row.title},
+            str(why_held(row)),
+            page("rule", workspace.slug, row.pk),
+        )
+        for row in held_rules(workspace.pk)
+    ]
 
 
 def _failing(workspace: Workspace, now: datetime) -> list[Trouble]:

@@ -17,6 +17,7 @@ from vaivem.hub.api.shapes import (
     CheckedOut,
     DoneOut,
     DraftIn,
+    LimitsIn,
     PageOut,
     RehearsalOut,
     RuleIn,
@@ -27,6 +28,7 @@ from vaivem.hub.api.shapes import (
 from vaivem.hub.rules import publishing, rehearsing, testing
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.change_views import free_title
+from vaivem.hub.rules.held import limits_form, save_limits
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.rules.words import connector_at
 
@@ -121,9 +123,19 @@ def pause(request: HttpRequest, number: int) -> Rule:
 
 @router.post("/{number}/resume", response=RuleOut)
 def resume(request: HttpRequest, number: int) -> Rule:
-    """Let a paused rule's runs go on, in order."""
+    """Let a paused or held rule's runs go on, in order."""
     rule = find(request, number)
     publishing.resume(rule)
+    return rule
+
+
+@router.put("/{number}/limits", response=RuleOut)
+def limits(request: HttpRequest, number: int, payload: LimitsIn) -> Rule:
+    """Give a rule limits of its own; null leaves one to the workspace's."""
+    rule = find(request, number)
+    form = limits_form(rule, payload.model_dump())
+    form.full_clean()  # the payload's shape has the same bounds
+    save_limits(form, None)
     return rule
 
 

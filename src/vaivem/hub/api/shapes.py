@@ -105,7 +105,10 @@ class ConnectorOut(Schema):
 
 
 class RuleOut(Schema):
-    """A rule. `draft` is what publishing would make the next version."""
+    """A rule. `draft` is what publishing would make the next version; `held` says why the breaker holds it.
+
+    `record_changes` and `busy_runs` are its own limits of the breaker; null for the workspace's.
+    """
 
     id: int
     title: str
@@ -117,6 +120,17 @@ class RuleOut(Schema):
     revision: int
     marks: list[dict[str, Any]]
     updated: datetime
+    held: dict[str, Any] | None
+    held_since: datetime | None
+    record_changes: int | None
+    busy_runs: int | None
+
+
+class LimitsIn(Given):
+    """A rule's own limits of the breaker: changes of one record an hour, and runs an hour never too many."""
+
+    record_changes: int | None = Field(None, ge=1, le=1_000_000)
+    busy_runs: int | None = Field(None, ge=1, le=100_000_000)
 
 
 class RuleIn(Given):

@@ -17,6 +17,7 @@ from vaivem.hub.connections.health import Health
 from vaivem.hub.messages import explain, explain_run, named
 from vaivem.hub.rules import words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.held import held_rules, why_held
 from vaivem.hub.rules.models import Rule
 from vaivem.hub.shell.links import page
 
@@ -42,6 +43,7 @@ def read_needs(workspace_id: int, slug: str, health: list[Health], now: datetime
     return [
         *(_reconnect(slug, one) for one in health if one.broken),
         *(_hook(slug, one) for one in health if one.hook_problem and not one.broken),
+        *_held(workspace_id, slug),
         *_decisions(workspace_id, slug),
         *_marked(workspace_id, slug),
         *_failures(workspace_id, slug, now),
@@ -70,6 +72,21 @@ def _reconnect(slug: str, one: Health) -> Need:
         _("Reconnect"),
         primary=True,
     )
+
+
+def _held(workspace_id: int, slug: str) -> list[Need]:
+    """Return the rules that the breaker holds."""
+    return [
+        Need(
+            "",
+            _("“%(title)s” is held") % {"title": row.title},
+            str(why_held(row)),
+            page("rule", slug, row.pk),
+            _("See"),
+            primary=True,
+        )
+        for row in held_rules(workspace_id)
+    ]
 
 
 def _marked(workspace_id: int, slug: str) -> list[Need]:

@@ -22,6 +22,27 @@ SENTENCES: Mapping[str, Entry] = {
         _("Vaivém made a mistake of its own here."),
         _("Nothing was lost. Retry the run; if it happens again, report it with the run's address."),
     ),
+    # The breaker
+    "record_changed_too_often": Entry(
+        _(
+            "It changed the same record {times} times within an hour (“{name}”, number {record}); "
+            "{most} are allowed."
+        ),
+        _(
+            "Look whether another rule, or another tool, changes it back each time. Nothing was dropped: "
+            "what came meanwhile waits and goes on, in order, when you let the rule go on."
+        ),
+    ),
+    "rule_runs_too_often": Entry(
+        _(
+            "It ran {runs} times in this hour; {most} are allowed, because its busiest hour of the last "
+            "14 days had {busiest}."
+        ),
+        _(
+            "Look at what sets it off so often. Nothing was dropped: what came meanwhile waits and goes on, "
+            "in order, when you let the rule go on."
+        ),
+    ),
     # What vendors answer
     "credentials_refused": Entry(
         _("{The} no longer accepts the access."), RECONNECT, _("{The} refused the access: {message}")

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from vaivem.core.errors import RuleError
 from vaivem.hub.rules import publishing
 from vaivem.hub.rules.figures import read_figures
+from vaivem.hub.rules.held import limits_form, save_limits
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.rules.views import find, rule_page
 from vaivem.hub.shell import clock
@@ -51,6 +52,19 @@ def pause(request: MemberRequest, number: int) -> HttpResponse:
 def resume(request: MemberRequest, number: int) -> HttpResponse:
     """Let the rule's runs go on."""
     return _changed(request, number, publishing.resume, _("Resumed. What waited goes on, in order."))
+
+
+@require_POST
+@for_role(place="rules")
+def limits(request: MemberRequest, number: int) -> HttpResponse:
+    """Give the rule limits of its own, or the workspace's again."""
+    row = find(request, number)
+    form = limits_form(row, request.POST)
+    if not form.is_valid():
+        return rule_page(request, find(request, number), status=422, limits=form)
+    save_limits(form, request.user)
+    messages.success(request, _("Saved."))
+    return redirect("rule", request.workspace.slug, row.pk)
 
 
 @require_POST

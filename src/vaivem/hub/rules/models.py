@@ -26,6 +26,9 @@ class Rule(models.Model):
 
     `revision` counts the changes of its draft. `marks` are the problems of what runs that the last look at
     its connections' lists found (a stage that is gone), and `marked` is since when.
+
+    `held` says why the breaker paused it (``{"code", "params"}``), `let_go` is when a person last let it go
+    on. `record_changes` and `busy_runs` are its own limits of the breaker, null for the workspace's.
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="rules")
@@ -38,6 +41,11 @@ class Rule(models.Model):
     recipe = models.CharField(max_length=60, blank=True, default="", db_default="")
     marks: models.JSONField[Any, Any] = models.JSONField(default=list, db_default=[])
     marked = models.DateTimeField(null=True)
+    held: models.JSONField[Any, Any] = models.JSONField(null=True)
+    held_since = models.DateTimeField(null=True)
+    let_go = models.DateTimeField(null=True)
+    record_changes = models.PositiveIntegerField(null=True)
+    busy_runs = models.PositiveIntegerField(null=True)
     created = models.DateTimeField(db_default=Now(), editable=False)
     updated = models.DateTimeField(auto_now=True, db_default=Now())
 

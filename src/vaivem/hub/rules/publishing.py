@@ -169,9 +169,17 @@ def pause(rule: Rule, member: Member | None = None) -> None:
 
 @transaction.atomic
 def resume(rule: Rule, member: Member | None = None) -> None:
-    """Let a paused rule's runs go on, in order. Raises RuleStateError when it is not paused."""
+    """Let a paused or held rule's runs go on, in order. Raises RuleStateError when it is neither.
+
+    What a held rule did until now is not counted again.
+    """
     _change(rule, {RuleState.PAUSED}, RuleState.ON, member, "rule.resumed")
+    was_held = Rule.objects.filter(pk=rule.pk, held__isnull=False)
+    let_go = was_held.update(held=None, held_since=None, let_go=now())
+    rule.refresh_from_db()
     with db.cursor() as cursor:
+        if let_go:
+            control.let_rule_go_on(cursor, rule.pk)
         control.resume_rule(cursor, rule.pk)
 
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("<int:number>/test/stop/", trial_views.stop_test, name="rule_test_stop"),
     path("<int:number>/publish/", change_views.publish, name="rule_publish"),
     path("<int:number>/pause/", change_views.pause, name="rule_pause"),
+    path("<int:number>/limits/", change_views.limits, name="rule_limits"),
     path("<int:number>/resume/", change_views.resume, name="rule_resume"),
     path("<int:number>/versions/<int:version>/", change_views.restore, name="rule_restore"),
     path("<int:number>/duplicate/", change_views.duplicate, name="rule_duplicate"),

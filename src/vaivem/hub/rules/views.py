@@ -20,6 +20,7 @@ from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.editing.differences import Difference, differences
 from vaivem.hub.rules.figures import MAX_COUNT, RuleFigures, read_figures
 from vaivem.hub.rules.files import as_file
+from vaivem.hub.rules.held import LimitsForm, limits_form, why_held
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.rules.sentences import RuleShown, ends_of, sentence_of, shown_rule
 from vaivem.hub.shell import clock
@@ -58,6 +59,8 @@ def badge(rule: Rule, *, troubled: bool) -> RuleBadge:
     """Return a rule's state in a word. `troubled`: it names what its connections no longer offer."""
     if troubled:
         return RuleBadge("bad", "warn", _("Needs a correction"))
+    if rule.held and rule.state == RuleState.PAUSED:
+        return RuleBadge("bad", "pause", _("Held"))
     return {
         RuleState.ON.value: RuleBadge("ok", "ok", _("On")),
         RuleState.PAUSED.value: RuleBadge("wait", "pause", _("Paused")),
@@ -93,7 +96,7 @@ STATES = {
 
 def _shows(line: RuleLine, wanted: str, state: str) -> bool:
     """Say whether a line fits what is searched for, whatever its accents, and the chosen state."""
-    if state and state != ("wrong" if line.badge.kind == "bad" else line.rule.state):
+    if state and state != ("wrong" if line.badge.icon == "warn" else line.rule.state):
         return False
     text = fold(f"{line.rule.title} {line.sentence}")
     return all(word in text for word in fold(wanted).split())
@@ -107,7 +110,11 @@ def rule(request: MemberRequest, number: int) -> HttpResponse:
 
 
 def rule_page(
-    request: MemberRequest, row: Rule, refused: tuple[Problem, ...] = (), status: int = 200
+    request: MemberRequest,
+    row: Rule,
+    refused: tuple[Problem, ...] = (),
+    status: int = 200,
+    limits: LimitsForm | None = None,
 ) -> HttpResponse:
     """Render a rule's page. `refused` are the problems that kept something from being published."""
     catalog, now = WorkspaceCatalog(request.workspace), clock.now()
@@ -131,6 +138,8 @@ def rule_page(
         "max_count": MAX_COUNT,
         "file": as_file([row], catalog),
         "can_change": request.membership.at_least(Role.EDITOR),
+        "held": why_held(row),
+        "limits": limits or limits_form(row),
     }
     return render(request, "rules/rule.html", values, status=status)
 

@@ -40,9 +40,11 @@ def waiting_for_people(workspace_id: int) -> Waiting:
                  select from rejected x join connection c on c.id = x.conn
                  where x.ws = %(ws)s and x.state = 0 group by x.conn) r),
               (select count(*) from rule
-               where workspace_id = %(ws)s and marked is not null and state in ('on', 'paused'))
+               where workspace_id = %(ws)s and marked is not null and state in ('on', 'paused')),
+              (select count(*) from rule
+               where workspace_id = %(ws)s and held is not null and state = 'paused')
             """,
             {"ws": workspace_id, "day": id_at(clock.now() - DAY)},
         )
-        decisions, broken, silent, failures, rejected, marked = cursor.fetchone()
-    return Waiting(decisions + broken + silent + failures + rejected + marked, broken, decisions)
+        decisions, broken, silent, failures, rejected, marked, held = cursor.fetchone()
+    return Waiting(decisions + broken + silent + failures + rejected + marked + held, broken, decisions)

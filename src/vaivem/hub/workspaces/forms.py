@@ -86,13 +86,24 @@ class WorkspaceForm(WorkspaceModelForm):
         label=_("Alert when a decision waits for"), min_value=1, max_value=720, help_text=_("In hours.")
     )
 
+    record_changes = forms.IntegerField(
+        label=_("Hold a rule that changes one record more than"), min_value=1, max_value=1_000_000,
+        help_text=_("Times in an hour. A rule may have its own limit."),
+    )  # fmt: skip
+    busy_runs = forms.IntegerField(
+        label=_("Runs of a rule in an hour that are never too many"), min_value=1, max_value=100_000_000,
+        help_text=_(
+            "Above it, a rule is held that runs ten times as often as in its busiest hour of 14 days."
+        ),
+    )  # fmt: skip
+
     class Meta:
         """The fields."""
 
         model = Workspace
         fields = (
             "name", "zone", "language", "currency", "number_format", "retention_days", "late_minutes",
-            "decision_hours",
+            "decision_hours", "record_changes", "busy_runs",
         )  # fmt: skip
         labels = {"name": _("Company"), "number_format": _("Numbers")}
 

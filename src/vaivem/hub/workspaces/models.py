@@ -37,6 +37,9 @@ class Workspace(models.Model):
     """One customer's world. `zone` and `language` are its own; a member's language wins on their screens.
 
     `currency` is a code of ISO 4217. `late_minutes` and `decision_hours` say when waiting is worth an alert.
+
+    A rule is held that changes one record more than `record_changes` times in an hour, or that runs many
+    times more often than ever before, and more than `busy_runs` times in an hour.
     """
 
     name = models.CharField(max_length=80)
@@ -50,6 +53,8 @@ class Workspace(models.Model):
     retention_days = models.PositiveSmallIntegerField(default=90, db_default=90)
     late_minutes = models.PositiveSmallIntegerField(default=60, db_default=60)
     decision_hours = models.PositiveSmallIntegerField(default=4, db_default=4)
+    record_changes = models.PositiveIntegerField(default=20, db_default=20)
+    busy_runs = models.PositiveIntegerField(default=100, db_default=100)
     created = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
