@@ -84,7 +84,10 @@ def replay(request: MemberRequest, number: int) -> HttpResponse:
     values = {"now": clock_now(), "set": found, "query": "", **_progress(found, names)}
     values["can_act"] = request.membership.at_least(Role.EDITOR)
     if request.htmx and request.GET.get("live"):
-        return render(request, "replays/progress.html", values)
+        part = render(request, "replays/progress.html", values)
+        if not found.live:
+            part["HX-Refresh"] = "true"  # what can be done now stands below
+        return part
     return render(request, "replays/one.html", values | _runs(request, found, names))
 
 

@@ -133,7 +133,7 @@
       return;
     }
     if (document.body.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, select, textarea, [contenteditable=true], dialog")) return;
+    if (event.target.closest("input:not([type=radio], [type=checkbox]), select, textarea, [contenteditable=true], dialog")) return;
     if (event.key === "/") {
       const box = one("#search") || one("a.finder");
       if (!box) return;
