@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from vaivem.engine.budgets import Budgets
-from vaivem.engine.leases import LEASE_SECONDS, Lease, LeaseLostError, boot_time
+from vaivem.engine.clock import boot_time
+from vaivem.engine.leases import LEASE_SECONDS, Lease, LeaseLostError
 
 from .conftest import House
 from .inside import put, working

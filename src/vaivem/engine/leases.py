@@ -9,12 +9,12 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from typing import TYPE_CHECKING
 
 import asyncpg
 import psutil
 
+from vaivem.engine.clock import boot_time
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.statements import statement
 
@@ -33,13 +33,6 @@ class LeaseLostError(BaseException):
 
     Not an `Exception`, so that no handler of ordinary errors swallows it.
     """
-
-
-def boot_time() -> float:
-    """Return seconds of a clock that goes on while the machine sleeps."""
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
 
 
 class Lease:

@@ -25,7 +25,7 @@ from vaivem.engine.apart import Apart
 from vaivem.engine.budgets import Budgets, bucket_shape
 from vaivem.engine.caller import Caller
 from vaivem.engine.chores import Chores, Errand
-from vaivem.engine.clock import Clock
+from vaivem.engine.clock import Clock, went_back
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.desk import Desk
 from vaivem.engine.gates import Gates
@@ -178,7 +178,9 @@ class Worker:
                 self._wake.set()
             count += 1
             if count % 2 == 0:
-                await self._clock.adjust(desk.pool)
+                if back := await self._clock.adjust(desk.pool):
+                    await went_back(desk.pool, back)
+                    self._wake.set()
                 await desk.caller.gates.load()
             await asyncio.sleep(BEAT_SECONDS)
 
