@@ -19,7 +19,17 @@ class Relay:
         self._login, self._name = parts.netloc.rpartition("@")[0], parts.path.lstrip("/")
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._passes = asyncio.Event()
+        self._passes.set()
         self.port = 0
+
+    def hold(self) -> None:
+        """Pass nothing on, and tell nobody: a link is cut."""
+        self._passes.clear()
+
+    def heal(self) -> None:
+        """Pass everything on again."""
+        self._passes.set()
 
     @property
     def dsn(self) -> str:
@@ -33,6 +43,7 @@ class Relay:
 
     async def stop(self) -> None:
         """Cut every connection and take no more: the database is away."""
+        self._passes.set()
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -50,10 +61,10 @@ class Relay:
         await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
         self._open -= {writer, far_writer}
 
-    @staticmethod
-    async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
+                await self._passes.wait()
                 writer.write(data)
                 await writer.drain()
         writer.close()

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from vaivem.engine.ingest import IngestApp
+from vaivem.engine.leases import LEASE_SECONDS
 
 from .conftest import House
 from .relay import Relay
@@ -79,6 +80,25 @@ async def test_the_database_going_away_amid_deliveries_loses_none_that_was_ackno
     assert set(kept) <= there
     assert len(kept) >= 5
     assert house.value("select count(*) from item") == len(there)
+
+
+@pytest.mark.timeout(180)
+async def test_a_worker_goes_on_after_its_link_was_cut(house: House, relay: Relay) -> None:
+    """Nobody is told that the link is cut, for longer than a lease; every part of the worker must notice."""
+    house.rule("put")
+    house.environment["VAIVEM_DSN"] = relay.dsn
+    worker = house.worker()
+    await house.deliver(delivery="d0")
+    await house.until(lambda: len(house.runs()) == 1)
+    relay.hold()
+    await house.deliver(delivery="d1")
+    await asyncio.sleep(LEASE_SECONDS * 1.5)
+    relay.heal()
+    await house.until(lambda: len(house.runs()) == 2 or worker.poll() is not None, 30)
+    if worker.poll() is not None:  # it may end, as a supervisor starts it again
+        house.worker()
+        await house.until(lambda: len(house.runs()) == 2, 30)
+    assert [status for status, _ in house.runs()] == [1, 1]
 
 
 async def test_readiness_follows_the_database(app: IngestApp, relay: Relay) -> None:

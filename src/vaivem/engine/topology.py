@@ -7,6 +7,7 @@ ten seconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -271,4 +272,6 @@ class TopologyKeeper:
                 except TimeoutError:
                     continue
         finally:
-            await db.close(timeout=1)
+            # Whatever goes wrong here must not stand in for a cancellation: it would go on for ever.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await db.close(timeout=1)

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, NoReturn
 
@@ -51,6 +51,8 @@ PACE_SECONDS = 2.0  # a gate has no more lanes than its connection may make call
 POLL_SECONDS = 1.0
 LANES_CHANNEL = "vv_lanes"
 STOP_SECONDS = 8.0
+UNWIND_SECONDS = 10.0  # what is cancelled may still tell the database, for so long
+CLOSE_SECONDS = 1.0
 BUG_PAUSE_SECONDS = 60.0
 TOGETHER_SECONDS = 0.002
 FEW_LANES = 32
@@ -62,6 +64,12 @@ log = logging.getLogger(__name__)
 def lease_lost() -> NoReturn:
     """End the process without unwinding: nothing it would still do is allowed."""
     log.critical("The lease is lost: this worker ends; its lanes go on in another")
+    os._exit(70)
+
+
+def stuck(tasks: Collection[asyncio.Future[Any]]) -> NoReturn:
+    """End the process: a part of it that does not end would keep the next incarnation from beginning."""
+    log.critical("This worker ends: %s of its parts do not, such as %r", len(tasks), next(iter(tasks)))
     os._exit(70)
 
 
@@ -96,9 +104,7 @@ class Worker:
     async def run(self) -> None:
         """Work until told to stop; raises when the database is gone."""
         async with contextlib.AsyncExitStack() as stack:
-            pool = await stack.enter_async_context(
-                asyncpg.create_pool(self._dsn, min_size=2, max_size=4, command_timeout=60)
-            )
+            pool = await self._pool(stack, 2)
             links = [await self._connect(stack) for _ in range(4)]
             lease_db, claim_db, outcome_db, acquire_db = links
             await self._clock.adjust(claim_db)
@@ -109,9 +115,7 @@ class Worker:
             await gates.load()
             await self._topology.load(pool)
             # Of its own: a token endpoint that hangs must not keep the runs from the database.
-            token_pool = await stack.enter_async_context(
-                asyncpg.create_pool(self._dsn, min_size=0, max_size=4, command_timeout=60)
-            )
+            token_pool = await self._pool(stack, 0)
             apart = Apart(self._config, self._dsn)
             tokens = Tokens(token_pool, self._vault, self._outbound, apart)
             caller = Caller(self._outbound, Budgets(pool), gates, tokens, self._clock)
@@ -134,8 +138,13 @@ class Worker:
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> asyncpg.Connection:
         connection = await asyncpg.connect(self._dsn, command_timeout=30, server_settings=BY_INDEX)
-        stack.push_async_callback(connection.close, timeout=1)
+        stack.push_async_callback(_close, connection)
         return connection
+
+    async def _pool(self, stack: contextlib.AsyncExitStack, least: int) -> asyncpg.Pool:
+        pool = await asyncpg.create_pool(self._dsn, min_size=least, max_size=4, command_timeout=60)
+        stack.push_async_callback(_close, pool)
+        return pool
 
     async def _together(self, desk: Desk, claim_db: asyncpg.Connection, lease: Lease, chores: Chores) -> None:
         """Run all parts; the first that fails takes the others with it."""
@@ -160,7 +169,9 @@ class Worker:
         finally:
             for task in (*tasks, *self._lanes):
                 task.cancel()
-            await asyncio.gather(*tasks, *self._lanes, return_exceptions=True)
+            _, left = await asyncio.wait({*tasks, *self._lanes}, timeout=UNWIND_SECONDS)
+            if left:
+                stuck(left)
 
     async def _drain(self) -> None:
         """An orderly stop: runs under way may end, for a while; the rest is recovered elsewhere."""
@@ -285,6 +296,15 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
+
+
+async def _close(database: asyncpg.Connection | asyncpg.Pool) -> None:
+    """Close what leads to the database; when that takes long (a link that is cut) drop it."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await database.close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        database.terminate()
 
 
 class Heart:
