@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from vaivem.engine.budgets import Budgets
 from vaivem.engine.clock import boot_time
 from vaivem.engine.leases import LEASE_SECONDS, Lease, LeaseLostError
+from vaivem.engine.links import Link
 
 from .conftest import House
 from .inside import put, working
@@ -128,3 +130,38 @@ async def test_the_look_at_the_lease_comes_after_every_wait(
         await asyncio.sleep(0.5)
         assert house.vendor.calls["PUT things"] == 0
         assert mail.letters == []
+
+
+async def test_a_takeover_needs_no_word_half_way(house: House, lease: Lease) -> None:
+    """It is one message: a machine cut off in the middle of several would hold the lanes' locks."""
+    own_lane(house, house.value(STRANGER, -1))
+    whole = lease._connection
+
+    class Spy:
+        """The lease's connection, and what is said on it."""
+
+        said: list[str] = []
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(whole, name)
+
+        async def execute(self, query: str) -> str:
+            self.said.append(query)
+            return str(await whole.execute(query))
+
+        def transaction(self) -> None:
+            raise AssertionError("a transaction waits for a word from us")
+
+    lease._connection = Spy()
+    assert await lease.beat() == 1
+    assert [query for query in Spy.said if "delete from worker" in query and "update lane" in query]
+
+
+async def test_the_server_ends_what_a_client_that_is_cut_off_left_open(house: House) -> None:
+    link = Link(house.dsn)
+    try:
+        for name in ("idle_in_transaction_session_timeout", "statement_timeout"):
+            (row,) = await link.fetch(f"show {name}")
+            assert row[name] != "0"
+    finally:
+        await link.close()

@@ -83,14 +83,20 @@ class Lease:
     async def _take_over(self, gone: list[int]) -> int:
         """Free the lanes of workers that are over; those that cannot be fenced now wait for the next beat.
 
-        Apart from the renewal: who waits here for another's row must hold none that others wait for.
+        Apart from the renewal: who waits here for another's row must hold none that others wait for. And one
+        message, so one transaction that needs no word from us half-way: a machine that is cut off in the
+        middle would hold its locks, and every ingest would wait for them.
         """
+        message = "; ".join(
+            (
+                f"select set_config('lock_timeout', '{PATIENCE_MILLISECONDS}', true)",
+                _with(statement("leases", "clamp"), self.worker, self._seconds),
+                _with(statement("leases", "expire"), gone),
+                statement("leases", "take_over"),
+            )
+        )
         try:
-            async with self._connection.transaction():
-                await self._connection.execute(f"set local lock_timeout = {PATIENCE_MILLISECONDS}")
-                await self._connection.execute(statement("leases", "clamp"), self.worker, self._seconds)
-                await self._connection.fetch(statement("leases", "expire"), gone)
-                freed: str = await self._connection.execute(statement("leases", "take_over"))
+            freed: str = await self._connection.execute(message)
         except asyncpg.LockNotAvailableError:
             log.warning("A worker that is over holds its lease's row: its lanes are freed later")
             return 0
@@ -125,6 +131,14 @@ class Lease:
             self._left = True
             await self._connection.execute(statement("leases", "give_back"), self.worker)
             await self._connection.execute(statement("leases", "leave"), self.worker)
+
+
+def _with(query: str, *numbers: float | list[int]) -> str:
+    """Return a statement with numbers in place of its parameters: a message of several takes none."""
+    for place, number in enumerate(numbers, start=1):
+        listed = isinstance(number, list)
+        query = query.replace(f"${place}", f"'{{{str(number)[1:-1]}}}'" if listed else f"({number})")
+    return query
 
 
 def _lives(pid: int, born: float) -> bool:

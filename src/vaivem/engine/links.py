@@ -14,6 +14,14 @@ CONNECT_SECONDS = 3.0
 # The hot statements join a few rows given to tables by their keys. A plan that was made while a table was
 # nearly empty, and is kept, must not read all of it when it is not.
 BY_INDEX = {"enable_seqscan": "off"}
+# What the server does by itself about a client that is cut off: it may not hold locks that others wait for.
+SESSION = {
+    "idle_in_transaction_session_timeout": "30s",
+    "statement_timeout": "60s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+}
 
 
 class Link:
@@ -43,7 +51,9 @@ class Link:
             raise DatabaseAwayError("this process is closing")  # for a bell that rings late
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(
-                self._dsn, timeout=CONNECT_SECONDS, server_settings=BY_INDEX
+                self._dsn,
+                timeout=CONNECT_SECONDS,
+                server_settings=SESSION | BY_INDEX | {"statement_timeout": "15s"},
             )
         return self._connection
 

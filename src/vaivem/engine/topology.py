@@ -21,6 +21,7 @@ from vaivem.connectors.sdk import Connection, Connector, Trigger
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledRule, CompiledStep
 from vaivem.core.errors import BugError, RuleError, VaivemError
+from vaivem.engine.links import SESSION
 from vaivem.engine.statements import statement
 from vaivem.vault import Vault, VaultError
 
@@ -258,7 +259,7 @@ class TopologyKeeper:
                 await asyncio.sleep(0.5)
 
     async def _follow(self) -> None:
-        db = await asyncpg.connect(self._dsn)
+        db = await asyncpg.connect(self._dsn, server_settings=SESSION)
         try:
             await db.add_listener(CHANNEL, lambda *_: self._dirty.set())
             db.add_termination_listener(lambda *_: self._dirty.set())  # a lost line is noticed at once

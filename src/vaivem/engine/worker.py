@@ -33,7 +33,7 @@ from vaivem.engine.ids import IdMaker
 from vaivem.engine.journal import Journal, is_away
 from vaivem.engine.lanes import ClaimedLane, LaneWorker, claimed_lanes
 from vaivem.engine.leases import BEAT_SECONDS, Lease, LeaseLostError
-from vaivem.engine.links import BY_INDEX
+from vaivem.engine.links import BY_INDEX, SESSION
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.post import Post
 from vaivem.engine.replays import Replays
@@ -137,12 +137,14 @@ class Worker:
             await self._together(desk, claim_db, lease, chores)
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> asyncpg.Connection:
-        connection = await asyncpg.connect(self._dsn, command_timeout=30, server_settings=BY_INDEX)
+        connection = await asyncpg.connect(self._dsn, command_timeout=30, server_settings=SESSION | BY_INDEX)
         stack.push_async_callback(_close, connection)
         return connection
 
     async def _pool(self, stack: contextlib.AsyncExitStack, least: int) -> asyncpg.Pool:
-        pool = await asyncpg.create_pool(self._dsn, min_size=least, max_size=4, command_timeout=60)
+        pool = await asyncpg.create_pool(
+            self._dsn, min_size=least, max_size=4, command_timeout=60, server_settings=SESSION
+        )
         stack.push_async_callback(_close, pool)
         return pool
 

@@ -8,6 +8,8 @@ update worker set until = now() + make_interval(secs => $2) where id = $1 return
 -- name: same_host
 select id, pid, born from worker where host = $1 and id <> $2;
 
+-- The three statements of a takeover go out as one message, with numbers in place of their parameters.
+
 -- name: clamp
 -- Leases that the clock made longer than any can be: it went back. Who lives renews its own. $1 worker, $2 seconds
 update worker w set until = now() + make_interval(secs => $2) from (
@@ -15,8 +17,8 @@ update worker w set until = now() + make_interval(secs => $2) from (
 where w.id = x.id;
 
 -- name: expire
--- Waits for that worker's statements in flight, then fences it for good.
-delete from worker where until < now() or id = any($1::bigint[]) returning id;
+-- Waits for that worker's statements in flight, then fences it for good. $1 workers whose process is gone
+delete from worker where until < now() or id = any($1::bigint[]);
 
 -- name: take_over
 with o as materialized (
