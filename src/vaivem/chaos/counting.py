@@ -102,6 +102,7 @@ async def settle(
     else:
         counts.stuck = max(counts.stuck, await _unlisted(town))
         counts.problems.append(f"{left} runs were not done {patience:.0f} s after the faults")
+        await town.look()
     counts.drained_seconds = round(time.monotonic() - begun, 1)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 
+from vaivem.chaos import tools
 from vaivem.postgres.account import Account, choose
 from vaivem.postgres.binaries import installed, reachable_by
 from vaivem.postgres.server import free_port
@@ -91,12 +92,11 @@ class Server:
 
     async def make(self) -> None:
         """Make the cluster, start it, and make the database."""
-        self.folder.mkdir(mode=0o700)
+        self._make_folder()
         word = self.folder.with_name(f"{self.folder.name}.word")
         word.write_text(self.password)
         if self._account.switch:
-            for path in (self.folder, word):
-                os.chown(path, self._account.uid, self._account.gid)
+            os.chown(word, self._account.uid, self._account.gid)
         options = ("-U", ROLE, "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--pwfile={word}")
         await self._run("initdb", "-D", str(self.folder), *options)
         rules = self.folder / "pg_hba.conf"
@@ -107,9 +107,15 @@ class Server:
             "psql", self.dsn.rpartition("/")[0] + "/postgres", "-c", f"create database {DATABASE}"
         )
 
+    def _make_folder(self) -> None:
+        self.folder.mkdir(mode=0o700)
+        if self._account.switch:
+            os.chown(self.folder, self._account.uid, self._account.gid)
+
     async def clone(self, primary: Server) -> None:
         """Become a standby of another server, from a copy of it."""
         self.password = primary.password
+        self._make_folder()
         source = f"host={primary.host} port={primary.port} user={ROLE} password={primary.password}"
         await self._run(
             "pg_basebackup", "-D", str(self.folder), "-R", "-X", "stream", "-c", "fast", "-d", source
@@ -132,7 +138,10 @@ class Server:
             "autovacuum_naptime": "5s",
             **self.settings,
         }
-        command = [*self._prefix, str(self._programs / "postgres"), "-D", str(self.folder)]
+        account = self._account
+        become = ("setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups")
+        prefix = (*self._prefix, *become) if self._prefix and account.switch else self._prefix
+        command = [*prefix, str(self._programs / "postgres"), "-D", str(self.folder)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         with self._log.open("ab") as log:
@@ -143,7 +152,7 @@ class Server:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **self._environment},
+                env={"PATH": tools.PATH, "LC_ALL": "C", **self._environment},
                 **({} if self._prefix else self._account.popen_options()),
             )
 
@@ -189,9 +198,13 @@ class Server:
                 return
         raise ServerError(self.last_words())
 
+    async def sql(self, statement: str) -> None:
+        """Run a statement."""
+        await self._run("psql", self.dsn, "-c", statement)
+
     async def promote(self) -> None:
         """Make a standby the primary."""
-        await self._run("psql", self.dsn, "-c", "select pg_promote(true, 30)")
+        await self.sql("select pg_promote(true, 30)")
 
     def stop(self) -> None:
         """Stop the server at once, and be sure that it is gone."""

@@ -67,13 +67,12 @@ class Stage:
         target = Target(self.dice)
         target.host = options.pop("target_host", "127.0.0.1")
         await target.start()
+        town = Town(self.folder, target, ways, **options)
         try:
-            async with Town(self.folder, target, ways, **options) as town, Load(town) as load:
-                try:
-                    yield town, load, target
-                finally:
-                    self.words = town.last_words()
+            async with town, Load(town) as load:
+                yield town, load, target
         finally:
+            self.words = town.last_words()
             await target.stop()
 
 

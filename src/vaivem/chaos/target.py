@@ -117,6 +117,14 @@ class Target:
         if was == REFUSED:
             await self.start()
 
+    def add(self, other: Target) -> None:
+        """Count what another target counted too."""
+        for event, made in other.created.items():
+            self.created[event] += made
+        for record, updates in other.updates.items():
+            self.updates[record] += updates
+        self.arrived |= other.arrived
+
     @property
     def url(self) -> str:
         """The address of the API."""

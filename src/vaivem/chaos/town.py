@@ -28,6 +28,15 @@ from vaivem.processes.supervisor import Startable, Supervisor
 CONNECTORS = Path(__file__).with_name("connectors")
 TOKEN = "what-proves-the-sender"  # noqa: S105 - of a vendor that lives for a minute on loopback
 OURS = ("DATABASE_URL", "VAIVEM_PUBLIC_URL", "VAIVEM_DSN", "VAIVEM_SMTP_URL", "VAIVEM_CRASH_AT")
+LOOKS = (
+    "select id, until - now() as holds, host, pid from worker",
+    "select gate, state, owner, recover, prio, count(*), min(due - vv_now()), max(due - vv_now()) from lane"
+    " group by 1, 2, 3, 4, 5 order by 6 desc limit 12",
+    "select state, code, count(*) from pending group by 1, 2",
+    "select conn, state, code, closed_until - vv_now() as closed, probed from gate where state > 0",
+    "select pid, state, wait_event, now() - xact_start as since, pg_blocking_pids(pid) as behind,"
+    " client_addr, left(query, 70) as query from pg_stat_activity where now() - xact_start > interval '1 s'",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class Town:
         self._strays: list[subprocess.Popen[bytes]] = []
         self.config = Config(
             data_dir=folder,
-            host="127.0.0.1",
+            host=host,
             port=free_port(),
             database_url=database_url,
             log_level="warning",
@@ -239,6 +248,11 @@ class Town:
     async def pass_time(self, seconds: float) -> None:
         """Let time go by for everybody (leases use the machine's clock and do not notice)."""
         await self.rows("update clock set shift = shift + make_interval(secs => $1)", seconds)
+
+    async def look(self) -> None:
+        """Keep how the database stands, for whoever looks for the cause of a run that failed."""
+        for query in LOOKS:
+            self.said.notes += [str(dict(row)) for row in await self.rows(query)]
 
     def last_words(self, lines: int = 12) -> str:
         """Return the ends of the processes' logs, for a failing run."""

@@ -77,7 +77,7 @@ async def days_away(stage: Stage) -> Counts:
             await town.value("select count(*) from run") == 0, "runs ended while the vendor was down"
         )
         await target.come_back()
-        went_by = asyncio.create_task(_minutes(town))
+        went_by = asyncio.create_task(minutes(town))
         await settle(town, load, stage.counts, patience=120, backlog=True)
         went_by.cancel()
         await count(town, load, stage.counts)
@@ -86,7 +86,7 @@ async def days_away(stage: Stage) -> Counts:
         return stage.counts
 
 
-async def _minutes(town: Town) -> None:
+async def minutes(town: Town) -> None:
     """Let a minute go by every half second: pauses end by themselves, as they would."""
     while True:
         await asyncio.sleep(0.5)
@@ -250,7 +250,7 @@ async def poison(stage: Stage) -> Counts:
         others = f"{joined} where e.record <> $1"
         stage.counts.check(await until(lambda: _none(town, others, cursed), 30), "the other records wait too")
         target.cursed.clear()
-        went_by = asyncio.create_task(_minutes(town))
+        went_by = asyncio.create_task(minutes(town))
         await settle(town, load, stage.counts, patience=30, backlog=True)
         went_by.cancel()
         await count(town, load, stage.counts)
