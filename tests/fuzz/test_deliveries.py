@@ -33,10 +33,21 @@ CONNECTORS = [
 TEXTS = st.text(max_size=40) | st.sampled_from(["", "\x00", "\ud800", "á", "9" * 400, "-1", "1e999", "NaN"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
 WORDS = st.sampled_from(
-    (
-        "event event_name event_type data meta current previous document documents contact uuid leads id name type"
-        " attributes acceptance signer items occurred_at timestamp entity action deal person kind object"
-    ).split(" ")
+    [
+        *(
+            "event",
+            "event_name",
+            "event_type",
+            "data",
+            "meta",
+            "current",
+            "previous",
+            "document",
+            "documents",
+        ),
+        *("contact", "uuid", "leads", "id", "name", "type", "attributes", "acceptance", "signer", "items"),
+        *("occurred_at", "timestamp", "entity", "action", "deal", "person", "kind", "object"),
+    ]
 )
 JSON: st.SearchStrategy[Any] = st.recursive(
     LEAVES,

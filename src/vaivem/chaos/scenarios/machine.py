@@ -23,6 +23,7 @@ from vaivem.chaos.stage import Scenario, Stage
 from vaivem.chaos.town import Town, until
 
 RATE = 60.0
+PATIENCE_SECONDS = 60.0  # for what takes seconds: the machine may be busy with other things
 
 # A full disk
 
@@ -157,7 +158,7 @@ async def clock_jumps(stage: Stage) -> Counts:
                 shift.write_text(moment)
                 faults.note(f"the clock at {moment}")
                 stage.counts.check(
-                    await until(partial(_gone, town, stranger), 20),
+                    await until(partial(_gone, town, stranger), PATIENCE_SECONDS),
                     "the lease of a dead worker elsewhere went on",
                 )
             await flow
@@ -196,7 +197,7 @@ async def paused_workers(stage: Stage) -> Counts:
         ended = 0
         for _ in range(rounds):
             paused = town.spawn("worker")  # nobody watches it: a supervisor would have killed it by then
-            await until(partial(town.at_work, paused.pid), 20)
+            await until(partial(town.at_work, paused.pid), PATIENCE_SECONDS)
             await asyncio.sleep(stage.dice.uniform(0.5, 1.5))
             os.kill(paused.pid, signal.SIGSTOP)
             faults.note("a worker stopped")
