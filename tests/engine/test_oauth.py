@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from vaivem.connectors.sdk import Answer, Call, Connection, Connector
+from vaivem.connectors.sdk import Answer, App, Call, Connection, Connector
 from vaivem.connectors.sdk.manifest import AuthMethod, Manifest, OAuth
 from vaivem.core.errors import ReconnectError, RetryError, RuleError
 from vaivem.engine import control, oauth
@@ -80,7 +80,7 @@ def test_a_vendor_may_want_json_and_nothing_but_its_own() -> None:
     url = oauth.authorise_url(
         Plain(),
         Connection(1, 1, "p", "p", "oauth"),
-        oauth.App("us", "hush"),
+        App("us", "hush"),
         state="s",
         redirect_uri="https://hub.example.com/back",
         verifier=None,
@@ -115,7 +115,7 @@ async def test_a_plain_token_request_is_json_without_a_grant_type() -> None:
         Door(),  # type: ignore[arg-type]
         Plain(),
         Connection(1, 1, "p", "p", "oauth"),
-        oauth.App("us", "hush"),
+        App("us", "hush"),
         code="c",
         redirect_uri="https://hub.example.com/back",
         verifier=None,

@@ -9,11 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from vaivem.connectors.sdk import Connection
+from vaivem.connectors.sdk import App, Connection
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import ReconnectError, RuleError, UncertainError
 from vaivem.engine import oauth
-from vaivem.engine.oauth import App
 from vaivem.engine.outbound import Outbound
 
 from .conftest import House

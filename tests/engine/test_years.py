@@ -13,6 +13,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +21,7 @@ import orjson
 import pytest
 from pyreqwest.client import ClientBuilder
 
-from vaivem.connectors.sdk import Connection
+from vaivem.connectors.sdk import App, Connection
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.engine import oauth
 from vaivem.engine.direct import ChoreCaller
@@ -77,7 +78,7 @@ class Vendors:
         key, method, page, token, api = way
         url, number = self.urls[key], len(self.names) + 2
         connector = get_connector(key)
-        app = oauth.App(self.secrets[key]["client_id"], self.secrets[key]["client_secret"])
+        app = App(self.secrets[key]["client_id"], self.secrets[key]["client_secret"])
         settings = {
             "address_api": f"{url}{api}",
             "address_authorize": f"{url}{page}",
@@ -115,7 +116,7 @@ class Vendors:
         return {row[0] for row in self.house.rows("select state from connection where id > 1")}
 
     def refreshes(self) -> dict[int, int]:
-        return dict(self.house.rows("select id, refreshes from connection where id > 1 order by id"))  # type: ignore[arg-type]
+        return dict(self.house.rows("select id, refreshes from connection where id > 1 order by id"))
 
     async def refusals(self) -> list[Any]:
         """Return what the vendors' token addresses refused."""
@@ -251,7 +252,7 @@ async def test_workers_that_were_off_for_days_and_are_killed_lose_none(
             "select count(*) = 2 from connection where id > 1 and refreshes >= %s"
             " and (connector = 'rd_station_crm' or method = 'oauth_accounts')"
         )
-        await house.until(lambda query=rotating, due=due: house.value(query, due), 120)
+        await house.until(partial(house.value, rotating, due), 120)
         for worker in workers:
             house.kill(worker)
     await asyncio.sleep(2)  # what a killed worker had begun ends by itself

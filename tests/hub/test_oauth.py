@@ -50,11 +50,11 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def allow(target: str) -> str:
-    """Do what a person does at the vendor: choose the user, allow; return where that leads."""
+def allow(target: str, decision: str = "allow", which: int = 0) -> str:
+    """Do what a person does at the vendor: choose the user, allow (or not); return where that leads."""
     page = urllib.request.urlopen(target).read().decode()
     links = [part.split('"')[0].replace("&amp;", "&") for part in page.split('href="')[1:]]
-    yes = next(link for link in links if "decision=allow" in link)
+    yes = [link for link in links if f"decision={decision}" in link][which]
     parts = urlsplit(target)
     with pytest.raises(HTTPError) as sent:
         urllib.request.build_opener(_Stay).open(f"{parts.scheme}://{parts.netloc}{yes}")

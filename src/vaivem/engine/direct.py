@@ -8,11 +8,12 @@ from typing import Self
 import asyncpg
 
 from vaivem.config import Config
-from vaivem.connectors.sdk import Answer, Call, Connection, Connector
+from vaivem.connectors.sdk import Answer, App, Call, Connection, Connector
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import BugError, ReconnectError
 from vaivem.engine.apart import Apart
 from vaivem.engine.caller import Caller
+from vaivem.engine.oauth import revoke
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.tokens import Tokens
 from vaivem.engine.topology import Line
@@ -61,6 +62,16 @@ class DirectCaller:
         if error is not None:
             raise error
         return answer
+
+    async def revoke(self, app: App) -> bool:
+        """Give the access back to the vendor; False where it has no way to. Raises what a refusal means."""
+        try:
+            return await revoke(self._outbound, self._connector, self._connection, app)
+        except ReconnectError:
+            if not self._may_renew():
+                raise
+        await self._renew()
+        return await revoke(self._outbound, self._connector, self._connection, app)
 
     def _may_renew(self) -> bool:
         method = self._connector.manifest.method(self._connection.method)

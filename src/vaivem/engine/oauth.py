@@ -9,11 +9,10 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from vaivem.connectors.sdk import Answer, Call, Connection, Connector
+from vaivem.connectors.sdk import Answer, App, Call, Connection, Connector
 from vaivem.connectors.sdk.manifest import OAuth
 from vaivem.core.errors import ReconnectError, RetryError, RuleError, UncertainError, VaivemError
 from vaivem.engine.outbound import Outbound
@@ -21,14 +20,6 @@ from vaivem.engine.outbound import Outbound
 TOKEN_PARTS = ("access_token", "refresh_token", "lasts_seconds", "scope")
 PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 DEAD_GRANTS = frozenset({"invalid_grant", "invalid_token", "unauthorized_client"})
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """The client that authorises: an operator's or a workspace's own app at the vendor."""
-
-    client_id: str
-    client_secret: str
 
 
 def flow(connector: Connector, connection: Connection) -> OAuth:
@@ -188,6 +179,12 @@ def token_error(answer: Answer) -> VaivemError:
     if answer.status == 429:
         return RetryError("vendor_limit", limit=True)
     return RetryError("vendor_unavailable", params={"status": answer.status})
+
+
+def missing_scopes(oauth: OAuth, credentials: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which permissions the access lacks; none where the vendor did not say what it gave."""
+    given = frozenset(str(credentials.get("scope") or "").replace(",", " ").split())
+    return tuple(one for one in oauth.permissions if one not in given) if given else ()
 
 
 def token_credentials(data: Mapping[str, Any], before: Mapping[str, Any], oauth: OAuth) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
-from vaivem.connectors.sdk import Connection, Connector
+from vaivem.connectors.sdk import App, Connection, Connector
 from vaivem.core.errors import ReconnectError, RuleError
 from vaivem.engine.apart import Apart
 from vaivem.engine.crashpoints import reach
-from vaivem.engine.oauth import TOKEN_PARTS, App, ask_refresh, flow
+from vaivem.engine.oauth import TOKEN_PARTS, ask_refresh, flow
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.statements import statement
 from vaivem.vault import Vault, VaultError

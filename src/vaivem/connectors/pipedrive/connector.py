@@ -16,19 +16,23 @@ from vaivem.connectors.pipedrive.limits import limits
 from vaivem.connectors.pipedrive.objects import web_address
 from vaivem.connectors.pipedrive.organizations import CreateOrUpdateOrganization, FindOrganization
 from vaivem.connectors.pipedrive.persons import CreateOrUpdatePerson, FindPerson
+from vaivem.connectors.pipedrive.removal import removal
 from vaivem.connectors.pipedrive.timeline import AddActivity, AddNote
 from vaivem.connectors.pipedrive.triggers import TRIGGERS
 from vaivem.connectors.pipedrive.webhooks import PipedriveWebhooks
 from vaivem.connectors.sdk import (
     Account,
     Answer,
+    App,
     Authorisation,
     Call,
     CheckResult,
     Connection,
     Connector,
+    Delivery,
     LimitState,
     Reader,
+    Removal,
     Writer,
     load_manifest,
 )
@@ -137,6 +141,10 @@ class PipedriveConnector(Connector):
                 return {"reference_field": one.value}
         made = client.one(await writer.send(client.create_field("deal", REFERENCE_LABEL)))
         return {"reference_field": made["field_code"]}
+
+    @override
+    def removal(self, delivery: Delivery, app: App) -> Removal | None:
+        return removal(delivery, app)
 
     @override
     def record_url(self, connection: Connection, object_key: str, record_id: str) -> str:

@@ -1,6 +1,7 @@
 """All that a connector's author imports."""
 
 from vaivem.connectors.sdk.actions import Action, ActionContext, Claim, Reader, Writer
+from vaivem.connectors.sdk.apps import App, Removal
 from vaivem.connectors.sdk.calls import Answer, Authorisation, Call, LimitState
 from vaivem.connectors.sdk.connection import Connection
 from vaivem.connectors.sdk.connector import Account, CheckResult, Connector
@@ -12,8 +13,8 @@ from vaivem.connectors.sdk.triggers import Trigger
 from vaivem.connectors.sdk.webhooks import Reply, Subscriptions, Webhooks
 
 __all__ = [
-    "Account", "Action", "ActionContext", "Answer", "Authorisation", "Call", "CheckResult", "Claim",
+    "Account", "Action", "ActionContext", "Answer", "App", "Authorisation", "Call", "CheckResult", "Claim",
     "Connection", "Connector", "Delivery", "ErrorTable", "Event", "Findable", "Idempotent", "Keyed",
-    "LimitState", "Manifest", "Outcome", "Reader", "RecordRef", "Repeat", "Reply", "Row", "Subscriptions",
-    "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "load_manifest",
+    "LimitState", "Manifest", "Outcome", "Reader", "RecordRef", "Removal", "Repeat", "Reply", "Row",
+    "Subscriptions", "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "load_manifest",
 ]  # fmt: skip

@@ -10,9 +10,11 @@ import orjson
 
 from vaivem.connectors.sdk import texts
 from vaivem.connectors.sdk.actions import Action, Reader, Writer
+from vaivem.connectors.sdk.apps import App, Removal
 from vaivem.connectors.sdk.calls import Answer, Authorisation, Call, LimitState
 from vaivem.connectors.sdk.connection import Connection
 from vaivem.connectors.sdk.errors import ErrorTable
+from vaivem.connectors.sdk.events import Delivery
 from vaivem.connectors.sdk.manifest import Limit, Manifest
 from vaivem.connectors.sdk.triggers import Trigger
 from vaivem.connectors.sdk.webhooks import Webhooks
@@ -123,6 +125,14 @@ class Connector:
     def record_url(self, connection: Connection, object_key: str, record_id: str) -> str:
         """Return the address of a record for people, or ""."""
         return ""
+
+    def removal(self, delivery: Delivery, app: App) -> Removal | None:
+        """Say which account this app was removed from, if a request to the return address tells that.
+
+        None for anything else and for what is not proved with the app's secret: compared in constant time,
+        before anything is parsed.
+        """
+        return None
 
     def suggested_name(self, account: Account) -> str:
         """Return the name proposed for a new connection."""

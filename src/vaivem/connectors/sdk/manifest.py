@@ -32,13 +32,15 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     `body` is how token requests are written; `plain` leaves out of them what only the standard asks for
     (``grant_type``, the return address), for a vendor that refuses or does not know it. `code_query` is added
     to the token address for the exchange of a code. With `rotates` each refresh gives a new refresh token and
-    kills the old one. `revoke_url` takes a grant back
-    as RFC 7009 describes, asked by the app (``client``) or with the access token (``bearer``).
+    kills the old one. `scopes` are asked for in the address; `needs` are those that a person gives to the app
+    at the vendor, where none are asked for: what the token answer lacks of either is told. `revoke_url` takes
+    a grant back as RFC 7009 describes, asked by the app (``client``) or with the access token (``bearer``).
     """
 
     authorize_url: str
     token_url: str
     scopes: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     pkce: bool = False
     client_auth: str = "body"  # or "basic"
     body: Literal["form", "json"] = "form"
@@ -50,6 +52,11 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     revoke_url: str = ""
     revoke_as: Literal["client", "bearer"] = "client"
     app_url: str = ""  # where a person makes the app
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """Every scope that is needed; text keys ``scopes.<scope>``."""
+        return (*self.scopes, *(one for one in self.needs if one not in self.scopes))
 
 
 class AuthField(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,8 +69,15 @@ def _reconnect(workspace: Workspace, one: Health) -> Trouble:
 
 
 def _ends_soon(one: Health, now: datetime) -> bool:
-    """Say whether an access ends that nobody renews; one that renews itself is late at half its time."""
-    if one.valid_until is None or one.broken:
+    """Say whether an access ends that nobody renews.
+
+    One that renews itself is late at half its time, or after a day of renewals that failed.
+    """
+    if one.broken:
+        return False
+    if one.unrenewed_since is not None and now - one.unrenewed_since > DAY:
+        return True
+    if one.valid_until is None:
         return False
     left = one.valid_until - now
     lasts = one.valid_until - (one.row.refreshed or now)
@@ -78,13 +85,21 @@ def _ends_soon(one: Health, now: datetime) -> bool:
 
 
 def _expiring(workspace: Workspace, one: Health, now: datetime) -> Trouble:
-    assert one.valid_until is not None  # noqa: S101 - `_ends_soon`
+    ends = (
+        _("It ends: %(when)s. Reconnect before, and nothing has to wait.")
+        % {"when": day_time(one.valid_until, now)}
+        if one.valid_until
+        else _("Reconnect it, and nothing has to wait.")
+    )
+    why = one.renewal_problem.text if one.renewal_problem else ""
+    last = one.valid_until or one.unrenewed_since or now
     return Trouble(
         Kind.EXPIRING,
-        f"expiring/{one.row.pk}/{one.valid_until.date()}",
-        _("The access of “%(name)s” ends soon") % {"name": one.row.name},
-        _("It ends: %(when)s. Reconnect before, and nothing has to wait.")
-        % {"when": day_time(one.valid_until, now)},
+        f"expiring/{one.row.pk}/{last.date()}",
+        _("The access of “%(name)s” could not be renewed") % {"name": one.row.name}
+        if why
+        else _("The access of “%(name)s” ends soon") % {"name": one.row.name},
+        f"{why} {ends}".strip(),
         page("reconnect", workspace.slug, one.row.pk),
     )
 

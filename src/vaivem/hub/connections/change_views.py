@@ -21,7 +21,9 @@ from vaivem.hub.connections.forms import NameForm, SettingsForm, settings_of
 from vaivem.hub.connections.lines import as_connection, config
 from vaivem.hub.connections.list_views import find
 from vaivem.hub.connections.models import Connection, ConnectionState
+from vaivem.hub.connections.oauth_apps import find_app
 from vaivem.hub.connections.offers import offers
+from vaivem.hub.connections.permissions import lacking
 from vaivem.hub.connections.saving import change_settings, forget, rename
 from vaivem.hub.connections.trying import (
     Finding,
@@ -30,6 +32,7 @@ from vaivem.hub.connections.trying import (
     ask_list,
     ask_prepare,
     ask_removal,
+    ask_revocation,
     bad,
 )
 from vaivem.hub.connections.usage import rules_using, waiting_runs
@@ -74,7 +77,7 @@ def tested(row: Connection) -> list[Finding]:
             open_gate(cursor, row.pk)
     with database.cursor() as cursor:
         wake_chore(cursor, "refresh_catalog", {"connection": row.pk})
-    return [Finding("ok", _("Access accepted"), account.name), *ask_checks(config(), line)]
+    return [Finding("ok", _("Access accepted"), account.name), *lacking(line), *ask_checks(config(), line)]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -143,6 +146,7 @@ def remove(request: MemberRequest, number: int) -> HttpResponse:
             problem = explain_error(error, row.connector)
         else:
             stop_rules(request, row)
+            give_back(request, row)
             forget(row, request.user)
             messages.success(request, _("“%(name)s” is disconnected.") % {"name": row.name})
             return redirect("connections", request.workspace.slug)
@@ -152,8 +156,38 @@ def remove(request: MemberRequest, number: int) -> HttpResponse:
         "waiting": waiting_runs(row),
         "problem": problem,
         "has_webhook": bool(registered_address(row)),
+        "gives_back": gives_back(row),
     }
     return render(request, "connections/remove.html", values, status=409 if problem else 200)
+
+
+def give_back(request: MemberRequest, row: Connection) -> None:
+    """Give the access back to the vendor, where it takes it. What goes wrong is told, and stops nothing."""
+    row.refresh_from_db()  # a call just before may have renewed it
+    if not gives_back(row):
+        return
+    try:
+        ask_revocation(config(), as_connection(row), find_app(request.workspace, row.connector))
+    except ReconnectError:
+        return  # it was over already
+    except VaivemError as error:
+        messages.warning(
+            request,
+            _("The access of “%(name)s” could not be taken back at the vendor. Remove the app there. %(why)s")
+            % {"name": row.name, "why": explain_error(error, row.connector).text},
+        )
+
+
+def gives_back(row: Connection) -> bool:
+    """Say whether disconnecting ends the access at the vendor.
+
+    Not while another connection lives by it: revoking ends the app's access to that account altogether.
+    """
+    flow = get_connector(row.connector).manifest.method(row.method).oauth
+    account = str(row.account.get("id") or "")
+    others = Connection.objects.filter(connector=row.connector, account__id=account, removed=None)
+    shared = bool(account) and others.exclude(pk=row.pk).exists()
+    return flow is not None and bool(flow.revoke_url) and not shared
 
 
 def registered_address(row: Connection) -> str:

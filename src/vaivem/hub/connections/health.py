@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from vaivem.connectors.sdk import Connector
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.engine.ids import id_at, time_of
+from vaivem.engine.keepalive import due_at
 from vaivem.hub.connections.lines import without_secrets
 from vaivem.hub.connections.models import Connection, ConnectionState
+from vaivem.hub.connections.removed_there import REMOVED_THERE
 from vaivem.hub.messages import Explained, explain
 from vaivem.hub.shell.templatetags.shell import num
 
@@ -76,7 +78,15 @@ class Health:
     oldest: datetime | None = None
     valid_until: datetime | None = None
     renews: bool = False
+    renews_at: datetime | None = None
+    renewal_problem: Explained | None = None
     hook_problem: Explained | None = None
+
+    @property
+    def unrenewed_since(self) -> datetime | None:
+        """Since when renewals have failed, None while they do not."""
+        since = (self.row.renewal or {}).get("since")
+        return datetime.fromisoformat(since) if since else None
 
     @property
     def broken(self) -> bool:
@@ -142,6 +152,8 @@ def _health(
         oldest=waits[1],
         valid_until=valid_until,
         renews=renews,
+        renews_at=renewed_at(row, connector),
+        renewal_problem=_renewal_problem(row),
         hook_problem=_hook_problem(row),
     )
 
@@ -150,7 +162,7 @@ def _state(
     row: Connection, gate: Gate, valid_until: datetime | None, renews: bool, now: datetime
 ) -> tuple[str, str, str]:
     if row.state == ConnectionState.RECONNECT or gate.state == HELD:
-        return "bad", "bad", _("Reconnect")
+        return "bad", "bad", _("Removed there") if gate.code == REMOVED_THERE else _("Reconnect")
     if row.state in (ConnectionState.OFF, ConnectionState.PAUSED):
         return "off", "pause", _("Switched off")
     if gate.state == PAUSED:
@@ -173,6 +185,22 @@ def validity(row: Connection, connector: Connector) -> tuple[datetime | None, bo
     if row.refreshed and oauth.refresh_idle_days:
         return row.refreshed + timedelta(days=oauth.refresh_idle_days), True
     return None, True
+
+
+def renewed_at(row: Connection, connector: Connector) -> datetime | None:
+    """Return when Vaivém renews the access by itself if nobody uses it, None for one that needs none."""
+    try:
+        oauth = connector.manifest.method(row.method).oauth
+    except KeyError:
+        return None
+    return due_at(row.pk, oauth, row.refreshed) if oauth and row.refreshed else None
+
+
+def _renewal_problem(row: Connection) -> Explained | None:
+    problem = row.renewal or {}
+    if not problem.get("code"):
+        return None
+    return explain(problem["code"], problem.get("params", {}), row.connector)
 
 
 def _usage(row: Connection, connector: Connector, calls: tuple[float, ...], now: datetime) -> Usage | None:

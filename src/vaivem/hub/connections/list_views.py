@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.http import Http404, HttpResponse
@@ -20,8 +19,6 @@ from vaivem.hub.messages import connector_text
 from vaivem.hub.shell import clock
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
 from vaivem.hub.workspaces.models import Role
-
-NEAR = timedelta(days=45)
 
 
 def find(request: MemberRequest, number: int) -> Connection:
@@ -45,7 +42,7 @@ def connections(request: MemberRequest) -> HttpResponse:
     now = clock.now()
     listed = all_health(request.workspace.pk, now)
     ending = sorted(
-        (one for one in listed if not one.broken and one.valid_until and one.valid_until - now < NEAR),
+        (one for one in listed if not one.broken and one.valid_until),
         key=lambda one: one.valid_until or now,
     )
     values = {
@@ -54,7 +51,8 @@ def connections(request: MemberRequest) -> HttpResponse:
         "broken": [one for one in listed if one.broken],
         "hook_problems": [one for one in listed if one.hook_problem],
         "ending": ending,
-        "endless": [one for one in listed if one.valid_until is None and not one.broken],
+        "renewing": [one for one in listed if not one.broken and one.valid_until is None and one.renews],
+        "endless": [one for one in listed if not one.broken and one.valid_until is None and not one.renews],
         "can_change": request.membership.at_least(Role.ADMIN),
         "public_address": public_address(),
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db.models import F
 
+from vaivem.connectors.sdk import App
 from vaivem.core.errors import RuleError
-from vaivem.engine.oauth import App
 from vaivem.hub.connections.lines import vault
 from vaivem.hub.connections.models import OAuthApp
 from vaivem.hub.workspaces import audit

@@ -18,7 +18,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
 
 from vaivem.connectors import sdk
 from vaivem.connectors.sdk import Connector
@@ -27,6 +28,7 @@ from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import RetryError, RuleError, VaivemError
 from vaivem.engine import oauth
 from vaivem.engine.direct import DirectCaller
+from vaivem.hub.connections import removed_there
 from vaivem.hub.connections.addresses import return_address
 from vaivem.hub.connections.forms import ConnectForm, OAuthAppForm
 from vaivem.hub.connections.lines import config, unsaved_connection, vault
@@ -34,6 +36,7 @@ from vaivem.hub.connections.models import Connection, OAuthState
 from vaivem.hub.connections.names import free_name
 from vaivem.hub.connections.oauth_apps import find_app, open_app, save_app
 from vaivem.hub.connections.pages import page_values
+from vaivem.hub.connections.permissions import scope_words
 from vaivem.hub.connections.saving import Access, WrongAccountError, save_new, save_reconnected
 from vaivem.hub.connections.trying import PATIENCE_SECONDS, ask_account, refused
 from vaivem.hub.messages import Explained, explain, explain_error
@@ -94,10 +97,15 @@ def enter_app(request: MemberRequest, key: str) -> HttpResponse:
     return redirect(f"{reverse('connect', args=[request.workspace.slug, key])}?method={method.key}")
 
 
-@require_safe
+@csrf_exempt  # a vendor sends no cookie: what it tells is proved by the app's secret
 @never_cache
 def callback(request: HttpRequest) -> HttpResponseBase:
-    """Take people back from the vendor. The state says which connection this is about; it works once."""
+    """Take people back from the vendor. The state says which connection this is about; it works once.
+
+    The same address is where vendors tell an app that it was removed.
+    """
+    if request.method not in {"GET", "HEAD"}:
+        return removed_there.take(request)
     if not request.user.is_authenticated:
         return to_sign_in(request)
     state = OAuthState.objects.select_related("workspace", "connection").filter(
@@ -117,7 +125,12 @@ def callback(request: HttpRequest) -> HttpResponseBase:
     except WrongAccountError as error:
         params = {"found": error.found, "wanted": error.wanted}
         return _refused(request, kept, explain("wrong_account", params, kept.connector))
-    messages.success(request, _("“%(name)s” is connected.") % {"name": made.name})
+    account = str(made.account.get("name") or "")
+    if account and account != made.name:
+        said = _("“%(name)s” is connected with the account %(account)s.")
+        messages.success(request, said % {"name": made.name, "account": account})
+    else:
+        messages.success(request, _("“%(name)s” is connected.") % {"name": made.name})
     return redirect(f"{reverse('connection', args=[kept.workspace.slug, made.pk])}?new=1")
 
 
@@ -190,7 +203,7 @@ class _DeniedError(VaivemError):
 def _exchange(
     connector: Connector,
     connection: sdk.Connection,
-    app: oauth.App,
+    app: sdk.App,
     code: str,
     address: str,
     verifier: str | None,
@@ -243,7 +256,7 @@ def _show(
         "app": app,
         "app_form": app_form,
         "return_address": return_address(request),
-        "scopes": " ".join(method.oauth.scopes) if method.oauth else "",
+        "scopes": scope_words(connector.key, method.oauth.permissions) if method.oauth else [],
     }
     answer = render(request, "connections/oauth.html", values, status=status)
     return allow_form_to(answer, _page_origin(connector, method, row))

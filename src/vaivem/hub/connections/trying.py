@@ -14,13 +14,16 @@ from vaivem.config import Config
 from vaivem.connectors import sdk
 from vaivem.connectors.sdk import Account, CheckResult, Writer
 from vaivem.connectors.sdk.registry import get_connector
-from vaivem.core.errors import ReconnectError, RetryError, VaivemError
+from vaivem.core.errors import ReconnectError, RetryError, RuleError, VaivemError
 from vaivem.core.fields import Option
 from vaivem.engine.catalogs import read_catalog
 from vaivem.engine.direct import DirectCaller
+from vaivem.hub.connections.models import OAuthApp
+from vaivem.hub.connections.oauth_apps import open_app
 from vaivem.hub.messages import Explained, connector_text, explain_error
 
 PATIENCE_SECONDS = 40.0
+FAREWELL_SECONDS = 10.0
 T = TypeVar("T")
 
 
@@ -93,6 +96,22 @@ def ask_removal(config: Config, connection: sdk.Connection, address: str) -> Non
         await webhooks.remove(writer, address)
 
     _ask(config, connection, remove)
+
+
+def ask_revocation(config: Config, connection: sdk.Connection, app: OAuthApp | None) -> None:
+    """Give the access back to the vendor. Raises RuleError without an app, else what a refusal means."""
+    if app is None:
+        raise RuleError("oauth_app_missing", params={"connector": connection.connector})
+    opened = open_app(app)
+
+    async def asked() -> None:
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS), DirectCaller(config, connection) as caller:
+                await caller.revoke(opened)
+        except TimeoutError as error:
+            raise RetryError("vendor_timed_out") from error
+
+    async_to_sync(asked)()
 
 
 def check_line(connector: str, result: CheckResult) -> Finding:

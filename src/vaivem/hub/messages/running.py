@@ -59,6 +59,10 @@ SENTENCES: Mapping[str, Entry] = {
     "refresh_refused": Entry(
         _("{The} did not renew the access."), RECONNECT, _("{The} did not renew the access: {message}")
     ),
+    "removed_there": Entry(
+        _("Somebody removed the app of Vaivém {in_the}, and with it this access."),
+        _("If it was meant, disconnect it here too. If not, reconnect: what waits then goes on by itself."),
+    ),
     "plan_lacks_feature": Entry(
         _("The plan of the account {in_the} does not include this."),
         _("See the plan {in_the}, or take this step out of the rule."),

@@ -33,6 +33,7 @@ def action_words(action: str) -> str:
         "connection.renamed": _("renamed the connection to"),
         "connection.changed": _("changed the settings of"),
         "connection.removed": _("disconnected"),
+        "connection.removed_there": _("was told that the app was removed at the vendor:"),
         "rule.created": _("made the rule"),
         "rule.edited": _("changed the draft of"),
         "rule.published": _("published the rule"),
