@@ -21,7 +21,10 @@ from playwright.async_api import Page, async_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.browser.installation import Installation, demo_in  # noqa: E402 - after the path to it is known
+from tests.browser import installation as demos  # noqa: E402 - after the path to it is known
+from tests.browser.installation import Installation, demo_in  # noqa: E402
+
+demos.START_SECONDS = 400.0  # nobody waits for it but us
 
 FOLDER = ROOT / "docs" / "images"
 MOST_BYTES = 150_000
@@ -31,21 +34,21 @@ PHONE = {"width": 390, "height": 780}
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A page of the workspace; `click` is what leads on from it to the page that is shown."""
+    """A page of the workspace; `clicks` lead on from it to the page that is shown."""
 
     name: str
     path: str
-    click: str = ""
+    clicks: tuple[str, ...] = ()
     phone: bool = False
     dark: bool = False
 
 
 PICTURES = (
     Picture("home", "/"),
-    Picture("recipe", "/recipes/", "a[href$='/recipes/signed_document_to_deal/']"),
-    Picture("rule", "/rules/", "main a[href$='/edit/'], main tbody a[href*='/rules/']"),
+    Picture("recipe", "/recipes/", ("a[href$='/recipes/signed_document_to_deal/']",)),
+    Picture("rule", "/rules/", ("main tbody a[href*='/rules/']", "main a[href$='/edit/']")),
     Picture("history", "/history/"),
-    Picture("run", "/history/?status=done", "main tbody a.main"),
+    Picture("run", "/history/?status=done", ("main tbody a.main",)),
     Picture("home-phone", "/", phone=True, dark=True),
 )
 
@@ -53,8 +56,8 @@ PICTURES = (
 async def take(page: Page, installation: Installation, picture: Picture) -> Path:
     """Open a page and keep its picture."""
     await page.goto(f"{installation.workspace}{picture.path}")
-    if picture.click:
-        await page.locator(picture.click).first.click()
+    for way in picture.clicks:
+        await page.locator(way).first.click()
         await page.wait_for_load_state("load")
     await page.wait_for_timeout(800)  # what comes in by itself
     target = FOLDER / f"{picture.name}.png"
