@@ -28,7 +28,8 @@ from vaivem.processes.supervisor import Progress, Supervisor
 
 CONNECTORS = Path(__file__).with_name("connectors")
 START_SECONDS = 60.0
-FOLLOW_SECONDS = 30.0
+FOLLOW_SECONDS = 60.0
+EACH_SECONDS = 10.0
 CALLS = {"a": 1, "b": 3}
 
 
@@ -173,19 +174,25 @@ class Installation:
 
         Raises CommandError when it does not come, or its history is not whole.
         """
-        self._followed += 1
-        prefix, number = "check", self._followed
         await self.vendor("begin?delay_ms=0")
         limit = time.monotonic() + FOLLOW_SECONDS
-        status = await self._deliver(prefix, number, template or flow, hook)
-        if status != 200:
-            raise CommandError(f"The event before the measurement was answered {status}.")
-        while not await self._is_whole(f"{prefix}-{number:06d}", flow):
-            if time.monotonic() > limit:
-                raise CommandError(
-                    "The event before the measurement is not at the target with its whole history."
-                )
+        while time.monotonic() < limit:
+            self._followed += 1
+            status = await self._deliver("check", self._followed, template or flow, hook)
+            if status != 200:
+                raise CommandError(f"The event before the measurement was answered {status}.")
+            if await self._arrives(f"check-{self._followed:06d}", flow):
+                return
+        raise CommandError("The event before the measurement is not at the target with its whole history.")
+
+    async def _arrives(self, record: str, flow: str) -> bool:
+        """Wait for one event; one that came before its new rule was known comes to nothing."""
+        limit = time.monotonic() + EACH_SECONDS
+        while time.monotonic() < limit:
+            if await self._is_whole(record, flow):
+                return True
             await asyncio.sleep(0.05)
+        return False
 
     async def _is_whole(self, record: str, flow: str) -> bool:
         if record not in await self.vendor("arrivals"):

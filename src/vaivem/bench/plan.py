@@ -166,16 +166,18 @@ class Bench:
             f"{phase.memory_mib:4.0f} MiB  load average {phase.load_average:.1f}"
         )
 
+    def _leave_out(self, what: str) -> None:
+        if what not in self.found.left_out:
+            self.found.left_out.append(what)
+
     def _depths(self) -> tuple[int, ...]:
         free = shutil.disk_usage(self.house.config.data_dir).free
         most = DEPTHS[-1] if free > ROOM_BYTES else DEPTHS[-2]
         if most < DEPTHS[-1]:
-            self.found.left_out.append(
-                f"depths over {most:,}: less than {ROOM_BYTES // GIB} GiB of disk are free"
-            )
+            self._leave_out(f"depths over {most:,}: less than {ROOM_BYTES // GIB} GiB of disk are free")
         if self.short:
             most = min(most, 10_000)
-            self.found.left_out.append(f"depths over {most:,}: a shortened run")
+            self._leave_out(f"depths over {most:,}: a shortened run")
         return tuple(depth for depth in DEPTHS if depth <= most)
 
 

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import click
 import psycopg
 
+from vaivem.cli.bottleneck import find_cause
 from vaivem.cli.reporting import Command, Outcome
 from vaivem.config import Config
 from vaivem.core.errors import VaivemError
@@ -342,6 +343,13 @@ def connections(installation: Installation) -> Iterable[Finding]:
         )
 
 
+def queue(installation: Installation) -> Iterable[Finding]:
+    """Nothing waits that could go on; else what holds it up, as measured now."""
+    cause = find_cause(installation.rows)
+    if cause is not None:
+        yield Finding("queue", State.WARN if cause.late else State.OK, cause.sentence, cause.advice)
+
+
 CHECKS: tuple[Callable[[Installation], Iterable[Finding]], ...] = (
     python,
     data_folder,
@@ -356,6 +364,7 @@ CHECKS: tuple[Callable[[Installation], Iterable[Finding]], ...] = (
     public_address,
     mail,
     connections,
+    queue,
 )
 
 
