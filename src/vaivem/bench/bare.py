@@ -26,10 +26,10 @@ Message = MutableMapping[str, Any]
 
 
 class Bare:
-    """The app. `VAIVEM_BENCH_BARE` holds the flow, the target's address and the secret as JSON."""
+    """The app. `BENCH_BARE` holds the flow, the target's address and the secret as JSON."""
 
     def __init__(self) -> None:
-        given = orjson.loads(os.environ["VAIVEM_BENCH_BARE"])
+        given = orjson.loads(os.environ["BENCH_BARE"])
         self._flow, self._url = given["flow"], given["url"]
         self._secret = given["secret"].encode()
         self._client: Any = None

@@ -43,7 +43,7 @@ async def _served(house: Installation, flow: str) -> AsyncIterator[int]:
             str(port),
             env={
                 **os.environ,
-                "VAIVEM_BENCH_BARE": json.dumps(given),
+                "BENCH_BARE": json.dumps(given),
                 "VAIVEM_SUPERVISOR_PID": str(os.getpid()),
             },
             stdout=log,
