@@ -58,6 +58,7 @@ class Config:
     allowed_private_hosts: tuple[PrivateHost, ...] = ()
     log_level: str = "info"
     smtp_url: str | None = None
+    metrics_token: str | None = None
     inherited_dsn: str | None = None
     """The address that a parent process found or started (VAIVEM_DSN); only for its children."""
 
@@ -76,6 +77,7 @@ class Config:
             allowed_private_hosts=_private_hosts(env.get("VAIVEM_ALLOW_PRIVATE", "")),
             log_level=_log_level(env.get("VAIVEM_LOG_LEVEL") or "info"),
             smtp_url=_smtp_url(env.get("VAIVEM_SMTP_URL")),
+            metrics_token=env.get("VAIVEM_METRICS_TOKEN") or None,
             inherited_dsn=env.get("VAIVEM_DSN") or None,
         )
 

@@ -22,6 +22,7 @@ from vaivem.engine.ids import IdMaker, id_at
 from vaivem.engine.intake import Intake, masked_headers
 from vaivem.engine.journal import DatabaseAwayError
 from vaivem.engine.links import Link
+from vaivem.engine.metrics import CONTENT_TYPE, Metrics, may_read
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, Topology, TopologyKeeper
 from vaivem.processes.collector import tune_collector
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 class IngestApp:
-    """Serves ``/hook/<token>``, ``/healthz`` and ``/readyz``."""
+    """Serves ``/hook/<token>``, ``/healthz``, ``/readyz`` and ``/metrics``."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -53,6 +54,7 @@ class IngestApp:
         """Connect to the database and read the configuration."""
         dsn = self._config.dsn
         self._link, self._look, self._notify = Link(dsn), Link(dsn), Link(dsn)
+        self._metrics = Metrics(Link(dsn))  # of its own: a slow count keeps no delivery waiting
         self._topology = Topology(Vault.from_folder(self._config.data_dir))
         rows = await self._look.fetch("select nextval('node_seq') as node")
         await self._look.fetch(statement("chores", "make_partitions"))  # we may be here before any worker
@@ -69,6 +71,7 @@ class IngestApp:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for link in (self._link, self._look, self._notify):
             await link.close()
+        await self._metrics.close()
 
     async def _keep_time(self) -> None:
         while True:
@@ -79,7 +82,7 @@ class IngestApp:
 
     def serves(self, path: str) -> bool:
         """Say whether a path is this app's."""
-        return path.startswith("/hook/") or path in ("/healthz", "/readyz")
+        return path.startswith("/hook/") or path in ("/healthz", "/readyz", "/metrics")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -88,8 +91,21 @@ class IngestApp:
             await _answer(send, Reply(200, b'{"ok": true}', "application/json"))
         elif path == "/readyz":
             await _answer(send, await self._ready())
+        elif path == "/metrics":
+            await _answer(send, await self._figures(scope))
         else:
             await self._hook(scope, receive, send)
+
+    async def _figures(self, scope: Scope) -> Reply:
+        """Tell Prometheus, if the operator gave it a token: without one there is no such page."""
+        sent = dict(scope["headers"]).get(b"authorization", b"")
+        if not may_read(self._config.metrics_token, sent):
+            return Reply(401 if self._config.metrics_token else 404)
+        try:
+            text = await self._metrics.text()
+        except DatabaseAwayError:
+            return Reply(503)
+        return Reply(200, text.encode(), CONTENT_TYPE)
 
     async def _ready(self) -> Reply:
         try:
@@ -108,6 +124,7 @@ class IngestApp:
             reply = await self._take(match[1], match[2] or "", scope, receive)
         except DatabaseAwayError:
             reply = Reply(503)
+        self._metrics.delivered(reply.status)
         headers = [(b"retry-after", str(RETRY_AFTER_SECONDS).encode())] if reply.status == 503 else []
         await _answer(send, reply, headers)
 

@@ -22,7 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 PAGES_AT_ONCE = 8
-INGEST_PATHS = ("/hook/", "/healthz", "/readyz")
+INGEST_PATHS = ("/hook/", "/healthz", "/readyz", "/metrics")
 log = logging.getLogger(__name__)
 
 
