@@ -31,6 +31,7 @@
     const whole = part === "editor";
     const open = whole ? all("details[id], details:has(> summary[id])", box()).filter((el) => el.open).map(key) : [];
     const body = new FormData(form());
+    const sent = new FormData(form());
     body.set("part", part);
     if (act) body.set("act", act);
     const saved = one("#saved");
@@ -45,7 +46,7 @@
       if (answer.status === 409 || answer.status === 403) return whole_page(act);
       if (!answer.ok) throw new Error(String(answer.status));
       const html = await answer.text();
-      whole ? replace(html, open) : notes(html);
+      whole ? replace(html, open, MOVES.test(act || "") ? [] : typed_since(sent)) : notes(html);
       one("#unsaved")?.remove();
     } catch {
       next = { part, act, ...next };
@@ -72,7 +73,21 @@
     return holder.content;
   }
 
-  function replace(html, open) {
+  // What was typed while the answer was on its way is put into the new form, and saved next. An act that moves
+  // things gives other places to what stands in the form: then a name may mean something else.
+  const MOVES = /^(up|down|remove|copy|drop)\b/;
+  function typed_since(sent) {
+    return [...new FormData(form())].filter(([name, value]) => sent.has(name) && sent.getAll(name).length === 1 && sent.get(name) !== value);
+  }
+  function retype(changes) {
+    for (const [name, value] of changes) {
+      const input = form().elements.namedItem(name);
+      if (input?.matches?.("input:not([type=checkbox], [type=hidden]), textarea, select")) input.value = value;
+    }
+    if (changes.length) later("editor");
+  }
+
+  function replace(html, open, changes) {
     const fresh = one("#editor", parsed(html));
     if (!fresh) return whole_page();
     const focused = document.activeElement?.id || document.activeElement?.dataset.for || "";
@@ -80,6 +95,7 @@
     for (const el of all("details", fresh)) if (open.includes(key(el))) el.open = true;
     box().replaceWith(fresh);
     window.htmx?.process(fresh);
+    retype(changes);
     begin();
     window.scrollTo({ top: scroll });
     const wanted = fresh.dataset.focus || focused;
