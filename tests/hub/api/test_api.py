@@ -411,3 +411,16 @@ def test_a_held_rule_says_why_and_goes_on_by_program(workplace: Workplace, owner
     status, answer = owner.ask("PUT", f"/rules/{rule.pk}/limits", {"busy_runs": 5000})
     assert (status, answer["busy_runs"], answer["record_changes"]) == (200, 5000, None)
     assert owner.ask("PUT", f"/rules/{rule.pk}/limits", {"busy_runs": 0})[0] == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/audit?period=__main__", None),
+        ("GET", "/audit?q=%00", None),
+        ("POST", "/rules", {"definition": {"title": "a\u0000b", "\u0000": []}, "publish": False}),
+    ],
+)
+def test_what_cannot_be_kept_or_asked_is_no_defect(owner: Program, method: str, path: str, body: Any) -> None:
+    status, answer = owner.ask(method, path, body)
+    assert status == 422, answer

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -60,6 +61,8 @@ STATUSES: tuple[tuple[type[VaivemError], int], ...] = (
     (UncertainError, 502),
 )
 
+NOT_KEPT = "a null character, or a number that is too large"
+
 
 def add_handlers(api: NinjaAPI) -> None:
     """Let the API answer each error in the one shape."""
@@ -86,6 +89,17 @@ def add_handlers(api: NinjaAPI) -> None:
     @api.exception_handler(ValidationError)
     def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         return _answer(api, request, 422, [_problem(one) for one in error.errors])
+
+    @api.exception_handler(DataError)
+    def cannot_be_kept(request: HttpRequest, error: DataError) -> HttpResponse:
+        """Answer for what the database cannot hold."""
+        return _answer(api, request, 422, [Problem("request_invalid", {"message": NOT_KEPT}, "body")])
+
+    @api.exception_handler(ValueError)
+    def null_character(request: HttpRequest, error: ValueError) -> HttpResponse:
+        if "NUL" not in str(error):
+            raise error
+        return _answer(api, request, 422, [Problem("request_invalid", {"message": NOT_KEPT}, "query")])
 
     @api.exception_handler(HttpError)
     def refused_by_framework(request: HttpRequest, error: HttpError) -> HttpResponse:

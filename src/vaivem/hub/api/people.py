@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
@@ -46,7 +46,7 @@ class AskedAudit(Given):
 
     member: int | None = None
     kind: str = ""
-    period: str = Field("", description="day, week or month")
+    period: Literal["", "day", "week", "month"] = ""
     q: str = Field("", description="Part of the object's name")
     before: int | None = None
     limit: int = Field(PAGE, ge=1, le=MAX_PAGE)
