@@ -111,9 +111,10 @@ async def count(town: Town, load: Load, counts: Counts, faults: Faults | None = 
     target = town.target
     counts.sent = len(load.sent)
     counts.acknowledged = sum(one.acknowledged is not None for one in load.sent.values())
+    # The lists first: what is done meanwhile is at the target by then, and not lost between two looks.
+    listed, waiting = await _listed(town), await _waiting(town)
     seen = Counter((event, kind) for event, made in target.created.items() for kind, _ in made)
     seen.update((one.event, "things") for updates in target.updates.values() for one in _firsts(updates))
-    listed, waiting = await _listed(town), await _waiting(town)
     for one in load.sent.values():
         wanted = Counter(KINDS[action] for action in town.ways[one.way].actions)
         for kind, number in wanted.items():
