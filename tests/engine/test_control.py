@@ -253,7 +253,7 @@ async def test_what_waits_for_a_removed_connection_ends_and_says_so(house: House
         await house.until(lambda: worker._topology.rules[rule].paused)
         await house.until(lambda: len(house.runs()) == 1)
         for number in (1, 2):
-            await house.deliver(record=f"r{number}", delivery=f"d{number}", name=number)
+            await house.deliver(delivery=f"d{number}", name=number)  # of the record that waits already
         with house.db() as db, db.transaction(), db.cursor() as cursor:
             cursor.execute("update rule set state = 'paused'")
             cursor.execute("update connection set state = 'removed', removed = now() where id = 1")
