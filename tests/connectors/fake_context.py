@@ -25,6 +25,7 @@ from vaivem.connectors.sdk import (
     Keyed,
     Outcome,
     Repeat,
+    Written,
 )
 from vaivem.core.errors import DecisionError
 from vaivem.core.fields import Field
@@ -165,6 +166,7 @@ class FakeContext(FakeReader):
         take: Callable[[Answer], T],
         *,
         remember: Mapping[str, Callable[[T], str]] | None = None,
+        leaves: Callable[[T], Written] | None = None,
     ) -> T:
         """Do a write once; when its answer is lost, settle it as its `Repeat` says."""
         assert call.method not in ("GET", "HEAD"), f"{call.name} is written with {call.method}"

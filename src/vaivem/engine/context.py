@@ -16,7 +16,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from vaivem.connectors.sdk import Answer, Call, Connection, Findable, Idempotent, Keyed, Repeat, Unsafe
+from vaivem.connectors.sdk import (
+    Answer,
+    Call,
+    Connection,
+    Findable,
+    Idempotent,
+    Keyed,
+    Repeat,
+    Unsafe,
+    Written,
+)
 from vaivem.core.errors import BugError, RecordError, RetryError, UncertainError, VaivemError
 from vaivem.core.mapping import Values
 from vaivem.core.retry import may_retry, next_pause
@@ -206,6 +216,7 @@ class StepContext:
         take: Callable[[Answer], T],
         *,
         remember: Mapping[str, Callable[[T], str]] | None = None,
+        leaves: Callable[[T], Written] | None = None,
     ) -> T:
         """Do a write once, whatever breaks (guarantees 4 and 5)."""
         n = self._take_place()
@@ -228,6 +239,8 @@ class StepContext:
         if remember and self._claimed is not None:
             for key, record_id in remember.items():
                 self._remember(key, record_id(result))
+        if leaves is not None and self._line.wants_hook:
+            self._run.written.append((self.connection.id, leaves(result)))
         self._run.intent = False
         self._run.settled = True
         return result

@@ -12,11 +12,12 @@ import asyncpg
 import msgspec
 import orjson
 
-from vaivem.connectors.sdk import Call, Delivery
+from vaivem.connectors.sdk import Call, Delivery, Written
 from vaivem.engine.breaker import Breaker
 from vaivem.engine.caller import Caller
 from vaivem.engine.claims import Key, LocalClaims
 from vaivem.engine.clock import Clock
+from vaivem.engine.echoes import Echoes
 from vaivem.engine.former import Former
 from vaivem.engine.ids import IdMaker
 from vaivem.engine.journal import Finish, Journal, LinkRow, Outcome, Park, StepRow
@@ -92,6 +93,7 @@ class RunState:
     notes: list[dict[str, Any]] = field(default_factory=list)
     local: tuple[Key, ...] = ()
     found_by: set[str] = field(default_factory=set)  # what its event is found by already
+    written: list[tuple[int, Written]] = field(default_factory=list)  # by connection
     intent: bool = False  # a durable intent stands for the next write
     settled: bool = False  # intents before are done with
     released: bool = False  # claims before are done with
@@ -119,6 +121,7 @@ class Desk:
         post: Post,
     ) -> None:
         self.breaker = Breaker(pool)
+        self.echoes = Echoes(pool, topology)
         self.post = post
         self.pool = pool
         self.clock = clock
@@ -153,6 +156,8 @@ class Desk:
             let_go=let_go,
         )
         run.steps, run.links = [], []
+        await self.echoes.keep(run.item.ws, run.written)  # before the intent goes: see `Echoes.is_own`
+        run.written = []
         gone = await self.journal.write(op)
         if op.released:
             self.give_local(run)
@@ -174,6 +179,8 @@ class Desk:
             released=run.released,
         )
         run.steps, run.links = [], []
+        await self.echoes.keep(run.item.ws, run.written)
+        run.written = []
         await self.journal.write(op)
         self.give_local(run)
 

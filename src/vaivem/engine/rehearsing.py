@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-from vaivem.connectors.sdk import Answer, Call, Connection, Repeat
+from vaivem.connectors.sdk import Answer, Call, Connection, Repeat, Written
 from vaivem.core.errors import RetryError, VaivemError
 from vaivem.core.mapping import Values
 from vaivem.engine.context import HeldClaim
@@ -111,6 +111,7 @@ class RehearsalContext:
         take: Callable[[Answer], T],
         *,
         remember: Mapping[str, Callable[[T], str]] | None = None,
+        leaves: Callable[[T], Written] | None = None,
     ) -> T:
         """Note what would be written, and answer with it. Raises UnforeseenError where that will not do."""
         before = self._seen.get(call.path.rstrip("/").rpartition("/")[2], {})

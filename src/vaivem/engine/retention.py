@@ -52,6 +52,7 @@ class Retention:
         for name in ("forget_digests", "forget_ids", "prune_chore_log", "prune_links", "prune_call_windows"):
             await self._pool.execute(statement("chores", name))
         await self._pool.execute(statement("breaker", "forget_hours"))
+        await self._pool.execute(statement("echoes", "forget"))
         for row in await self._pool.fetch(statement("chores", "old_weeks")):
             await self._drop(row["names"], only_empty=True)
 

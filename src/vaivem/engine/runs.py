@@ -157,6 +157,9 @@ class Execution:
         use, item = self._use, self._run.item
         record = use.trigger.record(event, use.options)
         self._source = f"{use.source}:{event.object}:{record}"
+        begins = not self._run.memory.tries and item.replay_of is None
+        if begins and use.trigger.stops_echoes and await self._desk.echoes.is_own(item.ws, use.source, event):
+            return Ending(Status.NOTHING, "our_own_change")
         reader = self._context(line, 0, "trigger", Values({}), {})
         data = await use.trigger.scope(reader, event, use.options)
         if data is None:

@@ -87,6 +87,7 @@ class Topology:
         self._by_kind: dict[tuple[int, str], list[RuleUse]] = {}
         self.tests: dict[int, RuleUse] = {}
         self._tests_by_kind: dict[tuple[int, str], list[RuleUse]] = {}
+        self._writers: dict[int, list[int]] = {}
         self._versions: dict[tuple[int, int], RuleUse] = {}
         self.zones: dict[int, str] = {}
         self._complaints: set[tuple[int, int, str]] = set()
@@ -108,6 +109,7 @@ class Topology:
         self.tests, self._tests_by_kind = self._uses(await db.fetch(statement("topology", "tests")))
         self.hooks = {line.hook: number for number, line in lines.items()}
         self.rules, self._by_kind = rules, by_kind
+        self._writers = _writers(rules.values())
         self._versions = {(use.id, use.version): use for use in rules.values()}
 
     async def load_one(self, db: Fetches, connection: int) -> Line | None:
@@ -118,6 +120,10 @@ class Topology:
     async def _read_lines(self, db: Fetches) -> dict[int, Line]:
         rows = await db.fetch(statement("topology", "connections"))
         return {row["id"]: line for row in rows if (line := self._line(row))}
+
+    def writers(self, connection: int) -> list[int]:
+        """Return the rules that write to a connection."""
+        return self._writers.get(connection, [])
 
     def in_use(self) -> set[int]:
         """Return the connections that rules which are on start from or call."""
@@ -239,6 +245,25 @@ def main_connection(steps: Iterable[CompiledStep]) -> int:
         if found:
             return found
     return 0
+
+
+def _writers(rules: Iterable[RuleUse]) -> dict[int, list[int]]:
+    """Return the rules with a step at a connection, by connection."""
+    found: dict[int, list[int]] = {}
+    for use in rules:
+        for conn in sorted(_called(use.compiled.steps)):
+            found.setdefault(conn, []).append(use.id)
+    return found
+
+
+def _called(steps: Iterable[CompiledStep]) -> set[int]:
+    found: set[int] = set()
+    for step in steps:
+        if isinstance(step, CompiledAction):
+            found.add(step.connection_id)
+        elif isinstance(step, CompiledBranch):
+            found |= _called(step.then) | _called(step.otherwise)
+    return found
 
 
 class TopologyKeeper:

@@ -19,8 +19,10 @@ from tests.connectors.pipedrive.recorded import (
     webhook,
 )
 
+from vaivem.connectors.pipedrive.records import record_from, written
 from vaivem.connectors.pipedrive.webhooks import PipedriveWebhooks
 from vaivem.connectors.sdk import Delivery, Event
+from vaivem.core.echoes import is_echo, kept
 from vaivem.core.errors import SignatureError, UnreadableError
 
 HOOKS = PipedriveWebhooks()
@@ -180,3 +182,26 @@ async def test_a_look_back_makes_up_what_can_be_known() -> None:
     assert [won.accepts(one, {}) for one in events[:2]] == [True, False]
     assert not updated.accepts(events[1], {})  # which field was changed is not known
     assert won.once_key(events[0], {}) == won.once_key(event("deal.change__won"), {})
+
+
+def test_an_update_says_what_was_changed_and_when() -> None:
+    """By our field keys, without what the vendor derives; a new or deleted record says nothing."""
+    won = event("deal.change__won")
+    assert won.changed is not None
+    assert won.changed["status"] == "won"
+    assert not won.changed.keys() & {"won_at", "closed_at", "updated_at"}
+    assert won.version is not None
+    assert (event("organization.change__name").changed or {}).keys() == {"name"}
+    assert event("deal.create__open").changed is None
+    assert event("deal.delete__bare").changed is None
+
+
+def test_what_a_write_left_is_what_its_webhook_tells() -> None:
+    """The answer of the write and the delivery are read into the same fields and values."""
+    told = event("organization.change__name")
+    shown = orjson.loads(webhook("organization.change__name").body)["data"]
+    answered = record_from(connection(), "organization", shown)
+    left = written("organization", {"name": "as we sent it"}, answered)
+    kept_of_it = kept(left.values, left.version)
+    assert is_echo(told.changed or {}, told.version, kept_of_it, whole=False)
+    assert not is_echo({**(told.changed or {}), "owner": "9"}, told.version, kept_of_it, whole=False)

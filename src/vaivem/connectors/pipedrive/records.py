@@ -17,10 +17,10 @@ from datetime import datetime
 from typing import Any
 
 from vaivem.connectors.pipedrive.custom_values import CUSTOM, OwnFields, custom_of, whole
-from vaivem.connectors.sdk import Connection
+from vaivem.connectors.sdk import Connection, Written
 from vaivem.core import likeness
 from vaivem.core.identity import normalise_name, normalise_phone
-from vaivem.core.likeness import bare_document, has_address, has_number
+from vaivem.core.likeness import bare_document, has_address, has_number, moment_of
 
 Record = dict[str, Any]
 
@@ -35,6 +35,11 @@ _DEAL = {
     "stage_changed_at": "stage_change_time", "archived": "is_archived",
 }  # fmt: skip
 NAMES: Mapping[str, Mapping[str, str]] = {"person": _PERSON, "organization": _ORGANIZATION, "deal": _DEAL}
+# What changes by itself with something else.
+DERIVED = frozenset(
+    ("first_name", "last_name", "won_at", "lost_at", "closed_at", "stage_changed_at", "created_at",
+     "updated_at", "emails", "phones")
+)  # fmt: skip
 IDS = frozenset({"owner", "organization", "person", "pipeline", "stage"})
 
 
@@ -83,6 +88,27 @@ def flat(record: Record) -> Record:
     if "emails" in record:
         plain |= {"email": record["emails"], "phone": record["phones"]}
     return plain | {f"{CUSTOM}{code}": value for code, value in record["custom"].items()}
+
+
+def written(object_key: str, changes: Mapping[str, Any], record: Record) -> Written:
+    """Return what a write of `changes` left in a record, as the vendor's answer shows it."""
+    now = flat(record)
+    values = {key: now[key] for key in changes if key in now}
+    return Written(object_key, record["id"], values, moment_of(record["updated_at"]))
+
+
+def changed(connection: Connection, object_key: str, row: Mapping[str, Any], previous: Any) -> Record | None:
+    """Return what a record's changed fields are now, by field key; None when a delivery does not tell.
+
+    `previous` holds the fields that were changed as they were; what the vendor derives of them is no change.
+    """
+    if not isinstance(previous, Mapping) or not previous:
+        return None
+    own = {**(row.get("custom_fields") or {}), **(previous.get("custom_fields") or {})}
+    earlier = {**row, **previous, "custom_fields": own}
+    now = flat(record_from(connection, object_key, row))
+    before = flat(record_from(connection, object_key, earlier))
+    return {key: value for key, value in now.items() if key not in DERIVED and before.get(key) != value}
 
 
 def has_email(person: Record, email: str) -> bool:

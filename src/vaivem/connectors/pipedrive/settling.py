@@ -7,11 +7,12 @@ its keys, and one whose creation got no answer is looked for among the newest, w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from vaivem.connectors.pipedrive import client, finding
 from vaivem.connectors.pipedrive.objects import candidate
-from vaivem.connectors.pipedrive.records import Record, body_for, flat, oldest, record_from
+from vaivem.connectors.pipedrive.records import Record, body_for, flat, oldest, record_from, written
 from vaivem.connectors.sdk import ActionContext, Answer, Claim, Findable, Idempotent
 from vaivem.core.mapping import Values
 
@@ -66,6 +67,7 @@ async def create(
         Findable(find),
         _taker(context, object_key),
         remember={key: lambda record: str(record["id"]) for key in claims},
+        leaves=partial(written, object_key, changes),
     )
     return await finding.whole(context, object_key, made)
 
@@ -78,8 +80,9 @@ async def update(
         return record, "kept"
     body = body_for(context.connection, object_key, changes, record)
     call = client.update(object_key, record["id"], body)
-    written = await context.write(call, Idempotent(), _taker(context, object_key))
-    return await finding.whole(context, object_key, written), "updated"
+    leaves = partial(written, object_key, changes)
+    updated = await context.write(call, Idempotent(), _taker(context, object_key), leaves=leaves)
+    return await finding.whole(context, object_key, updated), "updated"
 
 
 def changes_of(values: Values, record: Record) -> Record:

@@ -71,6 +71,8 @@ class _Made(_There):
 class _Updated(_There):
     """A record was changed. What only a look back found says nothing of what changed, and is not taken."""
 
+    stops_echoes = True
+
     @override
     def accepts(self, event: Event, options: Mapping[str, Any]) -> bool:
         return not event.data["event"]["caught_up"]

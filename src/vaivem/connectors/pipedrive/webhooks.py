@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from vaivem.connectors.pipedrive import client
 from vaivem.connectors.pipedrive.custom_values import OBJECTS
-from vaivem.connectors.pipedrive.records import Record, record_from
+from vaivem.connectors.pipedrive.records import Record, changed, record_from
 from vaivem.connectors.sdk import (
     Call,
     Connection,
@@ -163,11 +163,14 @@ def _event(connection: Connection, body: Mapping[str, Any], meta: Mapping[str, A
         "previous": dict(before) if isinstance(before, Mapping) else {},
     }
     terms: tuple[str, ...] = (record_id,)
+    told, version = None, None
     title = str(shown.get("title") or shown.get("name") or "")
     if object_key in OBJECTS:
         record = record_from(connection, object_key, {"id": record_id, **shown})
         data[object_key] = record
         terms = _terms(record)
+        version = moment_of(record["updated_at"])
+        told = changed(connection, object_key, shown, before) if action == "change" else None
     return Event(
         kind=kind,
         object=object_key,
@@ -177,6 +180,8 @@ def _event(connection: Connection, body: Mapping[str, Any], meta: Mapping[str, A
         title=title,
         occurred=moment_of(meta.get("timestamp")) if isinstance(meta.get("timestamp"), str) else None,
         terms=terms,
+        changed=told,
+        version=version,
     )
 
 
@@ -203,9 +208,9 @@ def _made_up(
     headers = {"content-type": "application/json"}
     for pair in _pairs(connection):
         headers["authorization"] = _basic(*pair)
-    changed = str(row.get("update_time"))
+    at = str(row.get("update_time"))
     return [
-        Delivery("POST", "", "", headers, orjson.dumps(_caught_up(object_key, row, action, changed)))
+        Delivery("POST", "", "", headers, orjson.dumps(_caught_up(object_key, row, action, at)))
         for action in actions
     ]
 

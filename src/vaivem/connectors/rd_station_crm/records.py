@@ -20,9 +20,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from vaivem.connectors.sdk import Written
 from vaivem.core import likeness
 from vaivem.core.identity import normalise_phone
-from vaivem.core.likeness import has_address, has_number
+from vaivem.core.likeness import has_address, has_number, moment_of
 
 Record = dict[str, Any]
 Changes = Mapping[str, Any]
@@ -56,6 +57,25 @@ DEAL_KEYS = (
 def flat_deal(deal: Record) -> Record:
     """Return a deal by field key."""
     return {"id": deal["id"]} | {key: deal.get(key) for key in DEAL_KEYS} | flat_custom(deal)
+
+
+_FLAT = {"contact": flat_contact, "organization": flat_organization, "deal": flat_deal}
+
+
+def fields_told(object_key: str, record: Record) -> Record | None:
+    """Return what a webhook's document tells of a record, by field key; None for objects without fields."""
+    if object_key not in _FLAT:
+        return None
+    held = record.keys() | {key for key in ("email", "phone") if f"{key}s" in record}
+    fields = _FLAT[object_key]({"id": "", **record})
+    return {key: value for key, value in fields.items() if key in held - {"id"} or key.startswith(CUSTOM)}
+
+
+def written(object_key: str, changes: Changes, record: Record) -> Written:
+    """Return what a write of `changes` left in a record, as the vendor's answer shows it."""
+    now = _FLAT[object_key](record)
+    values = {key: now[key] for key in changes if key in now}
+    return Written(object_key, str(record["id"]), values, moment_of(record.get("updated_at")))
 
 
 def flat_custom(record: Record) -> Record:

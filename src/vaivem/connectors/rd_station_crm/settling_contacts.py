@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from vaivem.connectors.rd_station_crm import finding
@@ -17,6 +18,7 @@ from vaivem.connectors.rd_station_crm.records import (
     has_phone,
     made_since,
     oldest,
+    written,
 )
 from vaivem.connectors.sdk import ActionContext, Claim, Connection, Findable, Idempotent, RecordRef
 from vaivem.core.errors import RecordError
@@ -199,6 +201,7 @@ async def _create(
         Findable(find, sure=searched and api.sees_all),
         api.read_contact,
         remember=dict.fromkeys(claims, record_id),
+        leaves=partial(written, "contact", changes),
     )
     return await finding.whole(context, made, api.contact, api.read_contact)
 
@@ -212,7 +215,8 @@ async def _update(
     if not changes:
         return contact, "kept"
     call = api.contact_update(contact, changes)
-    return await context.write(call, Idempotent(), api.read_contact), "updated"
+    leaves = partial(written, "contact", changes)
+    return await context.write(call, Idempotent(), api.read_contact, leaves=leaves), "updated"
 
 
 def contact_ref(connection: Connection, contact: Record, did: str) -> RecordRef:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from vaivem.connectors.rd_station_crm import finding
@@ -22,6 +23,7 @@ from vaivem.connectors.rd_station_crm.records import (
     flat_deal,
     made_since,
     oldest,
+    written,
 )
 from vaivem.connectors.rd_station_crm.settling_contacts import record_id
 from vaivem.connectors.sdk import ActionContext, Connection, Findable, Idempotent, RecordRef
@@ -98,6 +100,7 @@ async def create_deal(
         Findable(find, sure=api.sees_all and api.finds_by_field and bool(_reference_field(context))),
         api.read_deal,
         remember={claim_key: record_id},
+        leaves=partial(written, "deal", changes),
     )
     deal = await finding.whole(context, deal, api.deal, api.read_deal)
     deal = await _complete(context, api, deal, changes)
@@ -133,7 +136,8 @@ def for_source(context: ActionContext) -> str:
 
 
 async def _put(context: ActionContext, api: Api, deal: Record, changes: Record) -> Record:
-    return await context.write(api.deal_update(deal, changes), Idempotent(), api.read_deal)
+    leaves = partial(written, "deal", changes)
+    return await context.write(api.deal_update(deal, changes), Idempotent(), api.read_deal, leaves=leaves)
 
 
 def _new_deal(context: ActionContext, plan: DealPlan) -> Record:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from vaivem.connectors.rd_station_crm import finding
 from vaivem.connectors.rd_station_crm.client import Api
 from vaivem.connectors.rd_station_crm.custom_values import key_of
 from vaivem.connectors.rd_station_crm.objects import web_address
-from vaivem.connectors.rd_station_crm.records import Record, flat_organization, oldest
+from vaivem.connectors.rd_station_crm.records import Record, flat_organization, oldest, written
 from vaivem.connectors.rd_station_crm.settling_contacts import record_id
 from vaivem.connectors.sdk import ActionContext, Claim, Connection, Findable, Idempotent, RecordRef
 from vaivem.core.errors import RecordError
@@ -92,6 +93,7 @@ async def _create(
             Findable(find, sure=api.sees_all),
             api.read_organization,
             remember=dict.fromkeys(claims, record_id),
+            leaves=partial(written, "organization", values.to_create()),
         )
     except RecordError as error:
         if error.code != "organization_name_taken":
@@ -111,7 +113,8 @@ async def _update(
     if not changes:
         return organization, "kept"
     call = api.organization_update(organization, changes)
-    return await context.write(call, Idempotent(), api.read_organization), "updated"
+    leaves = partial(written, "organization", changes)
+    return await context.write(call, Idempotent(), api.read_organization, leaves=leaves), "updated"
 
 
 def documents_of(connection: Connection, values: Values) -> list[tuple[str, str]]:

@@ -77,6 +77,7 @@ class ContactUpdated(_ContactTrigger):
     """A contact was changed."""
 
     key = "contact_updated"
+    stops_echoes = True
     kinds = frozenset({"crm_contact_updated"})
     sample = sample("contact", "crm_contact_updated")
 
@@ -122,6 +123,7 @@ class OrganizationUpdated(_OrganizationTrigger):
     """An organization was changed."""
 
     key = "organization_updated"
+    stops_echoes = True
     kinds = frozenset({"crm_organization_updated"})
     sample = sample("organization", "crm_organization_updated")
 
@@ -176,6 +178,7 @@ class DealUpdated(_DealTrigger):
     """A deal was changed."""
 
     key = "deal_updated"
+    stops_echoes = True
     sample = sample("deal", "crm_deal_updated")
 
 

@@ -19,6 +19,7 @@ from vaivem.connectors.rd_station_crm.api_v2 import HOOK_HEADER, ApiV2
 from vaivem.connectors.rd_station_crm.client import Api, api_for
 from vaivem.connectors.rd_station_crm.envelope_v2 import rows_in
 from vaivem.connectors.rd_station_crm.finding import all_pages
+from vaivem.connectors.rd_station_crm.records import fields_told
 from vaivem.connectors.rd_station_crm.shapes_events import deal_to_event, record_from
 from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Reply, Subscriptions, Webhooks, Writer
 from vaivem.core.errors import SignatureError, UnreadableError
@@ -143,6 +144,9 @@ def _event(kind: str, body: Mapping[str, Any], document: Mapping[str, Any]) -> E
         title=str(document.get("name") or ""),
         occurred=moment_of(body.get("event_timestamp")),
         terms=_terms(record),
+        changed=fields_told(object_key, record) if happening == "updated" else None,
+        version=moment_of(record.get("updated_at")),
+        whole=True,
     )
 
 

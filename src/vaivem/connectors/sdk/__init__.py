@@ -6,7 +6,7 @@ from vaivem.connectors.sdk.calls import Answer, Authorisation, Call, LimitState
 from vaivem.connectors.sdk.connection import Connection
 from vaivem.connectors.sdk.connector import Account, CheckResult, Connector
 from vaivem.connectors.sdk.errors import ErrorTable, Row, VendorMessage
-from vaivem.connectors.sdk.events import Delivery, Event, Outcome, RecordRef
+from vaivem.connectors.sdk.events import Delivery, Event, Outcome, RecordRef, Written
 from vaivem.connectors.sdk.manifest import Manifest, load_manifest
 from vaivem.connectors.sdk.repeat import Findable, Idempotent, Keyed, Repeat, Unsafe
 from vaivem.connectors.sdk.triggers import Trigger
@@ -16,5 +16,5 @@ __all__ = [
     "Account", "Action", "ActionContext", "Answer", "App", "Authorisation", "Call", "CheckResult", "Claim",
     "Connection", "Connector", "Delivery", "ErrorTable", "Event", "Findable", "Idempotent", "Keyed",
     "LimitState", "Manifest", "Outcome", "Reader", "RecordRef", "Removal", "Repeat", "Reply", "Row",
-    "Subscriptions", "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "load_manifest",
+    "Subscriptions", "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "Written", "load_manifest",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from vaivem.connectors.sdk.calls import Answer, Call
 from vaivem.connectors.sdk.connection import Connection
-from vaivem.connectors.sdk.events import Outcome
+from vaivem.connectors.sdk.events import Outcome, Written
 from vaivem.connectors.sdk.repeat import Repeat
 from vaivem.core.fields import Field
 from vaivem.core.mapping import Values
@@ -93,8 +93,11 @@ class ActionContext(Reader, Protocol):
         take: Callable[[Answer], T],
         *,
         remember: Mapping[str, Callable[[T], str]] | None = None,
+        leaves: Callable[[T], Written] | None = None,
     ) -> T:
         """Do a write once, whatever breaks, and return `take(answer)` (JSON-able).
+
+        `leaves` says what the write left in which record, so that it is known when it comes back as an event.
 
         The intent is durable before the call leaves, and the outcome before the next write leaves.
         `remember` maps a match key that is claimed now to the id of the record: it is kept with the

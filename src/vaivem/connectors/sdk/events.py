@@ -33,6 +33,10 @@ class Event:
     request has to do. `data` is what mappings read; `title` what people see; `terms` what history search
     finds it by (e-mails, documents, phone numbers, names, record ids; as they are, the engine normalises).
     `within` (minutes) limits how long `same` is remembered; None: as long as history is kept.
+
+    An event that reports an update says in `changed` what the record's changed fields are now (`whole`: the
+    vendor does not tell which were changed, so it is all of them), and in `version` when it was changed. So
+    the engine knows our own change when it comes back (guarantee 8), for triggers that say `stops_echoes`.
     """
 
     kind: str
@@ -44,6 +48,21 @@ class Event:
     occurred: datetime | None = None
     terms: tuple[str, ...] = ()
     within: float | None = None
+    changed: Mapping[str, Any] | None = None
+    version: datetime | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write left in a record: the fields that we wrote, as the vendor keeps them, by the same keys as
+    `Event.changed`; `version` is the record's time of change in the vendor's answer.
+    """
+
+    object: str
+    record: str
+    values: Mapping[str, Any]
+    version: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class Trigger:
     """One entry of the "when" list. Stateless: one instance serves all rules.
 
     `kinds` are the vendor's event kinds it listens to. `options` are asked for in the rule's form.
+    `stops_echoes`: a change that Vaivém made itself does not start a rule (for "updated", not for "won").
     `sample` is a built-in example of `scope`'s result, used until the first real event.
     Texts: ``triggers.<key>.name`` and ``.help`` in the connector's locale files.
     """
@@ -23,6 +24,7 @@ class Trigger:
     object: ClassVar[str]
     kinds: ClassVar[frozenset[str]]
     options: ClassVar[tuple[Field, ...]] = ()
+    stops_echoes: ClassVar[bool] = False
     sample: ClassVar[Mapping[str, Any]]
 
     def fields(self, connection: Connection) -> tuple[Field, ...]:

@@ -22,6 +22,9 @@ SENTENCES: Mapping[str, Entry] = {
         _("Vaivém made a mistake of its own here."),
         _("Nothing was lost. Retry the run; if it happens again, report it with the run's address."),
     ),
+    "our_own_change": Entry(
+        _("Our own change came back: all that was changed is what Vaivém wrote there itself."),
+    ),
     # The breaker
     "record_changed_too_often": Entry(
         _(

@@ -29,6 +29,7 @@ from vaivem.connectors.sdk import (
     Unsafe,
     VendorMessage,
     Webhooks,
+    Written,
     load_manifest,
 )
 from vaivem.core.errors import SignatureError, SkipError, UnreadableError
@@ -68,6 +69,9 @@ class StubWebhooks(Webhooks):
                     terms=(str(part.get("email", "")),),
                     occurred=datetime.fromisoformat(part["occurred"]) if "occurred" in part else None,
                     within=part.get("within"),
+                    changed=part.get("changed"),
+                    version=datetime.fromisoformat(part["version"]) if "version" in part else None,
+                    whole=bool(part.get("whole")),
                 )
                 for part in parts
             ]
@@ -83,6 +87,14 @@ class ThingHappened(Trigger):
 
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return (Field("record"), Field("name"), Field("email"))
+
+
+class ThingChanged(ThingHappened):
+    """Was changed; our own change does not count."""
+
+    key = "thing_changed"
+    kinds = frozenset({"edit"})
+    stops_echoes = True
 
 
 class ThingOnce(ThingHappened):
@@ -110,7 +122,15 @@ class Put(StubAction):
     async def run(self, context: ActionContext) -> Outcome:
         name = str(context.values["thing.name"])
         call = Call("things.put", "PUT", f"/things/{context.values['thing.record']}", json={"name": name})
-        return _outcome("thing", await context.write(call, Idempotent(), _id), "updated")
+        made = await context.write(call, Idempotent(), _id, leaves=self._left(context))
+        return _outcome("thing", made, "updated")
+
+    @staticmethod
+    def _left(context: ActionContext) -> Any:
+        """What is left is the name, as the vendor would spell it."""
+        name, email = (str(context.values[f"thing.{part}"]) for part in ("name", "email"))
+        values = {"name": name.upper(), "email": email}
+        return lambda made: Written("thing", made["id"], values, context.now)
 
 
 class PutWhole(Put):
@@ -271,7 +291,7 @@ def _read(answer: Answer) -> VendorMessage:
 class StubConnector(Connector):
     manifest = load_manifest("vaivem.connectors.stub")
     errors = ErrorTable(read=_read)
-    triggers = (ThingHappened(), ThingOnce())
+    triggers = (ThingHappened(), ThingChanged(), ThingOnce())
     actions = (
         Put(),
         PutWhole(),
