@@ -17,6 +17,7 @@ from vaivem.engine.outbound import Outbound
 
 from .conftest import House
 from .grants import Grants
+from .vendor import Reply
 
 STUB = get_connector("stub")
 
@@ -57,6 +58,39 @@ def test_the_address_that_a_person_is_sent_to() -> None:
     assert own.startswith("http://127.0.0.1:9/authorize?response_type=code&")
     with pytest.raises(RuleError):
         oauth.authorise_url(STUB, connection("token"), app, state="s", redirect_uri=back, verifier=None)
+
+
+async def test_a_vendor_that_insists_on_pkce_is_satisfied(house: House) -> None:
+    """The vendor keeps the challenge of the address, and gives tokens for its verifier only (RFC 7636)."""
+    verifier, back = oauth.new_verifier(), "https://vaivem.example/back"
+    app = App("us", "hush")
+    address = oauth.authorise_url(STUB, connection(), app, state="s", redirect_uri=back, verifier=verifier)
+    query = parse_qs(urlsplit(address).query)
+    assert query["code_challenge_method"] == ["S256"]
+    grants = Grants()
+
+    def door(method: str, path: str, headers: dict[str, str], body: bytes) -> Reply | None:
+        given = parse_qs(body.decode()).get("code_verifier", [""])[0]
+        digest = base64.urlsafe_b64encode(hashlib.sha256(given.encode()).digest()).decode().rstrip("=")
+        if digest != query["code_challenge"][0]:
+            return 400, {"error": "invalid_grant"}, {}
+        return grants.door(method, path, headers, body)
+
+    house.vendor.door = door
+    where = connection(address_token=f"{house.vendor.url}/oauth/token")
+    outbound = Outbound(house.config.allowed_private_hosts)
+    try:
+        for wrong in (None, oauth.new_verifier()):
+            with pytest.raises(ReconnectError):
+                await oauth.exchange_code(
+                    outbound, STUB, where, app, code="c", redirect_uri=back, verifier=wrong
+                )
+        found = await oauth.exchange_code(
+            outbound, STUB, where, app, code="c", redirect_uri=back, verifier=verifier
+        )
+    finally:
+        await outbound.close()
+    assert found["access_token"] == "access-2"
 
 
 @pytest.mark.parametrize("method", ["oauth", "oauth_basic"])
