@@ -265,17 +265,29 @@ async def test_a_worker_killed_in_the_middle_of_a_refresh_leaves_a_working_conne
     assert state(house) == ("working", OPEN)
 
 
-async def test_a_refresh_goes_on_when_the_worker_and_its_group_are_told_to_stop(
-    house: House, grants: Grants
-) -> None:
+async def test_a_refresh_goes_on_when_its_worker_is_killed(house: House, grants: Grants) -> None:
     house.rule("put")
     grants.expired = True
     house.vendor.fault = lambda method, path, nth: 1.5 if path == "/oauth/token" else None
     first = house.worker()
     await house.deliver(delivery="d1")
     await house.until(lambda: house.vendor.calls["POST oauth"])
-    first.kill()
+    house.kill(first)
     await house.until(lambda: stored(house)["access_token"] == "access-2", 20)
+    assert len(grants.asked) == 1
+
+
+async def test_a_refresh_goes_on_when_nobody_waits_for_it_any_more(
+    house: House, grants: Grants, one: Chored
+) -> None:
+    grants.expired = True
+    house.vendor.fault = lambda method, path, nth: 1.5 if path == "/oauth/token" else None
+    asking = asyncio.create_task(ask(one))
+    await house.until(lambda: house.vendor.calls["POST oauth"])
+    asking.cancel()
+    await house.until(lambda: stored(house)["access_token"] == "access-2", 20)
+    assert asking.cancelled()
+    assert len(grants.asked) == 1
 
 
 async def test_a_refresh_that_is_killed_itself_asks_for_a_person(house: House, grants: Grants) -> None:

@@ -81,6 +81,10 @@ async def test_what_waits_for_a_broken_connection_goes_on_in_order(town: Town, p
     user = town.rows(f"select account->>'id' from connection where id = {number}")[0][0].split(":")[1]  # noqa: S608
     assert await town.control("pipedrive", "uninstall", {"user_id": int(user)}) == {"removed": True}
     await town.until(lambda: town.rows(state)[0][0] == "reconnect", 60)
+    why = f"select code from gate where conn = {number}"  # noqa: S608
+    await town.until(
+        lambda: town.rows(why)[0][0] == "removed_there", 60
+    )  # a call may have been refused first
     await page.goto(connections)
     await expect(page.locator("#broken")).to_contain_text("removeu o aplicativo")
 

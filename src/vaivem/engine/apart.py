@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -45,23 +46,31 @@ class Apart:
         """
         order = {"connection": connection.id, "not": digest(connection.credentials)}
         async with self._places:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "vaivem.engine.apart",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            # Not asyncio's own subprocess: that kills its process when whoever waits for it is cancelled.
+            process = subprocess.Popen(  # noqa: ASYNC220
+                [sys.executable, "-m", "vaivem.engine.apart"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 env=os.environ | self._environment, start_new_session=True,
             )  # fmt: skip
-            reach("oauth.refreshing_apart")
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    told, _ = await process.communicate(json.dumps(order).encode())
-            except TimeoutError as error:  # it goes on, and saves what it gets
-                raise RetryError("vendor_timed_out") from error
+            told = await asyncio.to_thread(_told, process, json.dumps(order).encode())
         _raise(told)
 
 
 def digest(credentials: Mapping[str, Any]) -> str:
     """Return what tells one access token from another without being it."""
     return hashlib.sha256(str(credentials.get("access_token")).encode()).hexdigest()
+
+
+def _told(process: subprocess.Popen[bytes], order: bytes) -> bytes:
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    process.stdin.write(order)
+    process.stdin.close()
+    process.stdin = None
+    reach("oauth.refreshing_apart")
+    try:
+        return process.communicate(timeout=PATIENCE_SECONDS)[0]
+    except subprocess.TimeoutExpired as error:  # it goes on, and saves what it gets
+        raise RetryError("vendor_timed_out", params={"seconds": PATIENCE_SECONDS}) from error
 
 
 def _raise(told: bytes) -> None:
