@@ -97,7 +97,8 @@ def _rate(spec: Spec, result: Result, arrivals: Mapping[str, float], *, steady: 
     if not steady:
         seconds = max(arrivals.values(), default=result.first) - result.first
         return seconds, len(arrivals) / max(seconds, 1e-9)
-    begin, end = result.first + LEAD_SECONDS, result.first + spec.seconds
+    lead = min(LEAD_SECONDS, spec.seconds / 4)
+    begin, end = result.first + lead, result.first + spec.seconds
     return end - begin, sum(begin <= at < end for at in arrivals.values()) / (end - begin)
 
 
