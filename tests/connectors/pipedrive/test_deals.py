@@ -220,3 +220,15 @@ async def test_a_lost_change_is_sent_again() -> None:
     )
     assert (await context.run()).records[0].did == "updated"
     assert context.vendor.names.count("deals.update") == 2
+
+
+async def test_a_repeat_of_the_past_changes_the_deal_that_was_made() -> None:
+    context = step(
+        "create_deal",
+        {"deals.read": said(deal(9, value=7)), "deals.update": said(deal(9, value=1500.5))},
+        WANTED,
+    )
+    context.earlier["deal"] = "9"
+    outcome = await context.run()
+    assert (outcome.records[0].id, outcome.records[0].did) == ("9", "updated")
+    assert "deals.create" not in context.vendor.names

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.connectors.fake_context import answer
-from tests.connectors.rd_station_marketing.recorded import ANA, NOBODY, connection, lead, step
+from tests.connectors.rd_station_marketing.recorded import ANA, NOBODY, connection, connector, lead, step
 
 from vaivem.connectors.sdk import Findable, Unsafe
 from vaivem.core.errors import DecisionError, RecordError, RetryError, SkipError
@@ -209,3 +209,8 @@ async def test_a_lost_answer_to_a_loss_is_for_a_person() -> None:
     )
     with pytest.raises(DecisionError):
         await context.run()
+
+
+def test_what_a_repeat_of_the_past_would_add_once_more() -> None:
+    told = {action.key: action.adds({}) for action in connector.actions}
+    assert {key for key, adds in told.items() if adds} == {"mark_sale", "mark_lost", "register_conversion"}

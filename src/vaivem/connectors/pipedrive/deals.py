@@ -189,6 +189,12 @@ class CreateDeal(Action):
     @override
     async def run(self, context: ActionContext) -> Outcome:
         plan = DealPlan(context.values.group("deal"))
+        earlier = context.made("deal")
+        if earlier is not None:
+            async with context.claim("deal", f"id:{earlier}"):
+                there = await finding.one(context, "deal", earlier)
+                if there is not None:
+                    return _outcome(context.connection, *await update_deal(context, there, plan.values))
         key = plan.claim(context.source)
         async with context.claim("deal", key) as claim:
             # An earlier deal of the same source record is not the one whose answer was lost.

@@ -31,6 +31,10 @@ class AddNote(Action):
     object = "note"
 
     @override
+    def adds(self, options: Mapping[str, Any]) -> bool:
+        return True
+
+    @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return (
             *_target_fields("note"),
@@ -58,6 +62,10 @@ class AddActivity(Action):
 
     key = "add_activity"
     object = "activity"
+
+    @override
+    def adds(self, options: Mapping[str, Any]) -> bool:
+        return True
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:

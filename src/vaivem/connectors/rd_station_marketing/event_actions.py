@@ -6,6 +6,7 @@ is looked up first. It has no key that would make a repeat safe; what can be loo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -162,6 +163,10 @@ class MarkSale(Action):
     options: ClassVar[tuple[Field, ...]] = (UNKNOWN_LEAD, DATE_FIELD, WITHOUT_VALUE, OTHER_CURRENCY)
 
     @override
+    def adds(self, options: Mapping[str, Any]) -> bool:
+        return True
+
+    @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return (
             *who_fields(),
@@ -202,6 +207,10 @@ class MarkLost(Action):
     options: ClassVar[tuple[Field, ...]] = (UNKNOWN_LEAD, DEFAULT_REASON, REASON_FIELD, DATE_FIELD)
 
     @override
+    def adds(self, options: Mapping[str, Any]) -> bool:
+        return True
+
+    @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return (
             *who_fields(),
@@ -226,6 +235,10 @@ class RegisterConversion(Action):
 
     key = "register_conversion"
     object = "lead"
+
+    @override
+    def adds(self, options: Mapping[str, Any]) -> bool:
+        return True
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
