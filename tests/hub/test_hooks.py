@@ -110,3 +110,15 @@ def test_a_test_account_needs_no_public_address(site: Site, hub: Config) -> None
     row = Connection.objects.get()
     row.test_account = True
     assert hook_address(row) == f"{hub.local_url}/hook/{row.hook}"
+
+
+def test_connecting_says_that_events_cannot_arrive_until_there_is_an_address(site: Site, hub: Config) -> None:
+    browser, url = site.browser(site.owner), site.url("connections/new/rd_station_crm/?method=oauth")
+    page = browser.get(url).text
+    assert "cannot arrive yet" in page
+    assert "tunnel" in page
+    assert "http://127.0.0.1/oauth/callback" in page
+    with override_settings(VAIVEM=replace(hub, public_url="https://hub.raiar.example")):
+        page = browser.get(url).text
+    assert "cannot arrive yet" not in page
+    assert "https://hub.raiar.example/oauth/callback" in page
