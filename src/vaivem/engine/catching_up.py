@@ -1,4 +1,8 @@
-"""After Vaivém itself was away: one bounded read of what changed meanwhile at each vendor that allows it.
+"""What webhooks missed: bounded reads of what changed meanwhile, at each vendor that allows it.
+
+After Vaivém itself was away, once; and gently now and then (the manifest's `sweep_minutes`), as long as a
+rule listens. Each look begins where the last one ended, with some overlap, and stays behind by a few minutes,
+so that what a webhook is about to bring is left to it. All of it is bulk.
 
 What is owed is a fact of its own (`catch_up/<connection>`), written together with the sign of life that ends
 the absence: a crash, or a vendor that is down, leaves it owed, and the next round goes on with it.
@@ -24,6 +28,7 @@ AWAY_SECONDS = 300.0
 LONGEST_LOOK_BACK = timedelta(days=7)
 OVERLAP = timedelta(minutes=2)
 MOST_TRIES = 60
+SWEEP_SETTLES = timedelta(minutes=5)  # what happened just now may still be on its way
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,7 @@ class CatchingUp:
     async def go_on(self) -> None:
         """Write down that events could arrive now, and do what is still owed."""
         await self._note("alive", {"at": self._desk.clock.now().isoformat()})
+        await self._owe_sweeps()
         await self._pay()
 
     async def after_absence(self) -> None:
@@ -55,6 +61,25 @@ class CatchingUp:
             alive = json.dumps({"at": now.isoformat()})
             await db.execute(statement("chores", "note_fact"), "alive", alive)
         await self._pay()
+
+    async def _owe_sweeps(self) -> None:
+        """Owe a look to each connection whose last one is long enough ago: webhooks get lost."""
+        heard = self._desk.topology.heard()
+        lines = [
+            line
+            for line in self._desk.topology.lines.values()
+            if line.connector.manifest.sweep_minutes and line.connection.id in heard and _looks_back(line)
+        ]
+        until = self._desk.clock.now() - SWEEP_SETTLES
+        for line in lines:
+            value = await self._desk.pool.fetchval(statement("chores", "fact"), _name(line))
+            last = json.loads(value) if value else None
+            pause = timedelta(minutes=line.connector.manifest.sweep_minutes)
+            since = datetime.fromisoformat(last["until"]) if last else until - pause
+            if (last and last["state"] == "owed") or until - since < pause:
+                continue
+            owed = {"state": "owed", "since": max(since - OVERLAP, until - LONGEST_LOOK_BACK).isoformat()}
+            await self._note(_name(line), {**owed, "until": until.isoformat(), "sweep": True})
 
     async def _pay(self) -> None:
         """Do every look back that is owed; a passing failure leaves it owed."""

@@ -160,6 +160,8 @@ class Execution:
         begins = not self._run.memory.tries and item.replay_of is None
         if begins and use.trigger.stops_echoes and await self._desk.echoes.is_own(item.ws, use.source, event):
             return Ending(Status.NOTHING, "our_own_change")
+        if item.bulk and begins and await self._known(event):  # no reads for what a webhook brought already
+            return Ending(Status.NOTHING, "already_started")
         reader = self._context(line, 0, "trigger", Values({}), {})
         data = await use.trigger.scope(reader, event, use.options)
         if data is None:
@@ -179,6 +181,18 @@ class Execution:
     def _first_run(self) -> int:
         """The run that this one repeats, from the beginning: to it a key belongs that is used up once."""
         return self._run.former.root if self._run.former else self._run.item.run_id
+
+    async def _known(self, event: Event) -> bool:
+        """Say whether another run has started the rule for what this event reports.
+
+        Asked of what was looked for or is late, which a webhook has mostly brought: reads cost.
+        """
+        once = self._use.trigger.once_key(event, self._use.options)
+        if once is None:
+            return False
+        item, key = self._run.item, self._lane_key(once).to_bytes(8, "big", signed=True)
+        row = await self._desk.pool.fetchval(statement("journal", "started"), item.ws, item.rule, key)
+        return row is not None and row != self._first_run
 
     async def _first(self, once: str) -> bool:
         """Say whether this run is the one that starts the rule for the key."""

@@ -125,6 +125,10 @@ class Topology:
         """Return the rules that write to a connection."""
         return self._writers.get(connection, [])
 
+    def heard(self) -> set[int]:
+        """Return the connections that a rule which is on starts from."""
+        return {use.source for use in self.rules.values() if not use.paused}
+
     def in_use(self) -> set[int]:
         """Return the connections that rules which are on start from or call."""
         used: set[int] = set()

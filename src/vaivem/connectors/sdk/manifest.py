@@ -135,6 +135,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     settle: float = 25.0  # seconds before a write in doubt is looked for; over every call's time-out
     polling: bool = True
     catalog_hours: int = 1  # how often the lists are read again, where calls are dear
+    sweep_minutes: int = 0  # how often what webhooks missed is looked for; 0: never
     webhook_check_minutes: int = 10  # how often a webhook that is right is looked at
     test_account: TestAccount | None = None
     generic: bool = False  # any address a person gives: guarded more strictly

@@ -73,7 +73,9 @@ class Webhooks:
         raise NotImplementedError
 
     async def missed(self, reader: Reader, since: Any, until: Any) -> list[Delivery]:
-        """After we were away: return bounded, made-up deliveries for what changed meanwhile.
+        """Return bounded, made-up deliveries for what changed meanwhile: after we were away, and now and then
+        (`sweep_minutes`) for what webhooks missed. What a webhook brought is then known by `same` or
+        `once_key`; a trigger without either does not accept what was only found so.
 
         The default knows no way to look back.
         """

@@ -160,6 +160,10 @@ select $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, (select vv_now()) from me
 on conflict (ws, run_id, slot) do update set question = excluded.question, kind = excluded.kind
   where decision.answer is null;
 
+-- name: started
+-- The run that started its rule for a key. $1 ws, $2 rule, $3 key
+select event_id from seen where ws = $1 and conn = -$2::int and key = $3;
+
 -- name: once
 -- Whether this run is the first (or the same) to start its rule for a key. $1 ws, $2 rule, $3 key, $4 run
 with n as (

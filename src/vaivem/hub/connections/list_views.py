@@ -95,6 +95,7 @@ def connection(request: MemberRequest, number: int) -> HttpResponse:
         "offers": offers(row),
         "just_made": "new" in request.GET,
         "hook": hook_address(row) if webhooks is not None and not webhooks.managed else "",
+        "not_swept": connector_text(row.connector, "webhooks.not_swept") if webhooks is not None else "",
         "hook_by_hand": webhooks is not None and not webhooks.managed,
         "hook_is_ours": webhooks is not None and webhooks.managed,
         "learnt": learnt_fields(row) if webhooks is not None and not webhooks.managed else [],
