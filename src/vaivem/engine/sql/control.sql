@@ -14,6 +14,7 @@ select conn from g;
 insert into gate (conn, ws, state, code, params, since)
 select id, workspace_id, 2, %(code)s, %(params)s::jsonb, vv_now() from connection where id = %(conn)s
 on conflict (conn) do update set state = 2, code = excluded.code, params = excluded.params, since = excluded.since
+where gate.state <> 2 or gate.code <> 'removed_there'  -- what the vendor itself said says more than a refused call
 returning conn;
 
 -- name: answer_decision
