@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from tests.hub.conftest import Site
 from tests.hub.served import served
 from tests.hub.test_oauth import allow, go
@@ -88,7 +89,8 @@ def test_an_app_removed_there_is_shown_and_told(site: Site, account: dict[str, A
     assert "removed at the vendor" in listed
     page = site.browser(site.owner).get(site.url(f"connections/{row.pk}/")).text
     assert "disconnect it here too" in page
-    (trouble,) = read_troubles(site.workspace, datetime.now(UTC))
+    with override("en"):
+        (trouble,) = read_troubles(site.workspace, datetime.now(UTC))
     assert "removed the app" in trouble.text
 
 
@@ -254,7 +256,8 @@ def test_a_renewal_that_fails_is_shown_and_after_a_day_told(site: Site, row: Any
         }
         Connection.objects.filter(pk=row.pk).update(renewal=renewal)
         assert "Could not be renewed since" in site.browser(site.owner).get(site.url("connections/")).text
-        found = read_troubles(site.workspace, now)
+        with override("en"):
+            found = read_troubles(site.workspace, now)
         assert len(found) == troubles
     assert "could not be renewed" in found[0].title
 
