@@ -105,6 +105,7 @@ def wrong(who: str, method: str, row: Row, permission: str | None, answer: Any) 
     return "" if status in expected else f"{who} {method}: {status} in place of {sorted(expected)}"
 
 
+@pytest.mark.timeout(400)  # some 1,400 requests, most of them whole pages
 def test_who_may_open_and_change_what(mailed: Furnished) -> None:
     browsers = {who: mailed.workplace.site.browser(member) for who, member in mailed.people.items()}
     found = []
