@@ -55,7 +55,7 @@ def declared_fields(connector: Connector) -> list[Field]:
         for trigger in connector.triggers:
             found += [*trigger.fields(connection), *trigger.options]
         for action in connector.actions:
-            found += [*action.fields(connection), *action.options]
+            found += [*action.fields(connection), *action.options, *action.outputs(connection)]
     return list({(field.key, field.label_key): field for field in found}.values())
 
 

@@ -11,6 +11,7 @@ from vaivem.connectors.sdk.recipes import Recipe, all_recipes, get_recipe
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.connectors.sdk.texts import LANGUAGES
 from vaivem.core.rules import ActionStep, parse_rule
+from vaivem.core.steps import Origin
 from vaivem.core.templates import check_template
 
 RECIPES = [pytest.param(recipe, id=recipe.key) for recipe in all_recipes()]
@@ -97,3 +98,18 @@ def test_what_is_not_chosen_is_left_out() -> None:
     assert small["when"] == {"connection": 1, "trigger": "signer_signed"}
     assert "deal.owner" not in small["then"][0]["fields"]
     assert small["then"][0]["fields"]["deal.name"]["text"].startswith("Contrato {{")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_what_a_step_reads_of_an_earlier_one_is_offered_there(recipe: Recipe) -> None:
+    accounts: dict[str, Any] = {account.key: account.connector for account in recipe.accounts}
+    rule = parse_rule(recipe.definition(accounts, chosen(recipe), "T"))
+    offered: set[str] = set()
+    for _, step in rule.all_steps():
+        assert isinstance(step, ActionStep)
+        read = {str(one.source.content) for one in step.mappings if one.source.origin is Origin.FROM}
+        assert {path for path in read if path.startswith("steps.")} <= offered
+        action = get_connector(str(step.connection)).action(step.action)
+        outputs = action.outputs(connection(str(step.connection)))
+        assert outputs, f"{step.action} says nothing of what it gives"
+        offered |= {f"steps.{step.id}.{field.key}" for field in outputs}

@@ -20,6 +20,7 @@ from vaivem.connectors.pipedrive.objects import (
 )
 from vaivem.connectors.pipedrive.objects import field as own
 from vaivem.connectors.pipedrive.records import Record, made_since, same_name
+from vaivem.connectors.pipedrive.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType
@@ -171,6 +172,10 @@ class CreateOrUpdateDeal(Action):
         return deal_fields(connection, new=True)
 
     @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "deal")
+
+    @override
     async def run(self, context: ActionContext) -> Outcome:
         plan = DealPlan(context.values.group("deal"), context.options.get("key") or {})
         return _outcome(context.connection, *await settle_deal(context, plan))
@@ -185,6 +190,10 @@ class CreateDeal(Action):
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return deal_fields(connection, new=True)
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "deal")
 
     @override
     async def run(self, context: ActionContext) -> Outcome:
@@ -212,6 +221,10 @@ class UpdateDeal(Action):
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return (own("deal.id", FieldType.RECORD, required=True), *deal_fields(connection, new=False))
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "deal")
 
     @override
     async def run(self, context: ActionContext) -> Outcome:
@@ -244,6 +257,10 @@ class FindDeal(Action):
             choice("deal.status", *STATUSES),
             *(one for one in connection.custom_fields("deal") if one.type in self.searchable),
         )
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "deal")
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

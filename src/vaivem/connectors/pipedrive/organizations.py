@@ -8,6 +8,7 @@ from vaivem.connectors.pipedrive import finding, settling
 from vaivem.connectors.pipedrive.custom_values import CUSTOM, key_of
 from vaivem.connectors.pipedrive.objects import organization_fields, output, ref
 from vaivem.connectors.pipedrive.records import Record, has_document, same_name
+from vaivem.connectors.pipedrive.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field
@@ -80,6 +81,10 @@ class FindOrganization(Action):
         return tuple(kept)
 
     @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "organization")
+
+    @override
     async def run(self, context: ActionContext) -> Outcome:
         connection, values = context.connection, context.values.group("organization")
         name, documents = str(values.get("name", "")), documents_of(connection, values)
@@ -102,6 +107,10 @@ class CreateOrUpdateOrganization(Action):
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return organization_fields(connection)
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "organization")
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

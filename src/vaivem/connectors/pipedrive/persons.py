@@ -12,6 +12,7 @@ from vaivem.connectors.pipedrive import finding, settling
 from vaivem.connectors.pipedrive.custom_values import CUSTOM, key_of
 from vaivem.connectors.pipedrive.objects import output, person_fields, ref
 from vaivem.connectors.pipedrive.records import Record, has_document, has_email, has_phone, same_name
+from vaivem.connectors.pipedrive.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType, Option
@@ -152,6 +153,10 @@ class FindPerson(Action):
         return tuple(one for one in offered if one.key in keys or one.type in DOCUMENT_TYPES)
 
     @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "person")
+
+    @override
     async def run(self, context: ActionContext) -> Outcome:
         keys, connection = (
             PersonKeys.of(context.values.group("person"), context.connection),
@@ -180,6 +185,10 @@ class CreateOrUpdatePerson(Action):
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return person_fields(connection)
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "person")
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

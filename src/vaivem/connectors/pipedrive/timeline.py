@@ -42,6 +42,10 @@ class AddNote(Action):
         )
 
     @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return (field("note.id", FieldType.RECORD, sample="77"), field("note.text"))
+
+    @override
     async def run(self, context: ActionContext) -> Outcome:
         values = context.values.group("note")
         targets, text = _targets(values, "note"), str(values["text"])
@@ -77,6 +81,10 @@ class AddActivity(Action):
             field("activity.text", FieldType.LONG_TEXT),
             live(connection, "activity.owner", "users"),
         )
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return (field("activity.id", FieldType.RECORD, sample="88"), field("activity.subject"))
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vaivem.connectors.pipedrive.objects import STATUSES, choice, field
@@ -161,3 +162,13 @@ def deleted_sample(object_key: str, kind: str) -> dict[str, Any]:
     whole = sample(object_key, kind)
     name = "title" if object_key == "deal" else "name"
     return {"event": whole["event"], object_key: {key: whole[object_key][key] for key in ("id", name)}}
+
+
+def outputs_of(connection: Connection, object_key: str) -> tuple[Field, ...]:
+    """Return what a step on an object gives to later ones, each with the example's value."""
+    examples = {"person": SAMPLE_PERSON, "organization": SAMPLE_ORGANIZATION, "deal": SAMPLE_DEAL}
+    kept = {"person": PERSON, "organization": ORGANIZATION, "deal": DEAL}
+    return tuple(
+        replace(own, sample=examples[object_key].get(own.key.partition(".")[2]))
+        for own in (*kept[object_key], *connection.custom_fields(object_key))
+    )

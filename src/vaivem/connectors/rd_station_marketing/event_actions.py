@@ -23,6 +23,7 @@ from vaivem.connectors.rd_station_marketing.leads import (
     who_fields,
     written_fields,
 )
+from vaivem.connectors.rd_station_marketing.objects import event_outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Answer, Connection, Findable, Outcome, Unsafe
 from vaivem.core.errors import RecordError, RetryError, SkipError
 from vaivem.core.fields import Field, FieldType, Option
@@ -137,6 +138,10 @@ class MarkOpportunity(Action):
         return who_fields()
 
     @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return event_outputs_of(connection)
+
+    @override
     async def run(self, context: ActionContext) -> Outcome:
         lead = await _known_lead(context)
         if await self._is_marked(context, lead):
@@ -173,6 +178,12 @@ class MarkSale(Action):
             field("sale.value", FieldType.MONEY, sample=1500.0),
             field("sale.currency", min_length=3, max_length=3, sample="BRL"),
             field("sale.date", FieldType.DATE, sample="2026-11-23"),
+        )
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return event_outputs_of(
+            connection, Field("event.value", FieldType.MONEY, label_key="fields.sale.value", sample=1500.0)
         )
 
     @override
@@ -219,6 +230,12 @@ class MarkLost(Action):
         )
 
     @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return event_outputs_of(
+            connection, Field("event.reason", label_key="fields.loss.reason", sample="Preço")
+        )
+
+    @override
     async def run(self, context: ActionContext) -> Outcome:
         loss = context.values.group("loss")
         reason = loss["reason"] or str(context.options.get("default_reason") or "").strip()
@@ -250,6 +267,10 @@ class RegisterConversion(Action):
             *written,
             field("conversion.company", sample="Padaria Lima Ltda."),
         )
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return event_outputs_of(connection)
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

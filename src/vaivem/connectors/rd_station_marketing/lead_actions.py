@@ -18,6 +18,7 @@ from vaivem.connectors.rd_station_marketing.leads import (
     who_fields,
     written_fields,
 )
+from vaivem.connectors.rd_station_marketing.objects import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Idempotent, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field
@@ -36,6 +37,10 @@ class FindLead(Action):
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return who_fields()
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection)
 
     @override
     async def run(self, context: ActionContext) -> Outcome:
@@ -59,6 +64,10 @@ class CreateOrUpdateLead(Action):
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         return (*who_fields(), *written_fields(connection))
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection)
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vaivem.connectors.rd_station_marketing.leads import choice, field
@@ -89,3 +90,19 @@ def sample(identifier: str, *, opportunity: bool) -> Mapping[str, Any]:
             "origin": "Busca Paga | Google",
         },
     }
+
+
+def outputs_of(connection: Connection) -> tuple[Field, ...]:
+    """Return what a step on a lead gives to later ones, each with the example's value."""
+    lead = sample("newsletter", opportunity=False)["lead"]
+    return tuple(
+        replace(own, sample=lead.get(own.key.partition(".")[2]))
+        for own in fields_of(connection)
+        if own.key.startswith("lead.")
+    )
+
+
+def event_outputs_of(connection: Connection, *more: Field) -> tuple[Field, ...]:
+    """Return what a step gives that puts an event on a lead's timeline: the lead, and the event."""
+    event = field("event.id", FieldType.RECORD, sample="5408c5a3-4711-4f2e-8d0b-13407a3e30f3")
+    return (*outputs_of(connection), event, *more)
