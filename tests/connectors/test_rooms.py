@@ -44,6 +44,17 @@ def test_a_vendor_is_named_in_its_own_folders_only(key: str) -> None:
     assert [str(path) for path, text in texts.items() if named.search(text)] == []
 
 
+def test_no_module_is_over_600_lines() -> None:
+    places = [ROOT / name for name in ("src", "tests", "bench", "scripts")]
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines())
+        for place in places
+        for path in place.rglob("*.py")
+    }
+    assert len(lengths) > 600
+    assert {path: lines for path, lines in lengths.items() if lines > 600} == {}
+
+
 def _may(path: Path, own: tuple[Path, ...]) -> bool:
     """Say whether a file may name the vendor.
 

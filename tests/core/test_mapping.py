@@ -21,9 +21,12 @@ FIELDS = {
         Field("deal.name", max_length=20, required=True, label="Nome do negócio"),
         Field("deal.stage", write=WritePolicy.CREATED),
         Field("deal.amount", T.MONEY),
+        Field("deal.until", T.DATE),
         Field("contact.name", required=True),
         Field("contact.email", T.EMAIL),
+        Field("contact.cpf", T.CPF),
         Field("company.name", required=True),
+        Field("company.cnpj", T.CNPJ),
         Field("note", T.LONG_TEXT),
     )
 }
@@ -134,6 +137,34 @@ def test_a_bad_value_is_treated_as_the_rule_says(
     assert values.to_create() == created
     assert [(note.path, note.code) for note in values.notes] == [("deal.amount", "bad_number")]
     assert values.preview()[1]["problem"]["code"] == "bad_number"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        ("contact.cpf", "123.456.789-00", "bad_cpf"),
+        ("company.cnpj", "12.ABC.345/01DE-36", "bad_cnpj"),
+        ("deal.until", "31/02/2026", "bad_date"),
+        ("contact.email", "ana@", "bad_email"),
+        ("deal.name", "x" * 21, "too_long"),
+    ],
+)
+def test_each_kind_of_bad_value_fails_unless_the_rule_says_otherwise(
+    path: str, value: str, code: str
+) -> None:
+    whole = {"deal.name": {"value": "x"}, "contact.name": {"value": "Ana"}, "company.name": {"value": "X"}}
+
+    def of(**more: Any) -> dict[str, Any]:
+        return {**whole, path: {"value": value, **more}}
+
+    assert problems_of(of()) == [(path, code)]
+    as_is = fill(of(on_bad="as_is"))
+    assert as_is[path] == value
+    assert [(note.path, note.code) for note in as_is.notes] == [(path, code)]
+    if path == "deal.name":  # a required field cannot be left out
+        assert problems_of(of(on_bad="skip")) == [(path, "required_missing")]
+    else:
+        assert path not in fill(of(on_bad="skip")).to_create()
 
 
 def test_a_bad_value_never_clears_the_target() -> None:

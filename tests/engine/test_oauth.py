@@ -183,11 +183,11 @@ async def test_a_refresh_that_hangs_leaves_the_database_to_others(
     house: House, grants: Grants, one: Chored
 ) -> None:
     grants.expired = True
-    house.vendor.fault = lambda method, path, nth: 1.5 if path == "/oauth/token" else None
+    house.vendor.fault = lambda method, path, nth: 4.0 if path == "/oauth/token" else None
     asking = [asyncio.create_task(ask(one)) for _ in range(30)]
     await house.until(lambda: house.vendor.calls["POST oauth"])
     await asyncio.sleep(0.2)
-    async with asyncio.timeout(0.5):  # the pool has three links
+    async with asyncio.timeout(3):  # the pool has three links, and the refresh hangs longer
         await asyncio.gather(*(one.pool.fetchval("select 1") for _ in range(3)))
     assert [(await task).error for task in asking] == [None] * 30
 
@@ -268,7 +268,7 @@ async def test_a_worker_killed_in_the_middle_of_a_refresh_leaves_a_working_conne
 async def test_a_refresh_goes_on_when_its_worker_is_killed(house: House, grants: Grants) -> None:
     house.rule("put")
     grants.expired = True
-    house.vendor.fault = lambda method, path, nth: 1.5 if path == "/oauth/token" else None
+    house.vendor.fault = lambda method, path, nth: 4.0 if path == "/oauth/token" else None
     first = house.worker()
     await house.deliver(delivery="d1")
     await house.until(lambda: house.vendor.calls["POST oauth"])
@@ -281,7 +281,7 @@ async def test_a_refresh_goes_on_when_nobody_waits_for_it_any_more(
     house: House, grants: Grants, one: Chored
 ) -> None:
     grants.expired = True
-    house.vendor.fault = lambda method, path, nth: 1.5 if path == "/oauth/token" else None
+    house.vendor.fault = lambda method, path, nth: 4.0 if path == "/oauth/token" else None
     asking = asyncio.create_task(ask(one))
     await house.until(lambda: house.vendor.calls["POST oauth"])
     asking.cancel()
@@ -317,7 +317,7 @@ async def test_a_dead_grant_holds_runs_until_a_person_reconnects(house: House, g
         await asyncio.sleep(0.5)
         assert len(grants.asked) == 1
         reconnect(house, grants)
-        await house.until_idle(6)
+        await house.until_idle(20)
     assert [body["name"] for _, body in house.vendor.puts] == ["0", "1", "2", "3"]
     assert house.runs() == [(1, "")] * 4
 
