@@ -69,7 +69,7 @@ def test_the_figures_are_those_of_the_tables(site: Site, noon: datetime) -> None
     assert day.hours[11].retried == 1
     assert (figures.done, figures.failed, figures.nothing, figures.waiting) == (1, 1, 1, 1)
     assert figures.half == pytest.approx(2.0, abs=0.01)
-    assert lead(answer.text) == "Today 4 events arrived. 1 run waits and 1 failed."
+    assert lead(answer.text) == "Today 4 events arrived. 1 run waits and 1 failed. 1 thing needs you."
 
 
 def test_another_workspaces_rows_are_not_counted(site: Site, noon: datetime) -> None:
@@ -160,3 +160,45 @@ def test_the_list_of_connections_tells_limits_and_last_events(site: Site, noon: 
 )
 def test_the_scale_has_round_lines(most: int, expected: tuple[int, int]) -> None:
     assert scale(most) == expected
+
+
+def test_the_headline_says_what_does_not_flow_and_what_waits_for_a_person(site: Site, noon: datetime) -> None:
+    from vaivem.hub.connections.models import Connection
+    from vaivem.hub.rules.models import Rule
+
+    conn = make_connection(site)
+    ws = site.workspace.pk
+    event = rows.add_event(ws, conn, noon - timedelta(minutes=9))
+    browser = site.browser(site.viewer)
+
+    def seen() -> tuple[str, str]:
+        answer = browser.get(site.url())
+        return answer.context["headline"], lead(answer.text)
+
+    def hold(title: str) -> None:
+        why = {"code": "record_changed_too_often", "params": {"times": 21, "most": 20, "record": "9"}}
+        Rule.objects.create(workspace=site.workspace, title=title, state="paused", held=why, held_since=noon)
+
+    assert seen() == ("Everything is flowing.", "Today 1 event arrived. Nothing waits and nothing failed.")
+    rows.add_run(ws, event, 1, noon - timedelta(hours=13), status=2, code="record_refused")
+    assert seen()[0] == "It is flowing, and one thing needs you."  # it failed yesterday evening
+    rows.add_decision(ws, 5, event, conn, {"object": "contact", "candidates": [{"id": 1}, {"id": 2}]})
+    assert seen()[0] == "It is flowing, and one decision waits for you."
+    assert seen()[1].endswith("2 things need you.")
+    Connection.objects.update(wants_hook=True, subscription={"problem": {"code": "hook_gone", "params": {}}})
+    assert seen()[0] == "No events arrive from: Raiar Solar."
+    hold("Contrato vira negócio")
+    assert seen()[0] == "Everything is flowing except the rule “Contrato vira negócio”."
+    Connection.objects.update(state="reconnect")
+    hold("Ganhou, avisa")
+    assert seen()[0] == (
+        "Everything is flowing except Clicksign, the rule “Contrato vira negócio”, "
+        "and the rule “Ganhou, avisa”."
+    )
+    hold("Terceira")
+    assert seen()[0] == "Everything is flowing except Clicksign and 3 rules."
+    assert seen()[1].endswith("6 things need you.")
+    site.viewer.language = "pt-br"
+    site.viewer.save()
+    page = browser.get(site.url()).text
+    assert "Está tudo fluindo, menos a Clicksign e 3 regras." in page

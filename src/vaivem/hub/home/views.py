@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
@@ -20,7 +19,6 @@ from vaivem.hub.home.figures import (
     DONE,
     FAILED,
     Day,
-    Figures,
     Latest,
     has_history,
     read_day,
@@ -28,8 +26,10 @@ from vaivem.hub.home.figures import (
     read_latest,
     read_sparks,
 )
+from vaivem.hub.home.headline import headline
 from vaivem.hub.home.needs import read_needs
-from vaivem.hub.messages import connector_text, explain_run, named
+from vaivem.hub.messages import connector_text, explain_run
+from vaivem.hub.rules.held import held_rules
 from vaivem.hub.shell import clock
 from vaivem.hub.shell.counts import waiting_for_people
 from vaivem.hub.shell.links import page
@@ -51,17 +51,19 @@ def home(request: MemberRequest) -> HttpResponse:
     zone = ZoneInfo(workspace.zone)
     day = read_day(workspace.pk, zone, now)
     figures = read_figures(workspace.pk, zone, now)
+    waiting = waiting_for_people(workspace.pk)
+    held = [row.title for row in held_rules(workspace.pk)]
     needs = read_needs(workspace.pk, workspace.slug, health, now)
     sparks = read_sparks(workspace.pk, now)
     label = _("Events by hour today, compared with yesterday")
     values = {
         "now": now,
         "today": named_day(localtime(now).date()),
-        "headline": headline(health, day, figures),
+        "headline": headline(health, held, waiting, day, figures),
         "day": day,
         "figures": figures,
         "needs": needs,
-        "needs_count": waiting_for_people(workspace.pk).needs,
+        "needs_count": waiting.needs,
         "chart": day_chart(day, label),
         "narrow_chart": day_chart(day, label, narrow=True),
         "finding": finding(day),
@@ -84,25 +86,6 @@ def _first_steps(request: MemberRequest, health: list[Health]) -> HttpResponse:
         "public_address": public_address(),
     }
     return render(request, "home/first.html", values)
-
-
-def headline(health: list[Health], day: Day, figures: Figures) -> str:
-    """Return the answer to "is it flowing?"."""
-    stopped = [named(one.row.connector)["the"] for one in health if one.broken]
-    silent = [one.connector.manifest.name for one in health if one.kind == "warn" and one.gate.state == 1]
-    if stopped:
-        return _("Everything is flowing except %(systems)s.") % {"systems": ", ".join(dict.fromkeys(stopped))}
-    if silent:
-        return _("No answer at the moment from: %(systems)s.") % {"systems": ", ".join(dict.fromkeys(silent))}
-    if figures.failed:
-        return ngettext(
-            "It is flowing, and one run failed today.",
-            "It is flowing, and %(number)s runs failed today.",
-            figures.failed,
-        ) % {"number": num(figures.failed)}
-    if not day.events:
-        return _("All is well; nothing has arrived today yet.")
-    return _("Everything is flowing.")
 
 
 def finding(day: Day) -> str:
