@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from vaivem.connectors.sdk import Delivery
 from vaivem.engine.ingest import IngestApp
 
 from .conftest import HOOK, KEY, House
@@ -209,3 +210,29 @@ async def test_the_senders_proof_is_not_kept(house: House) -> None:
     ]
     assert len(kept) == 2
     assert not any(KEY.encode() in headers or b"Bearer" in headers for headers in kept)
+
+
+async def test_what_comes_again_is_counted_for_people(house: House) -> None:
+    house.rule("put")
+    repeats = "select e.record, r.times, r.alike from repeated r join event e on e.id = r.event_id order by 1"
+    await house.deliver(record="r1", delivery="d1")
+    assert house.rows(repeats) == []
+    for _ in range(3):
+        await house.deliver(record="r1", delivery="d1")
+    part = {"record": "r2", "delivery": "d2"}
+    await house.send(json.dumps([part, part]).encode())  # twice in one delivery
+    for _ in range(2):
+        await house.deliver(record="r3", name="equal")
+    await pass_time(house, "1 hour")
+    await house.deliver(record="r2", delivery="d2")
+    assert house.rows(repeats) == [("r1", 3, False), ("r2", 2, False), ("r3", 1, True)]
+    assert house.value("select count(*) from repeated where last > vv_now() - interval '1 minute'") == 1
+
+
+async def test_what_we_look_for_ourselves_is_no_repeat(house: House) -> None:
+    await house.deliver(record="r1", delivery="d1")
+    line = next(iter(house.app._topology.lines.values()))
+    delivery = Delivery("GET", "", "", {}, b'{"record": "r1", "delivery": "d1"}')
+    events = line.connector.webhooks.parse(delivery, line.connection) if line.connector.webhooks else []
+    assert await house.app._intake.take(line, delivery, events, bulk=True) == 0
+    assert house.rows("select * from repeated") == []

@@ -91,8 +91,14 @@ async def test_more_than_a_batch_goes_at_once(house: House) -> None:
             " select 1, %s + n, 1, 'x', 200, '', '', '', '', '' from generate_series(1, 12000) n",
             (old,),
         )
+        db.execute(
+            "insert into repeated (ws, event_id, times, last, alike)"
+            " select 1, %s + n, 1, now(), false from generate_series(1, 6000) n",
+            (old,),
+        )
     await retain(house)
     assert house.value("select count(*) from rejected") == 0
+    assert house.value("select count(*) from repeated") == 0
 
 
 async def test_identities_are_remembered_as_long_as_promised(house: House) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,6 +31,8 @@ READY = 1
 MASK = "•••"
 MASKED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 NOTIFY_PAUSE_SECONDS = 0.01
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -120,21 +124,33 @@ class Intake:
         return hashlib.blake2b(text, digest_size=16).digest(), until
 
     async def _write(self, batch: Sequence[list[Arrival]]) -> list[int]:
-        seen: set[tuple[int, int, bytes]] = set()
-        kept: list[Arrival] = []
+        first: dict[tuple[int, int, bytes], Arrival] = {}
+        again: list[Arrival] = []
         for arrivals in batch:
             for one in arrivals:
-                key = (one.ws, one.conn, one.key)
-                if key not in seen:  # a repeat within the batch: the first one stands for it
-                    seen.add(key)
-                    kept.append(one)
+                if first.setdefault((one.ws, one.conn, one.key), one) is not one:
+                    again.append(one)  # a repeat within the batch: the first one stands for it
+        kept = list(first.values())
         reach("ingest.before_commit")
         rows = await self._link.fetch(statement("ingest", "take"), *_arrays(kept))
         reach("ingest.after_commit")
         new = {row["event_id"] for row in rows}
         if new:
             self._bell.ring()
+        again += [one for one in kept if one.event_id not in new]
+        await self._note_repeats([one for one in again if not one.bulk])  # bulk: we asked for it ourselves
         return [sum(one.event_id in new for one in arrivals) for arrivals in batch]
+
+    async def _note_repeats(self, again: Sequence[Arrival]) -> None:
+        """Count deliveries of events that were known. It is for people only: a lost count loses no event."""
+        if not again:
+            return
+        times = Counter((one.ws, one.conn, one.key) for one in again)
+        rows = [(*key, number) for key, number in sorted(times.items())]
+        try:
+            await self._link.fetch(statement("ingest", "repeated"), *columns(rows, 4))
+        except DatabaseAwayError as error:
+            log.info("%d repeated deliveries were taken and not counted: %s", len(again), error)
 
 
 def takes(use: RuleUse, event: Event) -> bool:

@@ -17,8 +17,8 @@ LOCK_TRIES = 8
 LOCK_PAUSE_SECONDS = 0.5
 WEEK_MILLISECONDS = 604_800_000
 THINNED = (
-    "thin_steps", "thin_decisions", "thin_runs", "thin_terms", "thin_events", "thin_rejected",
-    "thin_replay_runs", "thin_replays",
+    "thin_steps", "thin_decisions", "thin_runs", "thin_terms", "thin_events", "thin_repeated",
+    "thin_rejected", "thin_replay_runs", "thin_replays",
 )  # fmt: skip
 
 log = logging.getLogger(__name__)

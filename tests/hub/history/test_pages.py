@@ -302,3 +302,23 @@ def test_reading_again_after_a_wait_is_no_failed_try(past: Past, owner: Any) -> 
     for attempt in (1, 2):
         past.call(run, 1000, **{"try": attempt, "write": False, "method": "GET", "status": 200})
     assert "Try 2:" not in plain(owner.get(url(past, f"{run}/")))
+
+
+def test_what_came_twice_is_found_and_explained(past: Past, owner: Any) -> None:
+    rule = past.workplace.rule()
+    event = past.event("Contrato Lúcia Ramos", found_by=("Contrato Lúcia Ramos",))
+    run = past.run(rule.pk, event=event)
+    unused = past.event("Aditivo Ramos", items=0, found_by=("Aditivo Ramos",))
+    for number, times in ((event, 2), (unused, 1)):
+        past.insert("repeated", ws=past.ws, event_id=number, times=times, last=past.now, alike=True)
+    found = plain(owner.get(url(past) + "?q=lucia+ramos"))
+    assert "came 2 more times, taken once" in found
+    for page in (f"{run}/", f"events/{event}/"):
+        text = plain(owner.get(url(past, page)))
+        assert "The same event came 2 more times" in text
+        assert "was recognised and did nothing: this is where all of it was done" in text
+        assert "choose at the connection a field" not in text  # this system names its deliveries itself
+    assert "came once more, taken once" in plain(owner.get(url(past, "events/") + "?q=aditivo"))
+    assert "The same event came once more" in plain(owner.get(url(past, f"events/{unused}/")))
+    past.sql("delete from repeated")
+    assert "came once more" not in plain(owner.get(url(past, "events/") + "?q=aditivo"))

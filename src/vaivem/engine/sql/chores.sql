@@ -83,6 +83,10 @@ delete from event where (ws, id) in (
   select ws, id from event e where ws = $1 and id < $2
     and not exists (select 1 from item i where i.event_id = e.id) limit $3);
 
+-- name: thin_repeated
+delete from repeated where (ws, event_id) in (
+  select ws, event_id from repeated where ws = $1 and event_id < $2 limit $3);
+
 -- name: thin_rejected
 delete from rejected where (ws, id) in (select ws, id from rejected where ws = $1 and id < $2 limit $3);
 

@@ -44,6 +44,15 @@ s as (
   from unnest($28::int[], $29::bigint[], $30::bigint[]) as s(ws, hash, event_id) join d using (event_id))
 select event_id from d;
 
+-- name: repeated
+-- Deliveries of events that were known: counted for people, after the commit that found them known.
+insert into repeated as r (ws, event_id, times, last, alike)
+select s.ws, s.event_id, sum(t.times), (select vv_now()), bool_or(s.until is not null)
+from unnest($1::int[], $2::int[], $3::bytea[], $4::int[]) as t(ws, conn, key, times)
+join seen s using (ws, conn, key)
+group by s.ws, s.event_id order by s.ws, s.event_id
+on conflict (ws, event_id) do update set times = r.times + excluded.times, last = excluded.last, alike = excluded.alike;
+
 -- name: reject
 insert into rejected (ws, id, conn, code, params, status, method, path, query, headers, body)
 values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11);

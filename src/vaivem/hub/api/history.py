@@ -238,6 +238,8 @@ def _event(row: EventRow) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "connection": row.conn,
+        "deliveries": row.again + 1,
+        "last_delivery": row.again_at,
         **{
             name: getattr(row, name)
             for name in ("kind", "object", "record", "title", "occurred", "bulk", "at")
@@ -247,8 +249,9 @@ def _event(row: EventRow) -> dict[str, Any]:
 
 def _run(row: RunRow, catalog: WorkspaceCatalog) -> dict[str, Any]:
     event = EventRow(
-        row.event_id, row.event_conn, row.kind, row.object, row.record, row.title, row.occurred, row.bulk, 1
-    )
+        row.event_id, row.event_conn, row.kind, row.object, row.record, row.title, row.occurred, row.bulk, 1,
+        row.again, row.again_at,
+    )  # fmt: skip
     at = catalog.connections.get(row.conn)
     message = str(explain(row.code, row.params, at.connector if at else "")) if row.code else ""
     plain = ("rule", "version", "state", "code", "params", "records", "calls", "tries")

@@ -250,6 +250,8 @@ class EventOut(Schema):
     at: datetime
     occurred: datetime | None
     bulk: bool
+    deliveries: int = Field(1, description="How often it was delivered; it was taken once.")
+    last_delivery: datetime | None = Field(None, description="When it came once more, the last time.")
 
 
 class RunOut(Schema):

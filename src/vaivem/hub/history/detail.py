@@ -119,7 +119,10 @@ def find_event(ws: int, number: int) -> Received | None:
     """Return an event of this workspace."""
     rows = _rows(
         "select id, conn, kind, object, record, title, occurred, bulk, items::int as runs, part::int as part,"
-        " method, path, query, headers, body from event where ws = %(ws)s and id = %(id)s",
+        " method, path, query, headers, body, coalesce(a.times, 0) as again, a.last as again_at,"
+        " coalesce(a.alike, false) as alike"
+        " from event e left join repeated a on a.ws = e.ws and a.event_id = e.id"
+        " where e.ws = %(ws)s and id = %(id)s",
         ws=ws,
         id=number,
     )

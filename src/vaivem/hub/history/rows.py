@@ -36,16 +36,20 @@ from item i left join pending p on p.ws = i.ws and p.run_id = i.run_id
 where i.ws = %(ws)s and i.run_id < %(high)s and i.run_id >= %(low)s"""
 
 EVENTS = """
-select e.id, e.conn, e.kind, e.object, e.record, e.title, e.occurred, e.bulk, e.items::int
-from event e where e.ws = %(ws)s and e.id < %(high)s and e.id >= %(low)s"""
+select e.id, e.conn, e.kind, e.object, e.record, e.title, e.occurred, e.bulk, e.items::int,
+  coalesce(a.times, 0), a.last, coalesce(a.alike, false)
+from event e left join repeated a on a.ws = e.ws and a.event_id = e.id
+where e.ws = %(ws)s and e.id < %(high)s and e.id >= %(low)s"""
 
 WHOLE = """
 select x.*, e.title, e.conn as event_conn, e.kind, e.object, e.record, e.occurred, e.bulk,
   l.state::int as lane_state, g.state::int as gate_state, g.code as gate_code, l.gate as lane_gate,
+  a.times as again, a.last as again_at,
   (select count(*) from (select 1 from item b where b.ws = %(ws)s and b.lane = x.lane and b.seq < x.seq
                          limit 1000) b)::int as ahead
 from ({rows}) x
 left join event e on e.ws = %(ws)s and e.id = x.event_id
+left join repeated a on a.ws = %(ws)s and a.event_id = x.event_id
 left join lane l on x.lane <> 0 and l.ws = %(ws)s and l.key = x.lane
 left join gate g on g.conn = l.gate
 order by x.run_id desc"""
@@ -58,7 +62,8 @@ class RunRow:
     `state` says how a run that has not ended waits: as `pending.state`, or ``running``, ``queued`` (its turn
     has not come: `ahead` runs of its record are before it), ``rule_paused``, ``vendor_down``.
     `conn` is the connection that it waits for (0: none). `replay_of` is the run that it repeats,
-    `replayed_by` the one that repeats it.
+    `replayed_by` the one that repeats it. `again`: how often its event was delivered once more (and taken
+    once), the last time at `again_at`.
     """
 
     id: int
@@ -86,6 +91,8 @@ class RunRow:
     bulk: bool
     replay_of: int | None = None
     replayed_by: int | None = None
+    again: int = 0
+    again_at: datetime | None = None
 
     @property
     def at(self) -> datetime:
@@ -100,7 +107,11 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One event, as lists show it. `runs` is how many runs it made."""
+    """One event, as lists show it. `runs` is how many runs it made.
+
+    `again`: how often it was delivered once more, the last time at `again_at`; `alike`: it was told to be the
+    same by its content.
+    """
 
     id: int
     conn: int
@@ -111,6 +122,9 @@ class EventRow:
     occurred: datetime | None
     bulk: bool
     runs: int
+    again: int = 0
+    again_at: datetime | None = None
+    alike: bool = False
 
     @property
     def at(self) -> datetime:
@@ -196,7 +210,8 @@ def run_row(*columns: Any) -> RunRow:
     (
         number, event, rule, version, status, code, params, records, calls, tries, finished, state, since,
         due, at_conn, _lane, _seq, replay_of, replayed_by, title, event_conn, kind, object_, record, occurred,
-        bulk, lane_state, gate_state, gate_code, lane_gate, ahead,
+        bulk, lane_state, gate_state, gate_code, lane_gate, again, again_at,
+        ahead,
     ) = columns  # fmt: skip
     conn = at_conn
     if not status and not state:
@@ -227,6 +242,8 @@ def run_row(*columns: Any) -> RunRow:
         bulk=bool(bulk),
         replay_of=replay_of,
         replayed_by=replayed_by,
+        again=again or 0,
+        again_at=again_at,
     )
 
 

@@ -11,7 +11,7 @@ from vaivem.hub.history.names import Names
 from vaivem.hub.history.questions import answered, question
 from vaivem.hub.history.received import shown_body, size_text
 from vaivem.hub.history.trail import before_steps, definition_of, steps_of
-from vaivem.hub.history.why import labels_of, main_fields, tests
+from vaivem.hub.history.why import labels_of, main_fields, tests, told_by_content
 from vaivem.hub.messages import explain, named
 from vaivem.hub.shell.clock import now as clock_now
 from vaivem.hub.workspaces.guard import MemberRequest
@@ -37,6 +37,7 @@ def page_values(request: MemberRequest, found: RunDetail) -> dict[str, Any]:
         "rule_gone": row.rule not in names.rules,
         "source": {"connector": names.connector(row.event_conn), "name": names.connection(row.event_conn)},
         "received": received,
+        "alike": received is not None and told_by_content(received, names),
         "kind": names.trigger(row.event_conn, row.kind),
         "fields": main_fields(received, names, trigger) if received else [],
         "body": shown_body(received.body) if received else "",

@@ -15,7 +15,7 @@ from vaivem.hub.history.lines import BADGES
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.received import shown_body, size_text
 from vaivem.hub.history.run_page import page_values
-from vaivem.hub.history.why import main_fields, reasons_without_rule
+from vaivem.hub.history.why import main_fields, reasons_without_rule, told_by_content
 from vaivem.hub.messages import explain
 from vaivem.hub.shell.clock import now as clock_now
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
@@ -101,6 +101,7 @@ def event(request: MemberRequest, number: int) -> HttpResponse:
         "kind": names.trigger(received.event.conn, received.event.kind),
         "connector": names.connector(received.event.conn),
         "name": names.connection(received.event.conn),
+        "alike": told_by_content(received, names),
         "fields": main_fields(received, names),
         "body": shown_body(received.body),
         "size": size_text(received.body),

@@ -155,6 +155,12 @@ def main_fields(received: Received, names: Names, key: str = "") -> list[tuple[s
     return found[:FIELDS_SHOWN]
 
 
+def told_by_content(received: Received, names: Names) -> bool:
+    """Say whether a repeat was known by its content, where the connection could tell it otherwise."""
+    connector = names.connector(received.event.conn)
+    return received.event.alike and bool(connector) and get_connector(connector).manifest.generic
+
+
 def reasons_without_rule(received: Received, names: Names) -> list[Reason]:
     """Return, for each rule that starts from this connection, why it did not take the event."""
     event = event_of(received, names)
