@@ -80,7 +80,11 @@ class Caller:
         is used for as long as the vendor's token endpoint is in trouble.
         """
         current = self._current(line)
-        if current.expires is None or line.connector.manifest.method(line.connection.method).oauth is None:
+        if not line.connector.manifest.method(line.connection.method).renews:
+            return current.connection
+        if not current.connection.credentials.get("access_token"):  # a key was pasted, no access got yet
+            return await self._refreshed(line, current.connection) or current.connection
+        if current.expires is None:
             return current.connection
         left = (current.expires - self._clock.now()).total_seconds()
         if left > AHEAD_SECONDS or (left > 0 and not self._may_try(line.connection.id)):
@@ -131,7 +135,7 @@ class Caller:
 
     async def _refreshed(self, line: Line, connection: Connection) -> Connection | None:
         """Return the connection with other credentials: refreshed, or saved by a person; None without."""
-        if line.connector.manifest.method(line.connection.method).oauth is not None:
+        if line.connector.manifest.method(line.connection.method).renews:
             fresh: Fresh | None = await self.tokens.refresh(line.connector, connection)
         else:
             fresh = await self.tokens.newer(connection)

@@ -184,7 +184,7 @@ class Chores:
         webhooks = line.connector.webhooks
         kept = Delivery(row["method"], row["path"], row["query"], json.loads(row["headers"]), row["body"])
         try:
-            delivery = unpacked(kept, webhooks.max_bytes)
+            delivery = webhooks.slim(unpacked(kept, webhooks.max_bytes), line.connection)
             await self._intake.take(line, delivery, webhooks.parse(delivery, line.connection))
         except VaivemError as error:
             await self._still_rejected(row, error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +14,7 @@ from vaivem.connectors.sdk import Answer, App, Call, Connection, Connector
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import BugError, ReconnectError
 from vaivem.engine.apart import Apart
+from vaivem.engine.assertions import ask_access
 from vaivem.engine.caller import Caller
 from vaivem.engine.oauth import revoke
 from vaivem.engine.outbound import Outbound
@@ -53,6 +56,8 @@ class DirectCaller:
 
     async def read(self, call: Call) -> Answer:
         """Send a call and return its 2xx answer; raises what any other answer means."""
+        if call.authorise and self._signs and not self._connection.credentials.get("access_token"):
+            await self._sign()
         answer = await self._outbound.send(self._connector, self._connection, call)
         error = self._connector.errors.error(call, answer)
         if isinstance(error, ReconnectError) and call.authorise and self._may_renew():
@@ -73,11 +78,25 @@ class DirectCaller:
         await self._renew()
         return await revoke(self._outbound, self._connector, self._connection, app)
 
+    @property
+    def _signs(self) -> bool:
+        return self._connector.manifest.method(self._connection.method).assertion is not None
+
     def _may_renew(self) -> bool:
         method = self._connector.manifest.method(self._connection.method)
-        return bool(self._connection.id) and method.oauth is not None and not self._renewed
+        saved = bool(self._connection.id) and method.oauth is not None
+        return (saved or self._signs) and not self._renewed
+
+    async def _sign(self) -> None:
+        """Get an access of our own, kept by nobody: whatever is saved may be of another key."""
+        self._renewed = True
+        made = await ask_access(self._outbound, self._connector, self._connection, time.time())
+        self._connection = replace(self._connection, credentials=made)
 
     async def _renew(self) -> None:
+        if self._signs:
+            await self._sign()
+            return
         self._renewed = True
         dsn = self._config.dsn
         vault = Vault.from_folder(self._config.data_dir)

@@ -11,10 +11,11 @@ import re
 import time
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from vaivem.config import Config
-from vaivem.connectors.sdk import Delivery, Reply, Webhooks
+from vaivem.connectors.sdk import Connection, Delivery, Reply, Webhooks
 from vaivem.core.errors import SignatureError, TooLargeError, UnreadableError, VaivemError
 from vaivem.engine.clock import Clock
 from vaivem.engine.desk import clean
@@ -37,6 +38,10 @@ MOST_WAITING = 5000
 RETRY_AFTER_SECONDS = 5
 READY_SECONDS = 2.0
 FLOOD_SECONDS = 10.0
+ORDINARY_BYTES = 5 * 1024 * 1024  # of a body; larger ones, where a vendor sends such, take turns
+LARGE_AT_ONCE = 2
+LARGE_SECONDS = 90.0  # for the rest of a large body to arrive
+LARGE_BYTES = 1024 * 1024  # proved and unpacked beside the event loop, which others wait for
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,7 @@ class IngestApp:
         self._config = config
         self._clock = Clock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._listed: dict[int, float] = {}  # connection -> when its last forged delivery was listed
 
     async def startup(self) -> None:
@@ -137,13 +143,23 @@ class IngestApp:
             return Reply(404)
         if line.locked or self._intake.waiting > MOST_WAITING:
             return Reply(503)  # without its secret, whether a delivery is authentic cannot be told: not now
-        body = await _body(receive, webhooks.max_bytes)
-        if body is None:
-            return Reply(413)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         query = scope.get("query_string", b"").decode("latin-1")
-        delivery = Delivery(scope["method"], rest, query, headers, body)
-        return await self._deliver(line, webhooks, delivery)
+        head, ended = await read_body(receive, min(ORDINARY_BYTES, webhooks.max_bytes))
+        if ended:
+            return await self._deliver(line, webhooks, Delivery(scope["method"], rest, query, headers, head))
+        if webhooks.max_bytes <= ORDINARY_BYTES:
+            return Reply(413)
+        async with self._large:
+            try:
+                async with asyncio.timeout(LARGE_SECONDS):
+                    tail, ended = await read_body(receive, webhooks.max_bytes - len(head))
+            except TimeoutError:
+                return Reply(408)
+            if not ended:
+                return Reply(413)
+            whole = Delivery(scope["method"], rest, query, headers, head + tail)
+            return await self._deliver(line, webhooks, whole)
 
     async def _find(self, token: str) -> Line | Reply:
         """Look a token up that the configuration does not know (yet)."""
@@ -158,15 +174,15 @@ class IngestApp:
     async def _deliver(self, line: Line, webhooks: Webhooks, delivery: Delivery) -> Reply:
         connection = line.connection
         try:
-            webhooks.verify(delivery, connection)
-        except SignatureError as error:
-            await self._refuse(line, delivery, error)
-            return Reply(401)
-        try:
-            plain = unpacked(delivery, webhooks.max_bytes)
+            opening = partial(opened, webhooks, delivery, connection)
+            large = len(delivery.body) > LARGE_BYTES
+            plain = await asyncio.to_thread(opening) if large else opening()
             if webhooks.is_probe(plain, connection):
                 return Reply(200)
             events = webhooks.parse(plain, connection)
+        except SignatureError as error:
+            await self._refuse(line, delivery, error)
+            return Reply(401)
         except TooLargeError:
             return Reply(413)
         except VaivemError as error:
@@ -250,20 +266,28 @@ def unpacked(delivery: Delivery, limit: int) -> Delivery:
     return Delivery(delivery.method, delivery.path, delivery.query, headers, body)
 
 
-async def _body(receive: Receive, limit: int) -> bytes | None:
-    """Read the request's body; None when it is too large. A sender that leaves half-way ends the request."""
+def opened(webhooks: Webhooks, delivery: Delivery, connection: Connection) -> Delivery:
+    """Return an authentic delivery unpacked, and without what need not be kept. Raises a DeliveryError."""
+    webhooks.verify(delivery, connection)
+    return webhooks.slim(unpacked(delivery, webhooks.max_bytes), connection)
+
+
+async def read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
+    """Read the request's body, or its next part, until just over `limit` bytes; say whether that was its end.
+
+    A sender that leaves half-way ends the request.
+    """
     parts: list[bytes] = []
     size = 0
-    while True:
+    while size <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise DatabaseAwayError("the sender left before the end")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > limit:
-            return None
         if not message.get("more_body"):
-            return b"".join(parts)
+            return b"".join(parts), size <= limit
+    return b"".join(parts), False
 
 
 async def _answer(send: Send, reply: Reply, headers: list[tuple[bytes, bytes]] | None = None) -> None:

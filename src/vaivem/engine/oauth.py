@@ -58,7 +58,7 @@ def authorise_url(
         digest = hashlib.sha256(verifier.encode()).digest()
         params["code_challenge"] = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         params["code_challenge_method"] = "S256"
-    address = str(connection.settings.get("address_authorize") or oauth.authorize_url)
+    address = connector.address("authorize", connection) or oauth.authorize_url
     return f"{address}{'&' if '?' in address else '?'}{urlencode(params)}"
 
 
@@ -154,7 +154,7 @@ async def _token(
     query: str = "",
 ) -> dict[str, Any]:
     oauth = flow(connector, connection)
-    address = str(connection.settings.get("address_token") or oauth.token_url)
+    address = connector.address("token", connection) or oauth.token_url
     address += f"{'&' if '?' in address else '?'}{query}" if query else ""
     headers, form = _client(oauth, app, form)
     written: dict[str, Any] = {"json": form} if oauth.body == "json" else {"form": tuple(form.items())}
@@ -165,7 +165,7 @@ async def _token(
     data = answer.json
     if not isinstance(data, dict) or not data.get("access_token"):
         raise UncertainError("vendor_answer_unexpected", params={"call": call.name})
-    return token_credentials(data, connection.credentials, oauth)
+    return token_credentials(data, connection.credentials, oauth.access_seconds)
 
 
 def token_error(answer: Answer) -> VaivemError:
@@ -187,9 +187,14 @@ def missing_scopes(oauth: OAuth, credentials: Mapping[str, Any]) -> tuple[str, .
     return tuple(one for one in oauth.permissions if one not in given) if given else ()
 
 
-def token_credentials(data: Mapping[str, Any], before: Mapping[str, Any], oauth: OAuth) -> dict[str, Any]:
-    """Join a token answer with what the connection keeps besides (webhook secrets)."""
-    seconds = float(data.get("expires_in") or oauth.access_seconds or 3600)
+def token_credentials(
+    data: Mapping[str, Any], before: Mapping[str, Any], access_seconds: int
+) -> dict[str, Any]:
+    """Join a token answer with what the connection keeps besides (webhook secrets).
+
+    `access_seconds` is how long an access lasts whose answer does not say; 0 for unknown.
+    """
+    seconds = float(data.get("expires_in") or access_seconds or 3600)
     scope = data.get("scope")
     return {
         **before,

@@ -47,7 +47,7 @@ class Wire(msgspec.Struct, frozen=True):
 
 def build_wire(connector: Connector, connection: Connection, call: Call) -> Wire:
     """Join a call with the connection's address and authorisation."""
-    base = connector.manifest.address(call.base, connection.settings)
+    base = connector.address(call.base, connection)
     whole = call.path.startswith(("http://", "https://"))
     address = call.path if whole else f"{base}/{call.path.lstrip('/')}" if call.path else base
     if not address.startswith(("http://", "https://")):
@@ -81,7 +81,7 @@ def _refuse_strangers(connector: Connector, connection: Connection, address: str
     each call whether they may go there.)
     """
     bases = {base for named in connector.manifest.addresses.values() for base in named}
-    own = (connector.manifest.address(base, connection.settings) for base in bases)
+    own = (connector.address(base, connection) for base in {*bases, "api"})
     if not any(_same_origin(address, base) for base in own):
         raise RuleError("address_not_usable", params={"address": address[:200]})
 

@@ -66,7 +66,8 @@ class Subscriptions:
     @staticmethod
     def _is_ours(line: Line) -> bool:
         webhooks = line.connector.webhooks
-        return line.wants_hook and webhooks is not None and webhooks.managed and line.state == "working"
+        ours = webhooks is not None and not webhooks.by_hand(line.connection)
+        return line.wants_hook and ours and line.state == "working"
 
     async def _needs_look(self, line: Line) -> bool:
         known = line.subscription
@@ -90,7 +91,7 @@ class Subscriptions:
     async def keep(self, line: Line) -> None:
         """Make one subscription right, and write down what was found."""
         webhooks, address = line.connector.webhooks, await self.address(line)
-        if webhooks is None:
+        if webhooks is None or webhooks.by_hand(line.connection):
             return
         found: dict[str, Any] = dict(line.subscription)
         found |= {"wanted": address, "kinds": self._kinds(line), "checked": self._clock.now().isoformat()}

@@ -1,4 +1,4 @@
-"""Keeps access tokens good: each connection's is refreshed once at a time over all processes.
+"""Keeps access tokens good: each connection's is got anew once at a time over all processes.
 
 An advisory lock on the connection makes it once, the new pair is saved by compare-and-set before it is used.
 A vendor that rotates refresh tokens kills the old one at once; there the exchange and its saving happen in a
@@ -19,6 +19,7 @@ import asyncpg
 from vaivem.connectors.sdk import App, Connection, Connector
 from vaivem.core.errors import ReconnectError, RuleError
 from vaivem.engine.apart import Apart
+from vaivem.engine.assertions import ask_access
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.oauth import TOKEN_PARTS, ask_refresh, flow
 from vaivem.engine.outbound import Outbound
@@ -63,7 +64,8 @@ class Tokens:
         """
         turn = self._turns.setdefault(connection.id, asyncio.Lock())
         async with turn:  # here first: a hundred runs with one old token must not take all database links
-            if self._apart is None or not flow(connector, connection).rotates:
+            assertion = connector.manifest.method(connection.method).assertion is not None
+            if assertion or self._apart is None or not flow(connector, connection).rotates:
                 return await self._refresh_here(connector, connection)
             stored = await self._stored(self._pool, connection.id)
             if not _is_other(stored.credentials, connection):
@@ -72,14 +74,19 @@ class Tokens:
             return _fresh(connection, stored)
 
     async def _refresh_here(self, connector: Connector, connection: Connection) -> Fresh:
-        app = await self.app(connection)
+        assertion = connector.manifest.method(connection.method).assertion is not None
+        app = None if assertion else await self.app(connection)
         async with self._pool.acquire() as db, db.transaction():
             await db.execute(statement("topology", "connection_lock"), connection.id)
             stored = await self._stored(db, connection.id)
             if _is_other(stored.credentials, connection):
                 return _fresh(connection, stored)
             before = replace(connection, credentials=stored.credentials)
-            made = await ask_refresh(self._outbound, connector, before, app)
+            if app is None:
+                now = await db.fetchval("select extract(epoch from vv_now())")
+                made = await ask_access(self._outbound, connector, before, float(now))
+            else:
+                made = await ask_refresh(self._outbound, connector, before, app)
             reach("oauth.before_save")
             return _fresh(connection, await self._save(db, connection.id, stored, made))
 

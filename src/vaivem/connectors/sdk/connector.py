@@ -73,6 +73,13 @@ class Connector:
         """Return the headers and query parameters that prove who we are. Pure."""
         raise NotImplementedError
 
+    def address(self, base: str, connection: Connection) -> str:
+        """Return the base address of calls, without a slash at the end; "" where none is known.
+
+        For a vendor that tells it for each account (`Account.details`); a person's setting goes first.
+        """
+        return self.manifest.address(base, connection.settings)
+
     def limits(self, connection: Connection) -> tuple[Limit, ...]:
         """Return the limits in force; a connector whose limits follow a plan reckons them here."""
         return self.manifest.limit(connection.settings)

@@ -35,10 +35,11 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     kills the old one. `scopes` are asked for in the address; `needs` are those that a person gives to the app
     at the vendor, where none are asked for: what the token answer lacks of either is told. `revoke_url` takes
     a grant back as RFC 7009 describes, asked by the app (``client``) or with the access token (``bearer``).
+    Where the addresses differ by environment, `addresses` has them under ``authorize`` and ``token``.
     """
 
-    authorize_url: str
-    token_url: str
+    authorize_url: str = ""
+    token_url: str = ""
     scopes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     pkce: bool = False
@@ -59,22 +60,54 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
         return (*self.scopes, *(one for one in self.needs if one not in self.scopes))
 
 
+class Assertion(msgspec.Struct, frozen=True, kw_only=True):
+    """Access for a server: a JWT that a private key signs is exchanged for an access token (RFC 7523).
+
+    `issuer`, `subject`, `private_key` name the pasted fields with who asks, for whom, and the RSA key (PEM).
+    `audience` is what the vendor wants to be called: the ``host`` of the token address, or its whole ``url``.
+    There is no refresh token: a new JWT is signed when the access is over. `token_url` as in `OAuth`.
+    """
+
+    token_url: str = ""
+    scopes: tuple[str, ...] = ()
+    issuer: str = "client_id"
+    subject: str = "user"
+    private_key: str = "private_key"
+    audience: Literal["host", "url"] = "host"
+    access_seconds: int = 0
+
+
 class AuthField(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to paste when connecting; text keys ``auth.<method>.<key>`` and ``.help``."""
+    """One thing to paste when connecting; text keys ``auth.<method>.<key>`` and ``.help``.
+
+    `lines`: it has several lines, which are kept (a private key). `many`: several of a kind, one a line (keys
+    that a vendor signs with); later ones are added and old ones removed in the connection's settings.
+    """
 
     key: str
     secret: bool = True
     required: bool = True
+    lines: bool = False
+    many: bool = False
 
 
 class AuthMethod(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to connect: pasted fields, or OAuth. `steps` is how many numbered steps the page shows."""
+    """One way to connect: pasted fields, OAuth (and what is pasted besides), or fields to sign an assertion.
+
+    `steps` is how many numbered steps the page shows.
+    """
 
     key: str
     fields: tuple[AuthField, ...] = ()
     oauth: OAuth | None = None
+    assertion: Assertion | None = None
     steps: int = 0
     recommended: bool = False
+
+    @property
+    def renews(self) -> bool:
+        """Whether its access token ends, and is got anew without a person."""
+        return self.oauth is not None or self.assertion is not None
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):

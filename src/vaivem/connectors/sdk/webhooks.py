@@ -37,6 +37,8 @@ class Webhooks:
     """A vendor's deliveries. Stateless; `connection.credentials["webhook"]` holds the secrets.
 
     `managed` is False where a person must enter the address at the vendor; the connect page then shows how.
+    `by_hand` says it for one connection, where accounts differ; the texts ``webhooks.steps.<n>`` tell how.
+    `max_bytes` is what a body may have; what of it need not be kept is left out by `slim`.
     `unreadable` is the answer to an authentic delivery that cannot be read: 200 where the vendor bans a hook
     after failures, 400 where its sender can mend it.
     """
@@ -48,6 +50,18 @@ class Webhooks:
     def verify(self, delivery: Delivery, connection: Connection) -> None:
         """Check the raw bytes; raise SignatureError when the sender is not proved. Never parses."""
         raise NotImplementedError
+
+    def by_hand(self, connection: Connection) -> bool:
+        """Say whether a person enters the address at the vendor, for this connection."""
+        return not self.managed
+
+    def slim(self, delivery: Delivery, connection: Connection) -> Delivery:
+        """Return the delivery as it is kept and parsed: without what is large and never read (files).
+
+        Asked once, after `verify`, outside of the event loop for a large body; `parse` sees only the result.
+        Raise UnreadableError for what cannot be read.
+        """
+        return delivery
 
     def is_probe(self, delivery: Delivery, connection: Connection) -> bool:
         """Say whether this is the vendor trying a new address: answered 2xx, and no event."""

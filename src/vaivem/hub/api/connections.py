@@ -26,9 +26,9 @@ from vaivem.hub.api.shapes import (
 )
 from vaivem.hub.connections.addresses import hook_address
 from vaivem.hub.connections.change_views import registered_address, tested
+from vaivem.hub.connections.forms import cleaned
 from vaivem.hub.connections.lines import as_connection, config, unsaved_connection
 from vaivem.hub.connections.models import Connection, ConnectionState
-from vaivem.hub.connections.pasting import clean_pasted
 from vaivem.hub.connections.saving import Access, forget, save_new
 from vaivem.hub.connections.trying import ask_account, ask_removal
 from vaivem.hub.connections.usage import rules_using
@@ -153,20 +153,20 @@ def _method(connector: Connector, wanted: str) -> AuthMethod:
     raise ApiError(422, problem, connector=connector.key)
 
 
-def _credentials(connector: Connector, method: AuthMethod, given: dict[str, str]) -> dict[str, str]:
+def _credentials(connector: Connector, method: AuthMethod, given: dict[str, str]) -> dict[str, Any]:
     known = {field.key: field for field in method.fields}
     unknown = [
         Problem("option_unknown", {"option": key}, f"credentials.{key}") for key in given.keys() - known
     ]
-    cleaned = {key: clean_pasted(value, key) for key, value in given.items() if key in known}
+    found = {key: cleaned(known[key], value) for key, value in given.items() if key in known}
     missing = [
         Problem("option_missing", {"option": key}, f"credentials.{key}")
         for key, field in known.items()
-        if field.required and not cleaned.get(key)
+        if field.required and not found.get(key)
     ]
     if unknown or missing:
         raise ApiError(422, *unknown, *missing, connector=connector.key)
-    return cleaned
+    return found
 
 
 def _settings(connector: Connector, given: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.contrib import messages
 from django.db import connection as database
@@ -17,14 +18,14 @@ from vaivem.core.errors import ReconnectError, VaivemError
 from vaivem.core.fields import Option
 from vaivem.engine.control import hold_gate, open_gate, pause_rule, wake_chore
 from vaivem.hub.connections.addresses import hook_address
-from vaivem.hub.connections.forms import NameForm, SettingsForm, settings_of
+from vaivem.hub.connections.forms import ChangeForm, NameForm, settings_of
 from vaivem.hub.connections.lines import as_connection, config
 from vaivem.hub.connections.list_views import find
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.connections.oauth_apps import find_app
 from vaivem.hub.connections.offers import offers
 from vaivem.hub.connections.permissions import lacking
-from vaivem.hub.connections.saving import change_settings, forget, rename
+from vaivem.hub.connections.saving import change_secrets, change_settings, forget, rename
 from vaivem.hub.connections.trying import (
     Finding,
     ask_account,
@@ -102,13 +103,25 @@ def settings(request: MemberRequest, number: int) -> HttpResponse:
     row = find(request, number)
     connector = get_connector(row.connector)
     lists, problem = live_lists(row)
-    form = SettingsForm(connector, row.method, request.POST or None, values=row.settings, lists=lists)
+    form = ChangeForm(
+        connector, connector.manifest.method(row.method), request.POST or None,
+        values=row.settings, lists=lists, kept=_opened(row),
+    )  # fmt: skip
     if request.method == "POST" and form.is_valid():
         change_settings(row, request.user, form.settings())
+        change_secrets(row, request.user, form.changed_secrets())
         messages.success(request, _("Saved."))
         return redirect("connection", request.workspace.slug, row.pk)
     values = {"form": form, "row": row, "problem": problem, "offers": offers(row)}
     return render(request, "connections/settings.html", values, status=422 if form.errors else 200)
+
+
+def _opened(row: Connection) -> Mapping[str, Any]:
+    """Return a connection's credentials; nothing while no key here opens them."""
+    try:
+        return as_connection(row).credentials
+    except ReconnectError:
+        return {}
 
 
 @require_POST

@@ -41,7 +41,7 @@ class Draft:
         """Return the connection as it would be."""
         return unsaved_connection(
             self.workspace, self.connector, self.method, self.credentials, self.settings,
-            number=self.row or 0, name=self.name,
+            number=self.row or 0, name=self.name, account=self.account,
         )  # fmt: skip
 
     def access(self) -> Access:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,14 +12,15 @@ from django.utils.translation import gettext_lazy
 from typing_extensions import override
 
 from vaivem.connectors.sdk import Connector
-from vaivem.connectors.sdk.manifest import AuthMethod, Setting
+from vaivem.connectors.sdk.manifest import AuthField, AuthMethod, Setting
 from vaivem.core.fields import Option
 from vaivem.hub.connections.models import Connection
 from vaivem.hub.connections.names import MAX_NAME, is_taken
-from vaivem.hub.connections.pasting import clean_pasted
+from vaivem.hub.connections.pasting import clean_lines, clean_many, clean_pasted, listed
 from vaivem.hub.messages import connector_text
 from vaivem.hub.workspaces.models import Workspace
 
+MOST_PASTED = 10_000  # letters: a private key of 8192 bits, or many signing keys
 NUMBERS = {"integer": forms.IntegerField, "number": forms.FloatField, "money": forms.FloatField}
 
 
@@ -102,6 +104,30 @@ class SettingsForm(forms.Form):
         }
 
 
+def pasted_field(
+    connector: Connector, method: AuthMethod, field: AuthField, *, required: bool
+) -> forms.CharField:
+    """Return the form field of something that is pasted."""
+    several = field.lines or field.many
+    kind = forms.Textarea if several else forms.PasswordInput if field.secret else forms.TextInput
+    attrs = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+    return forms.CharField(
+        label=connector_text(connector.key, f"auth.{method.key}.{field.key}") or field.key,
+        help_text=connector_text(connector.key, f"auth.{method.key}.{field.key}.help"),
+        required=required,
+        max_length=MOST_PASTED,
+        strip=False,
+        widget=kind(attrs=attrs | ({"rows": "6" if field.lines else "2"} if several else {})),
+    )
+
+
+def cleaned(field: AuthField, text: str) -> str | list[str]:
+    """Return what was pasted, forgiven what surrounds it: a list for a field of several."""
+    if field.many:
+        return clean_many(text)
+    return clean_lines(text) if field.lines else clean_pasted(text, field.key)
+
+
 class ConnectForm(SettingsForm):
     """The connect page's form: credentials, name, settings. `kept` are credentials pasted a moment ago."""
 
@@ -121,16 +147,8 @@ class ConnectForm(SettingsForm):
         self.kept = dict(kept or {})
         self.auth = method
         for field in method.fields:
-            self.fields[f"cred_{field.key}"] = forms.CharField(
-                label=connector_text(connector.key, f"auth.{method.key}.{field.key}") or field.key,
-                help_text=connector_text(connector.key, f"auth.{method.key}.{field.key}.help"),
-                required=field.required and field.key not in self.kept,
-                max_length=5000,
-                strip=False,
-                widget=(forms.PasswordInput if field.secret else forms.TextInput)(
-                    attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
-                ),
-            )
+            required = field.required and field.key not in self.kept
+            self.fields[f"cred_{field.key}"] = pasted_field(connector, method, field, required=required)
         if row is None:
             self.fields["name"] = forms.CharField(
                 label=_("Name of the connection"),
@@ -149,7 +167,7 @@ class ConnectForm(SettingsForm):
         values: dict[str, Any] = super().clean() or self.cleaned_data
         for field in self.auth.fields:
             name = f"cred_{field.key}"
-            values[name] = clean_pasted(values.get(name) or "", field.key)
+            values[name] = cleaned(field, values.get(name) or "")
             if not values[name] and field.required and field.key not in self.kept and name not in self.errors:
                 self.add_error(name, _("Paste it here; what came had nothing in it but blanks or quotes."))
         return values
@@ -167,6 +185,56 @@ class ConnectForm(SettingsForm):
         """Return what was pasted now, or a moment ago."""
         pasted = {field.key: self.cleaned_data[f"cred_{field.key}"] for field in self.auth.fields}
         return {**self.kept, **{key: value for key, value in pasted.items() if value}}
+
+
+class ChangeForm(SettingsForm):
+    """The settings of a connection that is there, with its lists of secrets, to be added to and shortened.
+
+    `kept` are the opened credentials; no secret of them is shown, only its end.
+    """
+
+    def __init__(
+        self, connector: Connector, method: AuthMethod, *args: Any, kept: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        super().__init__(connector, method.key, *args, **kwargs)
+        self.secrets = {field.key: listed(kept.get(field.key)) for field in method.fields if field.many}
+        self.labels: dict[str, Any] = {}
+        named = {field.key: field for field in method.fields}
+        for key, known in self.secrets.items():
+            field = pasted_field(connector, method, named[key], required=False)
+            self.labels[key], field.label = field.label, _("Add, one a line")
+            self.fields[f"add_{key}"] = field
+            shown = [(secret_name(one), one[-4:]) for one in known]
+            self.fields[f"drop_{key}"] = forms.MultipleChoiceField(
+                choices=shown, required=False, widget=forms.CheckboxSelectMultiple
+            )
+
+    def key_parts(self) -> Iterator[Mapping[str, Any]]:
+        """Return what the page shows of each list of secrets."""
+        for key, known in self.secrets.items():
+            yield {
+                "label": self.labels[key],
+                "kept": known,
+                "add": self[f"add_{key}"],
+                "drop": self[f"drop_{key}"],
+            }
+
+    def changed_secrets(self) -> dict[str, list[str]]:
+        """Return the lists that a person changed, as they are to be."""
+        changed: dict[str, list[str]] = {}
+        for key, known in self.secrets.items():
+            dropped = set(self.cleaned_data[f"drop_{key}"])
+            left = [one for one in known if secret_name(one) not in dropped]
+            added = clean_many(self.cleaned_data.get(f"add_{key}") or "")
+            wanted = list(dict.fromkeys([*left, *added]))
+            if wanted != known:
+                changed[key] = wanted
+        return changed
+
+
+def secret_name(secret: str) -> str:
+    """Return what a page calls a secret by without showing it."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
 class NameForm(forms.Form):

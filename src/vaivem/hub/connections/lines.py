@@ -62,8 +62,12 @@ def unsaved_connection(
     *,
     number: int = 0,
     name: str = "",
+    account: Mapping[str, Any] | None = None,
 ) -> sdk.Connection:
-    """Return a connection as it would be with these credentials. `number` is its id, if it has one."""
+    """Return a connection as it would be with these credentials.
+
+    `number` is its id, if it has one; `account` what the vendor has said about itself so far.
+    """
     return sdk.Connection(
         id=number,
         workspace=workspace,
@@ -72,4 +76,5 @@ def unsaved_connection(
         method=method,
         credentials=dict(credentials),
         settings={**get_connector(connector).manifest.defaults(), **chosen},
+        account=dict(account or {}),
     )

@@ -12,6 +12,7 @@ from vaivem.connectors.sdk.registry import get_connector
 from vaivem.hub.connections.addresses import hook_address, public_address
 from vaivem.hub.connections.health import Health, all_health, read_health
 from vaivem.hub.connections.learning import learnt_fields
+from vaivem.hub.connections.lines import without_secrets
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.connections.offers import offers
 from vaivem.hub.connections.usage import rules_using
@@ -78,6 +79,14 @@ def pages_of(row: Connection) -> str:
     return f"{parts.scheme}://{parts.netloc}/" if parts.scheme in {"http", "https"} else ""
 
 
+def hook_steps(row: Connection) -> list[str]:
+    """Return what a person does at the vendor so that its events arrive here, as far as it needs telling."""
+    texts: list[str] = []
+    while step := connector_text(row.connector, f"webhooks.steps.{len(texts) + 1}"):
+        texts.append(step)
+    return texts
+
+
 @require_safe
 @for_role(place="connections")
 def connection(request: MemberRequest, number: int) -> HttpResponse:
@@ -86,6 +95,7 @@ def connection(request: MemberRequest, number: int) -> HttpResponse:
     health = health_of(request, row)
     connector = get_connector(row.connector)
     webhooks = connector.webhooks
+    by_hand = webhooks is not None and webhooks.by_hand(without_secrets(row))
     values = {
         "now": clock.now(),
         "one": health,
@@ -94,11 +104,12 @@ def connection(request: MemberRequest, number: int) -> HttpResponse:
         "pages": pages_of(row),
         "offers": offers(row),
         "just_made": "new" in request.GET,
-        "hook": hook_address(row) if webhooks is not None and not webhooks.managed else "",
+        "hook": hook_address(row) if by_hand else "",
+        "hook_steps": hook_steps(row) if by_hand else [],
         "not_swept": connector_text(row.connector, "webhooks.not_swept") if webhooks is not None else "",
-        "hook_by_hand": webhooks is not None and not webhooks.managed,
-        "hook_is_ours": webhooks is not None and webhooks.managed,
-        "learnt": learnt_fields(row) if webhooks is not None and not webhooks.managed else [],
+        "hook_by_hand": by_hand,
+        "hook_is_ours": webhooks is not None and not by_hand,
+        "learnt": learnt_fields(row) if by_hand and connector.manifest.generic else [],
         "rules": rules_using(row),
         "has_settings": bool(connector.manifest.settings),
         "can_change": request.membership.at_least(Role.ADMIN),

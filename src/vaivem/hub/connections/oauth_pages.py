@@ -153,7 +153,7 @@ def _leave(
         connector=connector.key,
         method=method.key,
         connection=row,
-        verifier=vault().seal({"verifier": verifier}) if verifier else None,
+        verifier=vault().seal({"verifier": verifier, "pasted": form.credentials()}),
         settings=form.settings(),
         name=str(form.cleaned_data.get("name") or ""),
         member=request.user,
@@ -183,9 +183,12 @@ def _come_back(request: HttpRequest, kept: OAuthState) -> Connection:
     app = find_app(kept.workspace, kept.connector)
     if app is None:
         raise _DeniedError("oauth_app_missing", params={"connector": kept.connector})
-    verifier = vault().open(bytes(kept.verifier))["verifier"] if kept.verifier else None
+    secret = vault().open(bytes(kept.verifier)) if kept.verifier else {}
     connection = _connection_of(kept)
-    credentials = _exchange(connector, connection, open_app(app), code, return_address(request), verifier)
+    made = _exchange(
+        connector, connection, open_app(app), code, return_address(request), secret.get("verifier")
+    )
+    credentials = {**secret.get("pasted", {}), **made}
     # As one that is not saved: what is tried are these credentials, and never the ones it has.
     account = ask_account(config(), replace(connection, id=0, credentials=credentials))
     access = Access(kept.connector, kept.method, credentials, kept.settings, account)
@@ -264,9 +267,9 @@ def _show(
 
 def _page_origin(connector: Connector, method: AuthMethod, row: Connection | None) -> str:
     """Return the origin of the vendor's sign-in page, as the connect page's form may lead to."""
-    chosen = (row.settings if row else {}).get("address_authorize")
-    default = connector.manifest.defaults().get("address_authorize")
-    return _origin(str(chosen or default or (method.oauth.authorize_url if method.oauth else "")))
+    settings = {**connector.manifest.defaults(), **(row.settings if row else {})}
+    address = connector.manifest.address("authorize", settings)
+    return _origin(address or (method.oauth.authorize_url if method.oauth else ""))
 
 
 def _origin(address: str) -> str:

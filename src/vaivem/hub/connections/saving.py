@@ -16,6 +16,7 @@ from vaivem.engine.control import leave_connection, open_gate, wake_chore
 from vaivem.hub.connections.lines import vault
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.connections.names import free_name, slug_of
+from vaivem.hub.connections.pasting import listed
 from vaivem.hub.shell import clock
 from vaivem.hub.workspaces import audit
 from vaivem.hub.workspaces.models import Member, Workspace
@@ -65,11 +66,11 @@ def save_reconnected(row: Connection, member: Member | None, access: Access) -> 
     refuse_other_account(row, access.account)
     row = Connection.objects.select_for_update().get(pk=row.pk)
     before = shown(row)
-    kept = _webhook_secrets(row)
+    kept = _kept_secrets(row, access)
     _fill(
         row,
         Access(
-            access.connector, access.method, {**kept, **access.credentials}, access.settings, access.account
+            access.connector, access.method, {**access.credentials, **kept}, access.settings, access.account
         ),
     )
     row.state = ConnectionState.WORKING
@@ -81,13 +82,18 @@ def save_reconnected(row: Connection, member: Member | None, access: Access) -> 
     return row
 
 
-def _webhook_secrets(row: Connection) -> Mapping[str, Any]:
-    """Return what was agreed for the webhook; nothing when no key opens it: then it is agreed anew."""
+def _kept_secrets(row: Connection, access: Access) -> Mapping[str, Any]:
+    """Return what outlives a reconnect: what was agreed for the webhook, and lists of secrets not given anew.
+
+    Nothing when no key opens it: then it is agreed anew.
+    """
     try:
-        webhook = vault().open(bytes(row.credentials)).get("webhook") if row.credentials else None
+        before = vault().open(bytes(row.credentials)) if row.credentials else {}
     except VaultError:
         return {}
-    return {"webhook": webhook} if webhook else {}
+    method = get_connector(access.connector).manifest.method(access.method)
+    lists = [field.key for field in method.fields if field.many and not access.credentials.get(field.key)]
+    return {key: before[key] for key in ("webhook", *lists) if before.get(key)}
 
 
 def refuse_other_account(row: Connection, account: Account) -> None:
@@ -118,6 +124,21 @@ def change_settings(row: Connection, member: Member, settings: Mapping[str, Any]
         row.workspace, member, "connection.changed", str(row),
         before={key: before.get(key) for key in changed}, after={key: settings.get(key) for key in changed},
     )  # fmt: skip
+    _wake(row)
+
+
+@transaction.atomic
+def change_secrets(row: Connection, member: Member, changed: Mapping[str, list[str]]) -> None:
+    """Keep other lists of secrets (signing keys of a vendor); the audit entry tells how many, not which."""
+    if not changed:
+        return
+    row = Connection.objects.select_for_update().get(pk=row.pk)  # a worker saves fresh tokens meanwhile
+    credentials = vault().open(bytes(row.credentials))
+    before = {key: len(listed(credentials.get(key))) for key in changed}
+    row.credentials = vault().seal({**credentials, **changed})
+    row.save(update_fields=["credentials"])
+    after = {key: len(secrets) for key, secrets in changed.items()}
+    audit.note(row.workspace, member, "connection.changed", str(row), before=before, after=after)
     _wake(row)
 
 

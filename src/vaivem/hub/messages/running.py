@@ -62,6 +62,15 @@ SENTENCES: Mapping[str, Entry] = {
     "refresh_refused": Entry(
         _("{The} did not renew the access."), RECONNECT, _("{The} did not renew the access: {message}")
     ),
+    "private_key_unreadable": Entry(
+        _("The private key cannot be read: it must be a whole RSA key of at least 2048 bits, in PEM."),
+        _("Paste it again with its first and last line, from BEGIN to END."),
+    ),
+    "consent_required": Entry(
+        _("The user has not yet allowed this app to act for them {in_the}."),
+        _("Sign in there as that user, allow it once, and test again."),
+        _("The user has not yet allowed this app to act for them {in_the}. That is done here: {address}"),
+    ),
     "removed_there": Entry(
         _("Somebody removed the app of Vaivém {in_the}, and with it this access."),
         _("If it was meant, disconnect it here too. If not, reconnect: what waits then goes on by itself."),

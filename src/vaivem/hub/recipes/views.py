@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from vaivem.connectors.sdk.recipes import Recipe, get_recipe
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import RuleError
+from vaivem.hub.connections.lines import without_secrets
 from vaivem.hub.recipes.listing import offered
 from vaivem.hub.recipes.outlook import Outlook, outlook, rejected
 from vaivem.hub.recipes.setting_up import chosen_values, draft, switch_on, text
@@ -65,6 +66,7 @@ def on(request: MemberRequest, key: str, number: int) -> HttpResponse:
     if rule.recipe != key or source is None:
         raise Http404
     webhooks = get_connector(source.connector).webhooks
+    by_hand = webhooks is not None and webhooks.by_hand(without_secrets(source))
     values = {
         "now": clock.now(),
         "recipe": found,
@@ -72,8 +74,8 @@ def on(request: MemberRequest, key: str, number: int) -> HttpResponse:
         "rule": rule,
         "sentence": sentence_of(rule.draft, WorkspaceCatalog(request.workspace)),
         "source": source,
-        "hook_is_ours": webhooks is not None and webhooks.managed,
-        "hook_by_hand": webhooks is not None and not webhooks.managed,
+        "hook_is_ours": webhooks is not None and not by_hand,
+        "hook_by_hand": by_hand,
         "figures": read_figures(request.workspace.pk, [rule.pk], clock.now())[rule.pk],
         "pages": page("test_accounts", request.workspace.slug) if source.test_account else "",
     }

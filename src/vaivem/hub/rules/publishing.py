@@ -21,6 +21,7 @@ from vaivem.core.rules import Rule as Definition
 from vaivem.core.rules import read_rule, rule_to_dict
 from vaivem.engine import control
 from vaivem.engine.settling import Settling
+from vaivem.hub.connections.lines import without_secrets
 from vaivem.hub.connections.models import Connection
 from vaivem.hub.rules import drafts
 from vaivem.hub.rules.catalog import WorkspaceCatalog
@@ -154,7 +155,7 @@ def listen(connection_id: int) -> None:
     if webhooks is None or row.wants_hook:
         return
     Connection.objects.filter(pk=connection_id).update(wants_hook=True)
-    if webhooks.managed:
+    if not webhooks.by_hand(without_secrets(row)):
         with db.cursor() as cursor:
             control.wake_chore(cursor, "ensure_webhook", {"connection": connection_id})
 

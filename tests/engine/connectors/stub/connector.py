@@ -306,7 +306,7 @@ class StubConnector(Connector):
     webhooks = StubWebhooks()
 
     def authorise(self, connection: Connection) -> Authorisation:
-        if connection.method.startswith("oauth"):
+        if connection.method.startswith("oauth") or connection.method == "server":
             return Authorisation(
                 headers=(("Authorization", f"Bearer {connection.credentials['access_token']}"),)
             )
