@@ -30,7 +30,7 @@ class Person:
     async def leave(self) -> None:
         """Close everything. Complaints are content-policy violations, script errors, and missing files."""
         await self.page.context.close()
-        assert self.complaints == []
+        assert not self.complaints, "\n".join(self.complaints)
 
     async def until_shown(self, url: str, wanted: Locator, seconds: float = 20) -> None:
         """Load a page again and again until it shows something."""

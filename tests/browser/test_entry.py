@@ -52,6 +52,6 @@ async def test_signing_out_ends_it(stranger: Person, installation: Installation)
     await stranger.page.click("main form[method=post] button.primary")
     await expect(stranger.page).to_have_url(f"{installation.workspace}/")
     await stranger.page.goto(f"{installation.hub}/profile/")
-    await stranger.page.click("form[action$='/account/logout/'] button")
+    await stranger.page.click("main form[action$='/account/logout/'] button")
     await stranger.page.goto(f"{installation.workspace}/")
     assert "/account/login/" in stranger.page.url

@@ -18,7 +18,7 @@ from vaivem.core.errors import ReconnectError, Recovery, RetryError, RuleError, 
 from vaivem.core.retry import may_retry, next_pause
 from vaivem.engine.desk import Desk, Item, RunState
 from vaivem.engine.former import recall_former
-from vaivem.engine.gates import OPEN
+from vaivem.engine.gates import HELD, OPEN
 from vaivem.engine.ids import time_of
 from vaivem.engine.memory import Memory, recall
 from vaivem.engine.parking import ParkError
@@ -26,6 +26,7 @@ from vaivem.engine.runs import Ending, Execution, Status
 from vaivem.engine.statements import statement
 
 HELD_LOOK_SECONDS = 60.0
+REOPENED_LOOK_SECONDS = 1.0  # a person reconnected while a call with the old access was refused
 LIMIT_LOOK_SECONDS = 5.0
 ARRIVING_SECONDS = 0.005
 
@@ -216,7 +217,8 @@ class LaneWorker:
         if error.recovery in (Recovery.RETRY, Recovery.RESOLVE):
             return await self._retry(run, error, conn, last=last)
         if isinstance(error, ReconnectError):
-            due = self._desk.clock.after(HELD_LOOK_SECONDS)
+            held = await self._desk.caller.gates.look(conn) == HELD
+            due = self._desk.clock.after(HELD_LOOK_SECONDS if held else REOPENED_LOOK_SECONDS)
             return await self._park(run, ParkError("held", error.code, due, conn, error.params))
         return await self._finish(run, Ending.of(error), last=last)
 

@@ -92,17 +92,18 @@ class RehearsalContext:
 
     async def read(self, call: Call) -> Answer:
         """Send a call that changes nothing, within the connection's budget; a limit is waited for."""
-        for left in range(PATIENCE_TRIES, 0, -1):
+        left = PATIENCE_TRIES
+        while True:
             try:
                 answer = await self._caller.read(call)
             except RetryError as error:
-                if left == 1:
+                left -= 1
+                if not left:
                     raise
                 await asyncio.sleep(min(error.retry_after or 2.0, PATIENCE_SECONDS))
             else:
                 self._learn(answer)
                 return answer
-        raise AssertionError("unreachable")
 
     async def write(
         self,

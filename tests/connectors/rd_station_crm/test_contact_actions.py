@@ -297,12 +297,15 @@ async def test_what_a_person_told_of_a_lost_one_is_read_again() -> None:
     assert (await context.run()).output["contact"]["email"] == "ana@example.com"
 
 
-async def test_half_an_answer_is_not_taken_for_a_contact() -> None:
+@pytest.mark.parametrize(
+    "text", ['{"data":{"id":"67', "<html>Bad gateway</html>", "", "null", "[]", '{"data":{}}']
+)
+async def test_half_an_answer_is_not_taken_for_a_contact(text: str) -> None:
     context = contact(
         {
             "contacts.by_email": NOBODY,
             "contacts.by_name": NOBODY,
-            "contacts.create": answer(201, text='{"data":{"id":"67'),
+            "contacts.create": answer(201, text=text),
         }
     )
     with pytest.raises(UncertainError):

@@ -83,7 +83,7 @@ def test_a_reading_token_changes_nothing(workplace: Workplace) -> None:
     assert reader.get("/rules") == {"items": [], "next": None}
     status, answer = reader.ask("POST", "/rules", {"definition": DEFINITION})
     assert (status, answer["error"]["code"]) == (403, "scope_missing")
-    assert answer["error"]["params"] == {"scope": "write"}
+    assert answer["error"]["params"] == {"scope": "rules:write"}
 
 
 def test_every_address_of_a_stranger_s_workspace_is_404(
