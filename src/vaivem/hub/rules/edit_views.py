@@ -51,14 +51,19 @@ def edit(request: MemberRequest, number: int) -> HttpResponse:
 
 
 def _opened(request: MemberRequest, row: Rule) -> HttpResponse:
-    """Show the draft, or what somebody typed before their session ended: it is saved when they say so."""
+    """Show the draft, or what somebody typed before their session ended: it is saved when they say so.
+
+    A button that changes the form (one more step) is done as well; one that publishes or tries is not.
+    """
     kept = kept_forms.take(request)
-    if kept is None or not kept.fields.get("when:connection"):
+    if kept is None or "when:connection" not in kept.fields:
         return _page(request, row, row.draft, request.GET.get("sample", ""))
     text = kept.fields.get("revision", "")
     revision = int(text) if text.isdecimal() else row.revision
     before = _seen_draft(row, revision)
-    definition = filled(read_form(kept.fields, before), before, WorkspaceCatalog(request.workspace))
+    catalog = WorkspaceCatalog(request.workspace)
+    definition = filled(read_form(kept.fields, before), before, catalog)
+    definition = filled(acts.act(definition, kept.fields.get("act", "")), definition, catalog)
     return _page(request, row, definition, kept.fields.get("sample", ""), typed=revision)
 
 

@@ -24,6 +24,8 @@ from vaivem.vault import Vault, VaultError
 SESSION_KEY = "kept_form"
 LASTS_SECONDS = 24 * 3600
 MAX_CHARACTERS = 256 * 1024
+# A name with a colon is of the rule editor: a place in a rule and what stands there, such as a vendor's field
+# that happens to be called "token". What it is filled with is read by everybody in the history anyway.
 NEVER_KEPT = ("csrfmiddlewaretoken", "next", "_method")
 SECRET = re.compile(r"password|senha|secret|token|api_?key|^cred_", re.IGNORECASE)
 
@@ -44,7 +46,7 @@ def keep(request: HttpRequest) -> str:
         return ""
     fields = request.POST.copy()
     for name in [*fields]:
-        if name in NEVER_KEPT or SECRET.search(name):
+        if name in NEVER_KEPT or SECRET.search(name.partition(":")[0]):
             del fields[name]
     encoded = fields.urlencode()
     if not encoded or len(encoded) > MAX_CHARACTERS:

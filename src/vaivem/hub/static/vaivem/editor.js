@@ -48,6 +48,7 @@
       const html = await answer.text();
       whole ? replace(html, open, MOVES.test(act || "") ? [] : typed_since(sent)) : notes(html);
       one("#unsaved")?.remove();
+      one("#typed")?.remove(); // it said "not saved yet"
     } catch {
       next = { part, act, ...next };
       unsaved();
