@@ -201,6 +201,52 @@ def test_the_second_person_is_told_and_loses_nothing(workplace: Workplace) -> No
     assert rule.draft["then"][0]["fields"]["deal.name"] == {"text": "Da Ana {{ document.name }}"}
 
 
+def test_the_second_person_sees_each_change_with_its_author(workplace: Workplace) -> None:
+    from vaivem.hub.workspaces.models import Member, Membership, Role
+
+    definition, long = copy.deepcopy(EVERYTHING), "Oi,\n\n" + "Muito obrigado. " * 100
+    definition["then"][3]["then"][0]["body"] = {"text": long + "Fim"}
+    rule, site = made(workplace, definition), workplace.site
+    others = []
+    for email, name in (("ana@raiar.example", "Ana Sá"), ("caio@raiar.example", "Caio Reis")):
+        member = Member.objects.create_user(email, "um-segredo-de-teste", name=name, language="en")
+        Membership.objects.create(member=member, workspace=site.workspace, role=Role.EDITOR)
+        others.append(site.browser(member))
+    mine, page = opened(workplace, rule), edit(workplace, rule)
+    for browser, name, text in (
+        (others[0], "then.0:text:deal.name", "Da Ana {{ document.name }}"),
+        (others[0], "then.3.then.0:body", long + "Ana"),
+        (others[1], "then.0:text:contact.name", "Do Caio"),
+        (others[1], "then.3.then.0:body", long + "Caio"),
+        (others[1], "when:option:per", "document"),
+        (others[0], "title", "Um nome da Ana"),
+    ):
+        assert browser.post(page, opened(workplace, rule, browser) | {name: [text]}).status_code == 302
+        rule.refresh_from_db()
+    others[1].post(page, opened(workplace, rule, others[1]) | {"act": ["add then action"]})  # half done
+    answer = site.browser(site.owner).post(page, mine | {"title": ["Meu nome"], "act": ["add then wait"]})
+    assert answer.status_code == 409
+    seen = {one.where: (one.before, one.after, one.who) for one in answer.context["theirs"]}
+    assert seen["Name"] == (EVERYTHING["title"], "Um nome da Ana", "Ana Sá")
+    name = next(where for where in seen if where.endswith(("Deal name", "deal.name")))
+    assert seen[name][1:] == (
+        "Da Ana [Document name] (only when it is created; cut where it is too long)",
+        "Ana Sá",
+    )
+    body = next(where for where in seen if where.endswith("Text"))
+    assert seen[body][2] == "Caio Reis"
+    assert seen[body][1].endswith("obrigado. Caio")
+    assert len(seen[body][1]) < 200
+    assert [one.who for one in answer.context["theirs"] if one.where == "Order of the steps"] == ["Caio Reis"]
+    assert not any("{" in one.before + one.after for one in answer.context["theirs"])
+    text = answer.content.decode()
+    assert "Ana Sá, Caio Reis changed it" in text
+    again = fields_of(text.replace('class="row">', 'id="over" class="row">'), "over") | {"act": ["overwrite"]}
+    assert site.browser(site.owner).post(page, again).status_code == 302
+    rule.refresh_from_db()
+    assert (rule.title, rule.draft["then"][-1]["kind"]) == ("Meu nome", "wait")
+
+
 def test_steps_are_added_moved_copied_and_taken_away(workplace: Workplace) -> None:
     rule, site = workplace.rule(), workplace.site
     client = site.browser(site.owner)

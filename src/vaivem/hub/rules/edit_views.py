@@ -18,7 +18,7 @@ from vaivem.hub.rules import drafts, publishing, rehearsing, testing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.drafts import DraftConflictError
 from vaivem.hub.rules.editing import acts
-from vaivem.hub.rules.editing.differences import differences
+from vaivem.hub.rules.editing.differences import changes_since, differences
 from vaivem.hub.rules.editing.filling import filled
 from vaivem.hub.rules.editing.form import read_form
 from vaivem.hub.rules.editing.page import editor
@@ -42,7 +42,8 @@ def edit(request: MemberRequest, number: int) -> HttpResponse:
     before = _seen_draft(row, seen)
     definition = filled(read_form(request.POST, before), before, catalog)
     text = request.POST.get("act", "")
-    changed = filled(acts.act(definition, text), definition, catalog)
+    did = request.POST.get("did", "") if text == "overwrite" else text
+    changed = filled(acts.act(definition, did), definition, catalog)
     try:
         drafts.save(row, changed, request.user, seen=None if text == "overwrite" else seen)
     except DraftConflictError as conflict:
@@ -160,15 +161,15 @@ def _conflict(request: MemberRequest, conflict: DraftConflictError, mine: Mappin
     """Say who changed what meanwhile, and show both versions; what was typed is on the page."""
     catalog, row = WorkspaceCatalog(request.workspace), conflict.rule
     seen = conflict.seen.definition if conflict.seen else {}
-    theirs = differences(seen, row.draft, catalog) if conflict.seen else []
     values = {
         "now": clock.now(),
         "rule": row,
         "people": list(dict.fromkeys(str(one.member or "") for one in conflict.since)),
         "last": conflict.since[-1] if conflict.since else None,
-        "theirs": theirs,
+        "theirs": changes_since(conflict.seen, conflict.since, catalog) if conflict.seen else [],
         "mine": differences(seen or row.draft, mine, catalog),
         "both": differences(row.draft, mine, catalog),
+        "did": request.POST.get("act", ""),
         "typed": [(name, value) for name, values in request.POST.lists() for value in values]
         if request.POST
         else [],

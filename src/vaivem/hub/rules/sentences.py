@@ -52,6 +52,7 @@ class Part:
 class Mapped:
     """One field of a step: what it receives, when that is written, what happens to a bad value."""
 
+    key: str
     label: str
     required: bool
     parts: tuple[Part, ...]
@@ -210,11 +211,11 @@ class _Telling:
             return StepShown(number, _capital(_("go one of two ways")), lead=lead, notes=notes)
         if isinstance(step, EmailStep):
             rows = tuple(
-                Mapped(label, True, self._parts(source), "", "")
-                for label, source in (
-                    (_("To"), step.to),
-                    (_("Subject"), step.subject),
-                    (_("Text"), step.body),
+                Mapped(key, label, True, self._parts(source), "", "")
+                for key, label, source in (
+                    ("to", _("To"), step.to),
+                    ("subject", _("Subject"), step.subject),
+                    ("body", _("Text"), step.body),
                 )
             )
             return StepShown(number, _capital(_("send an e-mail")), lead=lead, rows=rows)
@@ -257,6 +258,7 @@ class _Telling:
     ) -> Mapped:
         write = mapping.write or (field.write if field else WritePolicy.ALWAYS)
         return Mapped(
+            key=mapping.field,
             label=words.label(connector, field) if field else mapping.field,
             required=bool(field and field.required),
             parts=self._parts(mapping.source, field, connector),
