@@ -136,7 +136,7 @@ def test_what_was_typed_before_a_session_ended_is_back(workplace: Workplace) -> 
     assert gone.post(address, form, headers=here).status_code == 302
     gone.force_login(site.owner, "allauth.account.auth_backends.AuthenticationBackend")
     page = gone.get(address).content.decode()
-    assert "What you typed before you were signed out is back" in page
+    assert "What you typed is back" in page
     again = fields_of(page, "rule-form")
     assert again["then.0:text:deal.name"] == ["Digitado {{ document.name }}"]
     rule.refresh_from_db()
@@ -144,3 +144,19 @@ def test_what_was_typed_before_a_session_ended_is_back(workplace: Workplace) -> 
     gone.post(address, {**again, "act": "save"})
     rule.refresh_from_db()
     assert rule.draft["then"][0]["fields"]["deal.name"] == {"text": "Digitado {{ document.name }}"}
+
+
+def test_a_removed_rule_is_found_and_brought_back_later(workplace: Workplace) -> None:
+    rule, site = workplace.rule(), workplace.site
+    owner = site.browser(site.owner)
+    assert "Removed" not in owner.get(site.url("rules/")).text
+    gone = owner.post(site.url(f"rules/{rule.pk}/remove/"), follow=True).text
+    back = site.url(f"rules/{rule.pk}/bring-back/")
+    assert f'action="{back}"' in gone  # right there, by a form of its own
+    listed = owner.get(site.url("rules/") + "?state=removed").text
+    assert f"Bring back “{rule.title}”" in listed
+    assert "No removed rule fits" in owner.get(site.url("rules/") + "?state=removed&q=zzz").text
+    assert "Bring back" not in site.browser(site.viewer).get(site.url("rules/") + "?state=removed").text
+    assert owner.post(back).status_code == 302
+    rule.refresh_from_db()
+    assert rule.state == "on"

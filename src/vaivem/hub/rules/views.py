@@ -73,19 +73,25 @@ def rules(request: MemberRequest) -> HttpResponse:
     """List the rules: their state, their last run, what they did in the last day."""
     now, wanted, state = clock.now(), request.GET.get("q", "")[:100], request.GET.get("state", "")
     lines = _lines(request.workspace, now)
+    removed = list(
+        Rule.objects.filter(workspace=request.workspace, state=RuleState.REMOVED).order_by("title")
+    )
+    states = STATES | ({REMOVED: gettext_lazy("Removed")} if removed else {})
     values = {
         "now": now,
         "lines": [line for line in lines if _shows(line, wanted, state)],
-        "any": bool(lines),
+        "removed": [row for row in removed if _says(row.title, wanted)] if state == REMOVED else None,
+        "any": bool(lines or removed),
         "q": wanted,
         "state": state,
-        "states": [(key, str(name)) for key, name in STATES.items()],
+        "states": [(key, str(name)) for key, name in states.items()],
         "can_change": request.membership.at_least(Role.EDITOR),
         "max_count": MAX_COUNT,
     }
     return render(request, "rules/list.html", values)
 
 
+REMOVED = RuleState.REMOVED.value
 STATES = {
     "on": gettext_lazy("On"),
     "paused": gettext_lazy("Paused"),
@@ -98,8 +104,12 @@ def _shows(line: RuleLine, wanted: str, state: str) -> bool:
     """Say whether a line fits what is searched for, whatever its accents, and the chosen state."""
     if state and state != ("wrong" if line.badge.icon == "warn" else line.rule.state):
         return False
-    text = fold(f"{line.rule.title} {line.sentence}")
-    return all(word in text for word in fold(wanted).split())
+    return _says(f"{line.rule.title} {line.sentence}", wanted)
+
+
+def _says(text: str, wanted: str) -> bool:
+    folded = fold(text)
+    return all(word in folded for word in fold(wanted).split())
 
 
 @require_safe

@@ -74,6 +74,8 @@
     if (!form) return;
     const boxes = all("[name=run]", form);
     if (event.target.matches("[data-pick-all]")) boxes.forEach((box) => (box.checked = event.target.checked));
+    const whole = boxes.length > 0 && boxes.every((box) => box.checked);
+    all("[data-pick-all]", form).forEach((box) => (box.checked = whole));
     const said = one("[data-picked]", form);
     said.textContent = `${boxes.filter((box) => box.checked).length} ${said.dataset.picked}`;
   });
