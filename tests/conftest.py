@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from vaivem.postgres import EmbeddedServer
+from vaivem.postgres import EmbeddedServer, cluster
 from vaivem.postgres.address import MAINTENANCE_DATABASE, with_database
 
 TEMPLATE = "vaivem_template"
@@ -33,7 +33,12 @@ def postgres_server() -> Iterator[str]:
     folder = Path(tempfile.gettempdir(), FOLDER_PREFIX + run)
     server = EmbeddedServer(folder)
     try:
-        yield with_database(server.start(), MAINTENANCE_DATABASE)
+        with pytest.MonkeyPatch.context() as patch:
+            # This server sees no power cut: hundreds of databases come and go, and the disk need not have
+            # each of them. Tests of crashes start servers of their own, with our settings.
+            patch.setitem(cluster.SETTINGS, "fsync", "off")
+            address = with_database(server.start(), MAINTENANCE_DATABASE)
+        yield address
     finally:
         if server.leave():
             shutil.rmtree(folder)

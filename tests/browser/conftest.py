@@ -1,4 +1,4 @@
-"""One demo for all tests of a process, and for each test a browser with an empty profile."""
+"""One demo and one browser for all tests of a process, and for each person an empty profile of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from .installation import Installation, demo_in
@@ -45,16 +46,23 @@ def installation(chromium: str) -> Iterator[Installation]:
             yield running
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run all tests here in one event loop: that of the browser."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """A browser of the test's own, with a profile that is new and empty."""
+    """A browser. Whoever needs one opens a context of it: a profile that is new and empty."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
         yield browser
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def stranger(browser: Browser, installation: Installation) -> AsyncIterator[Person]:
     """Somebody who has not signed in."""
     person = await Person.arrive(browser)
@@ -62,7 +70,7 @@ async def stranger(browser: Browser, installation: Installation) -> AsyncIterato
     await person.leave()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def owner(browser: Browser, installation: Installation) -> AsyncIterator[Person]:
     """The workspace's owner, signed in."""
     person = await Person.arrive(browser, signed_in=await signed_in(browser, installation))
@@ -70,7 +78,7 @@ async def owner(browser: Browser, installation: Installation) -> AsyncIterator[P
     await person.leave()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scriptless(browser: Browser, installation: Installation) -> AsyncIterator[Person]:
     """The owner, in a browser that runs no script."""
     cookies = await signed_in(browser, installation)

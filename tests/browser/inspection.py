@@ -47,8 +47,10 @@ FAULTS = """() => {
 WIDER = """() => {
   const page = document.documentElement;
   if (page.scrollWidth <= page.clientWidth) return [];
+  const scrolls = (el) =>
+    el && (/auto|scroll/.test(getComputedStyle(el).overflowX) || scrolls(el.parentElement));
   const wide = [...document.body.querySelectorAll("*")].filter(
-    (el) => el.getBoundingClientRect().right > page.clientWidth + 1);
+    (el) => el.getBoundingClientRect().right > page.clientWidth + 1 && !scrolls(el.parentElement));
   return wide.slice(0, 3).map((el) => el.outerHTML.replace(/\\s+/g, " ").slice(0, 140));
 }"""
 

@@ -88,8 +88,10 @@ def test_pausing_resuming_and_removing(workplace: Workplace, owner: Any) -> None
     assert "Resumed" in plain(owner.post(f"{address}resume/", follow=True))
     assert "1 run" in plain(owner.get(f"{address}remove/"))
     assert "is removed" in plain(owner.post(f"{address}remove/", follow=True))
-    assert owner.get(address).status_code == 404
     assert past.sql("select status, code from run") == [(4, "rule_was_removed")]
+    assert "This rule was removed" in plain(owner.get(address))  # the history still names it, and leads here
+    assert "as it was" in plain(owner.post(f"{address}bring-back/", follow=True))
+    assert "This rule was removed" not in plain(owner.get(address))
 
 
 def test_a_draft_is_published_or_refused_with_its_reasons(workplace: Workplace, owner: Any) -> None:

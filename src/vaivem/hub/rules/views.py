@@ -115,7 +115,11 @@ def _says(text: str, wanted: str) -> bool:
 @require_safe
 @for_role(place="rules")
 def rule(request: MemberRequest, number: int) -> HttpResponse:
-    """Show one rule as it is published, or its draft when it never was."""
+    """Show one rule as it is published, or its draft when it never was; of a removed one, the way back."""
+    row = get_object_or_404(Rule, pk=number, workspace=request.workspace)
+    if row.state == RuleState.REMOVED:
+        values = {"rule": row, "can_change": request.membership.at_least(Role.EDITOR)}
+        return render(request, "rules/removed.html", values)
     return rule_page(request, find(request, number))
 
 
