@@ -9,7 +9,7 @@ import ipaddress
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +31,7 @@ class RefusedAddressError(ValueError):
 
 @dataclass(slots=True)
 class Delivery:
-    """One event on its way to one address. ``state``: queued, retrying, delivered, failed or dropped.
+    """One event on its way to one address. ``state``: queued, held, retrying, delivered, failed or dropped.
 
     ``hook`` is the subscription's id at the simulator; ``copy_of`` the id of the delivery this one doubles on
     purpose; one that is sent ``once`` is not tried again.
@@ -82,6 +82,7 @@ class Webhooks:
         self._sending: set[asyncio.Task[None]] = set()
         self._listeners: list[Callable[[Delivery], None]] = []
         self._try_listeners: list[Callable[[Delivery], None]] = []
+        self._start_listeners: list[Callable[[Delivery], None]] = []
         clock.on_move(self._wake.set)
 
     def on_outcome(self, listener: Callable[[Delivery], None]) -> None:
@@ -95,6 +96,10 @@ class Webhooks:
         """
         self._try_listeners.append(listener)
 
+    def on_start(self, listener: Callable[[Delivery], None]) -> None:
+        """Have ``listener`` called before each try; it may change the body and the headers of that try."""
+        self._start_listeners.append(listener)
+
     def send(
         self,
         event: str,
@@ -104,21 +109,38 @@ class Webhooks:
         hook: str = "",
         method: str = "POST",
         once: bool = False,
+        hold: bool = False,
     ) -> Delivery:
-        """Queue one delivery, its bytes and headers as given; faults may drop, double or delay it."""
+        """Queue one delivery, its bytes and headers as given; faults may drop, double or delay it.
+
+        With ``hold`` it waits for ``release``, for vendors that send nothing to an address that is down.
+        """
         made: dict[str, Any] = {"hook": hook, "method": method, "once": once}
         delivery = Delivery(uuid.uuid4().hex, event, url, body, dict(headers), **made)
         self._keep(delivery)
+        if hold:
+            delivery.state = "held"
+        else:
+            self._begin(delivery)
+        return delivery
+
+    def release(self, delivery: Delivery) -> None:
+        """Let a delivery that is held go."""
+        delivery.state = "queued"
+        self._begin(delivery)
+
+    def _begin(self, delivery: Delivery) -> None:
         if self._faults.chance(self._faults.p_webhook_missing):
             self._finish(delivery, "dropped")
-            return delivery
+            return
         late = self._faults.random.uniform(0.2, 2.0) if self._chance_of_reorder() else 0.0
         self._queue(delivery, late)
         if self._faults.chance(self._faults.p_webhook_double):
-            copy = Delivery(uuid.uuid4().hex, event, url, body, dict(headers), **made, copy_of=delivery.id)
+            copy = replace(
+                delivery, id=uuid.uuid4().hex, headers=dict(delivery.headers), copy_of=delivery.id, tries=[]
+            )
             self._keep(copy)
             self._queue(copy, late + self._faults.random.uniform(0.0, 0.5))
-        return delivery
 
     def set_schedule(self, delays_seconds: Sequence[float]) -> None:
         """The pauses between tries; one try more than there are pauses. Raises ``ValueError``."""
@@ -171,6 +193,8 @@ class Webhooks:
         self._slots.release()
 
     async def _try(self, client: Client, delivery: Delivery) -> None:
+        for prepare in self._start_listeners:
+            prepare(delivery)
         at, started = self._clock.now(), time.perf_counter()
         attempt: dict[str, Any] = {"at": at.isoformat(timespec="milliseconds")}
         try:

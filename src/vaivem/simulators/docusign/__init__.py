@@ -1,0 +1,1 @@
+"""DocuSign's eSignature API and Connect, as a test account."""
