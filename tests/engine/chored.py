@@ -22,6 +22,7 @@ from vaivem.engine.links import Link
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.post import Post
 from vaivem.engine.retention import Retention
+from vaivem.engine.spending import Spending
 from vaivem.engine.subscriptions import Subscriptions
 from vaivem.engine.tokens import Tokens
 from vaivem.engine.topology import Topology
@@ -70,6 +71,7 @@ async def chores(house: House, *, apart: bool = True, **settings: Any) -> AsyncI
             Gates(pool),
             Tokens(pool, house.vault, outbound, Apart(config, house.dsn) if apart else None),
             clock,
+            Spending(pool, clock),
         )
         ids = IdMaker(await pool.fetchval("select nextval('node_seq')"), clock.time)
         desk = Desk(

@@ -99,7 +99,8 @@ class VaivemError(Exception):
 class RetryError(VaivemError):
     """Passing and certainly not done. `retry_after` (seconds) is the vendor's own word, if it gave one.
 
-    A `limit` delays and never counts as a failure; a `narrow` one is of this record, and stops no other.
+    A `limit` delays and never counts as a failure; a `narrow` one is of this record, and stops no other; with
+    `spent` the day's budget is used up.
     """
 
     recovery = Recovery.RETRY
@@ -112,12 +113,14 @@ class RetryError(VaivemError):
         retry_after: float | None = None,
         limit: bool = False,
         narrow: bool = False,
+        spent: bool = False,
         **rest: Any,
     ) -> None:
         super().__init__(code, **rest)
         self.retry_after = retry_after
         self.limit = limit
         self.narrow = narrow
+        self.spent = spent
 
 
 class UncertainError(VaivemError):

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from vaivem.connectors.sdk import Answer, Call, Connection
+from vaivem.connectors.sdk import Answer, Call, Connection, Quota
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, UncertainError, VaivemError
 from vaivem.engine.budgets import Budgets
 from vaivem.engine.clock import Clock
-from vaivem.engine.gates import HELD, Gates
+from vaivem.engine.gates import HELD, SPENT, SPENT_TRY_SECONDS, Gates
 from vaivem.engine.outbound import Outbound, Wire, build_wire
+from vaivem.engine.spending import Spending
 from vaivem.engine.tokens import AHEAD_SECONDS, Fresh, Tokens
 from vaivem.engine.topology import Line
 
@@ -32,13 +33,20 @@ class Caller:
     """Sends calls for runs and chores, within the connection's budget and behind its gate."""
 
     def __init__(
-        self, outbound: Outbound, budgets: Budgets, gates: Gates, tokens: Tokens, clock: Clock
+        self,
+        outbound: Outbound,
+        budgets: Budgets,
+        gates: Gates,
+        tokens: Tokens,
+        clock: Clock,
+        spending: Spending,
     ) -> None:
         self._clock = clock
         self.outbound = outbound
         self.budgets = budgets
         self.gates = gates
         self.tokens = tokens
+        self.spending = spending
         # By connection: the topology's credentials then, and the newer ones in use meanwhile.
         self._fresh: dict[int, tuple[Mapping[str, Any], Fresh]] = {}
         self._tried: dict[int, float] = {}  # when a refresh ahead of time was tried last
@@ -56,6 +64,8 @@ class Caller:
             conn = line.connection.id
             if self.gates.state(conn) == HELD and await self.gates.look(conn) == HELD:
                 raise ReconnectError("reconnect_needed")
+            if self.gates.state(conn) == SPENT:
+                await self.gates.pass_spent(conn, bulk=bulk)
             connection = await self._ready(line) if call.authorise else line.connection
             await self.budgets.take(line.connector, connection, call, bulk=bulk)
             exchange = await self._send(line, connection, call, look)
@@ -63,7 +73,7 @@ class Caller:
                 exchange = await self._repeated(line, connection, call, exchange, look, bulk=bulk)
         except VaivemError as error:
             exchange = Exchange(None, error)
-        return await self._noted(line, exchange)
+        return await self._noted(line, exchange, call, bulk=bulk)
 
     async def renew(self, line: Line) -> None:
         """Refresh the token of an unused connection. A dead grant holds it as a refused call does."""
@@ -154,15 +164,24 @@ class Caller:
         state = line.connector.limit_state(call, answer)
         if state is not None:
             await self.budgets.believe(connection.id, state)
-        return Exchange(answer, line.connector.errors.error(call, answer), wire)
+        error = line.connector.errors.error(call, answer)
+        spent_nothing = isinstance(error, RetryError) and error.limit
+        if not spent_nothing and line.connector.quota(connection) is not None:
+            self.spending.note(connection.id, call.cost)
+        return Exchange(answer, error, wire)
 
-    async def _noted(self, line: Line, exchange: Exchange) -> Exchange:
+    async def _noted(
+        self, line: Line, exchange: Exchange, call: Call | None = None, *, bulk: bool = False
+    ) -> Exchange:
         """Let the gate learn from what happened."""
         conn, error = line.connection.id, exchange.error
+        cost = call.cost if call else 0
         if error is None:
-            await self.gates.worked(conn)
+            await self.gates.worked(conn, cost)
         elif isinstance(error, RetryError) and error.limit:
-            if exchange.answer is not None and not error.narrow:
+            if exchange.answer is not None and error.spent:
+                await self._spent(line, error, cost, bulk=bulk)
+            elif exchange.answer is not None and not error.narrow:
                 error.retry_after = await self.gates.limited(conn, error.retry_after)
                 await self.budgets.close(conn, error.retry_after)
         elif error.recovery is Recovery.RECONNECT:
@@ -171,5 +190,13 @@ class Caller:
         elif isinstance(error, RetryError | UncertainError):
             await self.gates.failed(conn, error.code, error.params)
         elif exchange.answer is not None:
-            await self.gates.worked(conn)
+            await self.gates.worked(conn, cost)
         return exchange
+
+    async def _spent(self, line: Line, error: RetryError, cost: int, *, bulk: bool) -> None:
+        """The budget of the day is spent: until the vendor's own time, or until it counts anew."""
+        now = self._clock.now()
+        quota = line.connector.quota(line.connection) or Quota()
+        left = error.retry_after or (quota.ends(now) - now).total_seconds()
+        await self.gates.spend(line.connection.id, error.code, cost, left)
+        error.retry_after = left if bulk else min(left, SPENT_TRY_SECONDS)

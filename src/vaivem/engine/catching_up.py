@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from vaivem.connectors.sdk import Delivery
-from vaivem.core.errors import BugError, Recovery, UnreadableError, VaivemError
+from vaivem.core.errors import BugError, Recovery, RetryError, UnreadableError, VaivemError
 from vaivem.engine.desk import Desk
 from vaivem.engine.direct import ChoreCaller
 from vaivem.engine.intake import Intake
@@ -103,6 +103,7 @@ class CatchingUp:
         except VaivemError as error:
             log.warning("Connection %s: what was missed could not be read: %s", line.connection.id, error)
             told["problem"] = error.problem.to_dict()
+            told["tries"] -= isinstance(error, RetryError) and error.limit  # a limit only delays
             if error.recovery in (Recovery.RETRY, Recovery.RESOLVE) and told["tries"] < MOST_TRIES:
                 told["state"] = "owed"
         except Exception as error:

@@ -1,4 +1,4 @@
-"""A connection's gate: shut while the vendor is down (and probed), at its limit, or until a reconnect."""
+"""A connection's gate: shut while the vendor is down (and probed), at a limit, or until a reconnect."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import Any
 
 import asyncpg
 
+from vaivem.core.errors import RetryError
 from vaivem.engine.statements import statement
 
 FAILURES_TO_PAUSE = 6
 MIN_LIMIT_SECONDS = 0.25
 LONGEST_LIMIT_SECONDS = 60.0
 
-OPEN, PAUSED, HELD, LIMITED = 0, 1, 2, 3
+SPENT_TRY_SECONDS = 300.0  # between two tries of live events while the budget of the day is spent
+
+OPEN, PAUSED, HELD, LIMITED, SPENT = 0, 1, 2, 3, 4
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ class Gates:
         self._states: dict[int, int] = {}
         self._limited_until: dict[int, float] = {}
         self._strikes: Counter[int] = Counter()
+        self._spent: dict[int, tuple[float, str]] = {}  # until when (monotonic), and the code that said so
 
     async def load(self) -> None:
         """Read all gates; connections without one get it."""
@@ -44,6 +48,9 @@ class Gates:
             for row in rows
             if row["state"] == LIMITED
         }
+        self._spent = {
+            row["conn"]: (now + row["closed_for"], row["code"]) for row in rows if row["state"] == SPENT
+        }
 
     async def look(self, conn: int) -> int:
         """Return the state of a gate as the database has it now."""
@@ -55,10 +62,13 @@ class Gates:
         """Return the last known state of a gate."""
         return self._states.get(conn, OPEN)
 
-    async def worked(self, conn: int) -> None:
+    async def worked(self, conn: int, cost: int = 0) -> None:
         """A call was answered sensibly: whatever was counted is forgotten, a probed gate opens."""
         self._failures.pop(conn, None)
         state = self._states.get(conn, OPEN)
+        if state == SPENT:
+            await self._refill(conn, cost)
+            return
         if state == LIMITED and time.monotonic() < self._limited_until.get(conn, 0.0):
             return
         self._strikes.pop(conn, None)
@@ -101,6 +111,41 @@ class Gates:
             self._states[conn] = LIMITED
         await self._pool.execute(statement("gates", "limit"), conn, seconds)
         return seconds
+
+    async def spend(self, conn: int, code: str, cost: int, seconds: float) -> None:
+        """The budget of the day is spent: for `seconds` only live events are tried, now and then.
+
+        `cost` is that of the refused call; a cheaper one that is let through does not open the gate.
+        """
+        self._states[conn] = SPENT
+        self._spent[conn] = (time.monotonic() + seconds, code)
+        log.warning("Connection %s has spent its budget of the day: %s", conn, code)
+        params = json.dumps({"cost": cost})
+        await self._pool.execute(statement("gates", "spend"), conn, code, params, seconds, SPENT_TRY_SECONDS)
+
+    async def pass_spent(self, conn: int, *, bulk: bool) -> None:
+        """Let a live call through now and then while the budget is spent, and nothing that is bulk.
+
+        Raises RetryError for whoever has to wait.
+        """
+        until, code = self._spent.get(conn, (0.0, "vendor_limit"))
+        left = until - time.monotonic()
+        if left <= 0:
+            return
+        if not bulk:
+            granted = await self._pool.fetchval(statement("gates", "try_spent"), conn, SPENT_TRY_SECONDS)
+            if granted is not None or await self.look(conn) != SPENT:
+                return
+            left = min(left, SPENT_TRY_SECONDS)
+        raise RetryError(code, retry_after=left, limit=True, spent=True)
+
+    async def _refill(self, conn: int, cost: int) -> None:
+        """Open the gate when there is budget again: for all that waited."""
+        if await self._pool.fetchval(statement("gates", "refill"), conn, cost) is None:
+            await self.look(conn)
+            return
+        self._states[conn] = OPEN
+        await self._pool.execute("notify vv_lanes")
 
     async def hold(self, conn: int, code: str, params: Mapping[str, Any]) -> None:
         """The credentials are no longer accepted: its runs wait for a person."""

@@ -53,6 +53,7 @@ class Retention:
             await self._pool.execute(statement("chores", name))
         await self._pool.execute(statement("breaker", "forget_hours"))
         await self._pool.execute(statement("echoes", "forget"))
+        await self._pool.execute(statement("spending", "forget"))
         for row in await self._pool.fetch(statement("chores", "old_weeks")):
             await self._drop(row["names"], only_empty=True)
 

@@ -15,7 +15,7 @@ import asyncpg
 
 from vaivem.config import Config
 from vaivem.connectors.sdk import Webhooks
-from vaivem.core.errors import BugError, Recovery, VaivemError
+from vaivem.core.errors import BugError, Recovery, RetryError, VaivemError
 from vaivem.engine.caller import Caller
 from vaivem.engine.clock import Clock
 from vaivem.engine.direct import ChoreCaller
@@ -95,7 +95,7 @@ class Subscriptions:
             return
         found: dict[str, Any] = dict(line.subscription)
         found |= {"wanted": address, "kinds": self._kinds(line), "checked": self._clock.now().isoformat()}
-        found["problem"] = {}
+        before, found["problem"] = found.get("problem"), {}
         if not address:
             found["problem"] = {"code": "no_public_address"}
         else:
@@ -103,6 +103,7 @@ class Subscriptions:
                 await self._ensure(line, webhooks, address, found)
             except VaivemError as error:
                 log.warning("Connection %s: the webhook is not right: %s", line.connection.id, error)
+                found["problem"] = before or {}
                 self._note_problem(found, error)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 raise  # the database, not the vendor
@@ -115,7 +116,8 @@ class Subscriptions:
 
     @staticmethod
     def _note_problem(found: dict[str, Any], error: VaivemError) -> None:
-        found["problem"] = error.problem.to_dict()
+        if not (isinstance(error, RetryError) and error.limit):  # a limit says nothing of the webhook
+            found["problem"] = error.problem.to_dict()
         if error.recovery in (Recovery.RETRY, Recovery.RESOLVE):
             found["checked"] = None  # it passes: the next round tries again
 

@@ -37,6 +37,7 @@ from vaivem.engine.links import BY_INDEX, SESSION
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.post import Post
 from vaivem.engine.replays import Replays
+from vaivem.engine.spending import Spending
 from vaivem.engine.statements import statement
 from vaivem.engine.tokens import Tokens
 from vaivem.engine.topology import Topology, TopologyKeeper
@@ -118,7 +119,8 @@ class Worker:
             token_pool = await self._pool(stack, 0)
             apart = Apart(self._config, self._dsn)
             tokens = Tokens(token_pool, self._vault, self._outbound, apart)
-            caller = Caller(self._outbound, Budgets(pool), gates, tokens, self._clock)
+            spending = Spending(pool, self._clock)
+            caller = Caller(self._outbound, Budgets(pool), gates, tokens, self._clock, spending)
             desk = Desk(
                 pool=pool,
                 clock=self._clock,
@@ -159,6 +161,7 @@ class Worker:
             asyncio.create_task(chores.run()),
             asyncio.create_task(Replays(desk).run()),
             asyncio.create_task(desk.breaker.run()),
+            asyncio.create_task(desk.caller.spending.run()),
             asyncio.create_task(self._claim(desk, claim_db)),
             asyncio.create_task(self.stopping.wait()),
         ]
@@ -167,6 +170,7 @@ class Worker:
             for task in done:
                 task.result()
             await self._drain()
+            await desk.caller.spending.flush()
             await lease.leave()
         finally:
             for task in (*tasks, *self._lanes):

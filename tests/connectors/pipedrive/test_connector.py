@@ -10,7 +10,7 @@ from tests.connectors.pipedrive.recorded import REFERENCE, connection, connector
 
 from vaivem.connectors.pipedrive import client
 from vaivem.connectors.pipedrive.errors import ERRORS, limit_state
-from vaivem.connectors.pipedrive.limits import daily_tokens
+from vaivem.connectors.pipedrive.limits import quota
 from vaivem.connectors.sdk import Answer, LimitState
 from vaivem.core.errors import ReconnectError, RecordError, RetryError, RuleError, UncertainError, VaivemError
 
@@ -104,7 +104,8 @@ def test_limits_follow_the_plan_and_the_way_to_connect() -> None:
     assert (search.calls, search.scope) == (10, "search")
     assert connector.limits(connection("token", plan="ultimate"))[0].calls == 120
     assert connector.limits(connection(limit_calls=7, limit_seconds=1))[0].calls == 7
-    assert daily_tokens({"plan": "ultimate", "seats": 2}) == 420_000
+    day = quota(connection(plan="ultimate", seats=2, top_up=5000, reset_hour=3))
+    assert (day.size, day.reset_hour) == (425_000, 3)
 
 
 def test_headers_speak_of_the_burst() -> None:
@@ -143,16 +144,15 @@ def test_an_answer_s_meaning(told: Answer, error: type[VaivemError], code: str) 
     assert found.code == code
 
 
-def test_a_burst_is_over_soon_and_the_day_s_budget_at_midnight() -> None:
+def test_a_burst_is_over_soon_and_the_day_s_budget_when_it_is_counted_anew() -> None:
     burst = answer(429, {"error": "Request over limit"}, x_ratelimit_remaining="0", x_ratelimit_reset="2")
     found = ERRORS.error(READ, burst)
     assert isinstance(found, RetryError)
     assert (found.limit, found.retry_after, found.code) == (True, 2.0, "vendor_limit")
     spent = ERRORS.error(READ, answer(429, {"error": "Request over limit"}))
     assert isinstance(spent, RetryError)
-    assert (spent.limit, spent.code) == (True, "daily_budget_spent")
-    assert spent.retry_after is not None
-    assert 0 < spent.retry_after <= 86_400
+    assert (spent.limit, spent.spent, spent.code) == (True, True, "daily_budget_spent")
+    assert spent.retry_after is None  # the engine knows the day
     told = ERRORS.error(READ, answer(429, {"error": "x"}, retry_after="17"))
     assert isinstance(told, RetryError)
     assert told.retry_after == 17

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vaivem.connectors.pipedrive import client
 from vaivem.connectors.pipedrive.custom_values import key_of, own_field
-from vaivem.connectors.pipedrive.limits import daily_tokens
+from vaivem.connectors.pipedrive.limits import quota
 from vaivem.connectors.sdk import CheckResult, Reader
 from vaivem.core.errors import RecordError, RuleError
 
@@ -19,7 +19,7 @@ async def check_account(reader: Reader) -> list[CheckResult]:
         await _webhooks(reader),
         await _reference(reader),
         CheckResult(
-            "budget", "ok", {"plan": str(settings.get("plan") or ""), "count": daily_tokens(settings)}
+            "budget", "ok", {"plan": str(settings.get("plan") or ""), "count": quota(reader.connection).size}
         ),
     ]
 

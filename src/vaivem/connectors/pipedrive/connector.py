@@ -12,7 +12,7 @@ from vaivem.connectors.pipedrive.checks import REFERENCE_LABEL, check_account
 from vaivem.connectors.pipedrive.custom_values import OBJECTS, own_field
 from vaivem.connectors.pipedrive.deals import CreateDeal, CreateOrUpdateDeal, FindDeal, UpdateDeal
 from vaivem.connectors.pipedrive.errors import ERRORS, limit_state
-from vaivem.connectors.pipedrive.limits import limits
+from vaivem.connectors.pipedrive.limits import limits, quota
 from vaivem.connectors.pipedrive.objects import web_address
 from vaivem.connectors.pipedrive.organizations import CreateOrUpdateOrganization, FindOrganization
 from vaivem.connectors.pipedrive.persons import CreateOrUpdatePerson, FindPerson
@@ -31,6 +31,7 @@ from vaivem.connectors.sdk import (
     Connector,
     Delivery,
     LimitState,
+    Quota,
     Reader,
     Removal,
     Writer,
@@ -77,6 +78,10 @@ class PipedriveConnector(Connector):
     @override
     def limits(self, connection: Connection) -> tuple[Limit, ...]:
         return limits(connection)
+
+    @override
+    def quota(self, connection: Connection) -> Quota:
+        return quota(connection)
 
     @override
     def limit_state(self, call: Call, answer: Answer) -> LimitState | None:

@@ -7,7 +7,6 @@ pipedrive.readme.io/docs/core-api-concepts-http-status-codes and /docs/core-api-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from vaivem.connectors.pipedrive.client import SEARCH
@@ -47,7 +46,7 @@ ROWS = (
     Row(403, RuleError, "plan_limit_reached", _says("feature_capping", "limit reached")),
     Row(410, RecordError, "record_not_found"),
     Row(422, RuleError, "too_many_webhooks", lambda call, answer: call.name == "webhooks.create"),
-    Row(429, RetryError, "daily_budget_spent", _is_budget, limit=True),
+    Row(429, RetryError, "daily_budget_spent", _is_budget, spent=True),
 )
 
 
@@ -68,19 +67,15 @@ def read_message(answer: Answer) -> VendorMessage:
 
 
 def retry_after(answer: Answer) -> float | None:
-    """Return the seconds to wait: the vendor's word, else the burst's window or the end of the day (UTC)."""
+    """Return the seconds to wait: the vendor's word, else the burst's window; of the day the engine knows."""
     told = retry_after_header(answer)
     if told is not None:
         return told
     if answer.status == 403:
         return BLOCKED_SECONDS
-    if answer.status != 429:
-        return None
-    if answer.headers.get("x-ratelimit-remaining", "").strip() == "0":
+    if answer.status == 429 and answer.headers.get("x-ratelimit-remaining", "").strip() == "0":
         return _reset(answer) or BURST_SECONDS
-    now = datetime.now(UTC)
-    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (midnight - now).total_seconds()
+    return None
 
 
 def limit_state(call: Call, answer: Answer) -> LimitState | None:

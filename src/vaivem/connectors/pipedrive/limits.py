@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from vaivem.connectors.pipedrive.client import SEARCH
-from vaivem.connectors.sdk import Connection
+from vaivem.connectors.sdk import Connection, Quota
 from vaivem.connectors.sdk.manifest import Limit
 
 TOKENS_A_DAY = 30_000  # for each seat, times the plan's multiplier
@@ -32,7 +31,14 @@ def limits(connection: Connection) -> tuple[Limit, ...]:
     return burst, Limit(calls=SEARCHES, seconds=BURST_SECONDS, counts="calls", scope=SEARCH)
 
 
-def daily_tokens(settings: Mapping[str, Any]) -> int:
-    """Return the tokens that an account's plan and seats give it a day, without bought ones."""
+def quota(connection: Connection) -> Quota:
+    """Return the tokens that the account's plan and seats give it a day, with those bought besides.
+
+    They are counted anew at midnight of a zone that the vendor does not name; a person may know better.
+    """
+    settings = connection.settings
     seats = max(1, int(settings.get("seats") or 1))
-    return TOKENS_A_DAY * MULTIPLIERS.get(str(settings.get("plan")), 1) * seats
+    size = TOKENS_A_DAY * MULTIPLIERS.get(str(settings.get("plan")), 1) * seats
+    return Quota(
+        size + max(0, int(settings.get("top_up") or 0)), min(23, max(0, int(settings.get("reset_hour") or 0)))
+    )

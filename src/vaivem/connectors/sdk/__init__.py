@@ -8,6 +8,7 @@ from vaivem.connectors.sdk.connector import Account, CheckResult, Connector
 from vaivem.connectors.sdk.errors import ErrorTable, Row, VendorMessage
 from vaivem.connectors.sdk.events import Delivery, Event, Outcome, RecordRef, Written
 from vaivem.connectors.sdk.manifest import Manifest, load_manifest
+from vaivem.connectors.sdk.quota import Quota
 from vaivem.connectors.sdk.repeat import Findable, Idempotent, Keyed, Repeat, Unsafe
 from vaivem.connectors.sdk.triggers import Trigger
 from vaivem.connectors.sdk.webhooks import Reply, Subscriptions, Webhooks
@@ -15,6 +16,6 @@ from vaivem.connectors.sdk.webhooks import Reply, Subscriptions, Webhooks
 __all__ = [
     "Account", "Action", "ActionContext", "Answer", "App", "Authorisation", "Call", "CheckResult", "Claim",
     "Connection", "Connector", "Delivery", "ErrorTable", "Event", "Findable", "Idempotent", "Keyed",
-    "LimitState", "Manifest", "Outcome", "Reader", "RecordRef", "Removal", "Repeat", "Reply", "Row",
+    "LimitState", "Manifest", "Outcome", "Quota", "Reader", "RecordRef", "Removal", "Repeat", "Reply", "Row",
     "Subscriptions", "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "Written", "load_manifest",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from vaivem.connectors.sdk.connection import Connection
 from vaivem.connectors.sdk.errors import ErrorTable
 from vaivem.connectors.sdk.events import Delivery
 from vaivem.connectors.sdk.manifest import Limit, Manifest
+from vaivem.connectors.sdk.quota import Quota
 from vaivem.connectors.sdk.triggers import Trigger
 from vaivem.connectors.sdk.webhooks import Webhooks
 from vaivem.core.fields import Field, Option
@@ -83,6 +84,10 @@ class Connector:
     def limits(self, connection: Connection) -> tuple[Limit, ...]:
         """Return the limits in force; a connector whose limits follow a plan reckons them here."""
         return self.manifest.limit(connection.settings)
+
+    def quota(self, connection: Connection) -> Quota | None:
+        """Return the account's budget of a day, for a vendor that has one; calls state their `cost`."""
+        return None
 
     def limit_state(self, call: Call, answer: Answer) -> LimitState | None:
         """Read the vendor's own limit headers, if it sends any."""

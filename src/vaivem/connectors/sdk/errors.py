@@ -25,7 +25,8 @@ class Row:
 
     `status` is a code, or a class of codes as in ``"5xx"``. `code` is the key of the translated text.
     `limit` marks a RetryError that only delays and never counts as a failure, as ``vendor_limit`` does;
-    `narrow` one that is of the call's record alone, so that others go on.
+    `narrow` one that is of the call's record alone, so that others go on; `spent` one of the day's quota,
+    which holds everything but live events until the vendor counts anew.
     """
 
     status: int | str
@@ -34,6 +35,7 @@ class Row:
     when: Callable[[Call, Answer], bool] | None = None
     limit: bool = False
     narrow: bool = False
+    spent: bool = False
 
     def fits(self, call: Call, answer: Answer) -> bool:
         """Say whether this row speaks of the answer."""
@@ -101,8 +103,9 @@ class ErrorTable:
                 row.code,
                 params=params,
                 retry_after=self.retry_after(answer),
-                limit=row.limit or row.code == "vendor_limit",
+                limit=row.limit or row.spent or row.code == "vendor_limit",
                 narrow=row.narrow,
+                spent=row.spent,
                 detail=message.text,
             )
         return row.error(

@@ -2,7 +2,7 @@
 -- $1 worker, $2 free slots, $3 most lanes of a gate at first (of bulk half of them), $4 gates with lanes under way and how many
 -- more each may have: $5 in all, $6 of bulk; $7 turns the order of gates.
 -- A paused gate whose time has come lets one lane through, as a probe; the next one only when that one has not told in
--- ten seconds whether the vendor is up.
+-- ten seconds whether the vendor is up. While the budget of the day is spent one live lane is let through now and then.
 with me as materialized (select id from worker where id = $1 for key share),
 p as materialized (
   select conn from gate
@@ -12,8 +12,10 @@ g as materialized (
   select conn, room, bulk from (
     select gate.conn, coalesce(r.room, $3::int) as room, coalesce(r.bulk, $3::int / 2) as bulk
     from gate left join unnest($4::int[], $5::int[], $6::int[]) as r (conn, room, bulk) on r.conn = gate.conn
-    where gate.state = 0 or (gate.state = 3 and gate.closed_until <= (select vv_now()))
-    union all select conn, 1, 1 from p) x
+    where gate.state = 0 or (gate.state in (3, 4) and gate.closed_until <= (select vv_now()))
+    union all select conn, 1, 1 from p
+    union all select conn, 1, 0 from gate
+    where state = 4 and closed_until > (select vv_now()) and (probed is null or probed <= (select vv_now()))) x
   where room > 0
   order by (conn + $7::int) % 997),
 c as materialized (
@@ -96,10 +98,10 @@ where ws = $2 and key = $3 and owner = $1;
 -- name: next_due
 -- Seconds until the next lane can be claimed, behind gates that are open or will be by themselves. $1 gates that take no
 -- more now. Each priority on its own, so that no backlog is scanned.
-select extract(epoch from min(greatest(l.due, g.closed_until, g.probed)) - (select vv_now()))::float8
+select extract(epoch from min(greatest(l.due, case when g.state <> 4 or p.prio = 0 then g.closed_until end, g.probed)) - (select vv_now()))::float8
 from gate g cross join (values (0), (5), (9)) p (prio) cross join lateral (
   select due from lane where state = 1 and gate = g.conn and prio = p.prio order by due limit 1) l
-where g.state in (0, 1, 3) and not (g.conn = any($1::int[]));
+where g.state <> 2 and not (g.conn = any($1::int[]));
 
 -- name: journal
 -- What is known of runs that began before: their steps, newest try last.

@@ -9,6 +9,6 @@ union all select 'vaivem_runs_pending', state, count(*) from pending group by st
 union all select 'vaivem_decisions_open', '', count(*) from decision where answer is null
 union all select 'vaivem_deliveries_rejected', '', count(*) from rejected where state = 0
 union all
-select 'vaivem_connections', case state when 0 then 'open' when 1 then 'paused' when 2 then 'held' else 'limited' end, count(*)
+select 'vaivem_connections', case state when 0 then 'open' when 1 then 'paused' when 2 then 'held' when 3 then 'limited' else 'spent' end, count(*)
 from gate where conn > 0 group by state
 union all select 'vaivem_workers', '', count(*) from worker where until > clock_timestamp();

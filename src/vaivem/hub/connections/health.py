@@ -11,17 +11,18 @@ from typing import Any
 from django.db import connection as database
 from django.utils.translation import gettext as _
 
-from vaivem.connectors.sdk import Connector
+from vaivem.connectors.sdk import Connector, Quota
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.engine.ids import id_at, time_of
 from vaivem.engine.keepalive import due_at
+from vaivem.hub.connections.budgets import Budget, Spent, budget_of, read_spent
 from vaivem.hub.connections.lines import without_secrets
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.connections.removed_there import REMOVED_THERE
 from vaivem.hub.messages import Explained, explain
 from vaivem.hub.shell.templatetags.shell import num
 
-PAUSED, HELD, LIMITED = 1, 2, 3
+PAUSED, HELD, LIMITED, SPENT = 1, 2, 3, 4
 SOON = timedelta(days=7)
 CALLS_SEEN = timedelta(minutes=5)
 DAY = timedelta(days=1)
@@ -81,6 +82,8 @@ class Health:
     renews_at: datetime | None = None
     renewal_problem: Explained | None = None
     hook_problem: Explained | None = None
+    budget: Budget | None = None
+    spent: bool = False  # the vendor said that the budget of the day is used up
 
     @property
     def unrenewed_since(self) -> datetime | None:
@@ -105,13 +108,14 @@ def all_health(workspace_id: int, now: datetime) -> list[Health]:
 
 
 def read_health(workspace_id: int, rows: list[Connection], now: datetime) -> list[Health]:
-    """Return these connections' health, in five queries however many there are."""
+    """Return these connections' health, in as many queries however many there are."""
     gates, events, waits, calls = (
         _gates(workspace_id),
         _events(workspace_id, now),
         _waits(workspace_id),
         _calls(workspace_id, now),
     )
+    spent = read_spent([row.pk for row in rows if _quota(row)], now)
     return [
         _health(
             row,
@@ -120,6 +124,7 @@ def read_health(workspace_id: int, rows: list[Connection], now: datetime) -> lis
             events.get(row.pk, (None, 0)),
             waits.get(row.pk, (0, None)),
             calls.get(row.pk, ()),
+            spent.get(row.pk, ()),
         )
         for row in rows
         if row.connector in connector_keys()
@@ -133,8 +138,9 @@ def _health(
     events: tuple[datetime | None, int],
     waits: tuple[int, datetime | None],
     calls: tuple[float, ...],
+    spent: Spent,
 ) -> Health:
-    connector = get_connector(row.connector)
+    connector, quota = get_connector(row.connector), _quota(row)
     valid_until, renews = validity(row, connector)
     kind, icon, word = _state(row, gate, valid_until, renews, now)
     return Health(
@@ -155,7 +161,15 @@ def _health(
         renews_at=renewed_at(row, connector),
         renewal_problem=_renewal_problem(row),
         hook_problem=_hook_problem(row),
+        budget=budget_of(quota, spent, now) if quota else None,
+        spent=gate.state == SPENT and gate.until is not None and gate.until > now,
     )
+
+
+def _quota(row: Connection) -> Quota | None:
+    if row.connector not in connector_keys():
+        return None
+    return get_connector(row.connector).quota(without_secrets(row))
 
 
 def _state(
@@ -169,6 +183,8 @@ def _state(
         return "warn", "warn", _("Does not answer")
     if gate.state == LIMITED and gate.until and gate.until > now:
         return "wait", "clock", _("At the limit")
+    if gate.state == SPENT and gate.until and gate.until > now:
+        return "warn", "clock", _("Budget spent")
     if valid_until and not renews and valid_until - now < SOON:
         return "warn", "hand", _("Ends soon")
     return "ok", "ok", _("Working")

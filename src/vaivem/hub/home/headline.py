@@ -28,6 +28,7 @@ def headline(
     """
     stopped = [named(one.row.connector)["the"] for one in health if one.broken] + _rules(held)
     silent = [one for one in health if one.kind == "warn" and one.gate.state == PAUSED_GATE]
+    spent = [one.connector.manifest.name for one in health if one.spent and not one.broken]
     deaf = [one.row.name for one in health if one.hook_problem and not one.broken]
     if stopped:
         return _("Everything is flowing except %(systems)s.") % {
@@ -36,6 +37,8 @@ def headline(
     if silent:
         names = [one.connector.manifest.name for one in silent]
         return _("No answer at the moment from: %(systems)s.") % {"systems": _listed(names)}
+    if spent:
+        return _("The day’s budget is spent at: %(systems)s.") % {"systems": _listed(spent)}
     if deaf:
         return _("No events arrive from: %(names)s.") % {"names": _listed(deaf)}
     return _for_a_person(waiting, figures) or (

@@ -20,6 +20,7 @@ from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.held import held_rules, why_held
 from vaivem.hub.rules.models import Rule
 from vaivem.hub.shell.links import page
+from vaivem.hub.shell.templatetags.shell import day_time, num
 
 DECISIONS_SHOWN = 3
 FAILURES_SHOWN = 8
@@ -43,6 +44,7 @@ def read_needs(workspace_id: int, slug: str, health: list[Health], now: datetime
     return [
         *(_reconnect(slug, one) for one in health if one.broken),
         *(_hook(slug, one) for one in health if one.hook_problem and not one.broken),
+        *(_spent(slug, one, now) for one in health if one.spent and not one.broken),
         *_held(workspace_id, slug),
         *_decisions(workspace_id, slug),
         *_marked(workspace_id, slug),
@@ -71,6 +73,24 @@ def _reconnect(slug: str, one: Health) -> Need:
         page("reconnect", slug, one.row.pk),
         _("Reconnect"),
         primary=True,
+    )
+
+
+def _spent(slug: str, one: Health, now: datetime) -> Need:
+    """Say that the budget of the day is used up, and when it goes on."""
+    waiting = (
+        ngettext("%(number)s run waits.", "%(number)s runs wait.", one.waiting) % {"number": num(one.waiting)}
+        if one.waiting
+        else _("No run waits for it yet.")
+    )
+    again = day_time(one.gate.until or now, now)
+    until = _("Live events are tried now and then; the rest goes on by itself (%(time)s).") % {"time": again}
+    return Need(
+        one.row.connector,
+        _("The day’s budget of “%(name)s” is spent") % {"name": one.row.name},
+        f"{waiting} {until}",
+        page("connection", slug, one.row.pk),
+        _("See"),
     )
 
 

@@ -23,7 +23,7 @@ class Waiting:
 
 
 def waiting_for_people(workspace_id: int) -> Waiting:
-    """Count decisions, connections to reconnect or without events, failures by rule and cause, rejected."""
+    """Count decisions, connections to reconnect, without events or budget, failures by cause, rejected."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -42,9 +42,12 @@ def waiting_for_people(workspace_id: int) -> Waiting:
               (select count(*) from rule
                where workspace_id = %(ws)s and marked is not null and state in ('on', 'paused')),
               (select count(*) from rule
-               where workspace_id = %(ws)s and held is not null and state = 'paused')
+               where workspace_id = %(ws)s and held is not null and state = 'paused'),
+              (select count(*) from gate g join connection c on c.id = g.conn
+               where g.ws = %(ws)s and g.state = 4 and g.closed_until > %(now)s
+                 and c.state not in ('reconnect', 'removed'))
             """,
-            {"ws": workspace_id, "day": id_at(clock.now() - DAY)},
+            {"ws": workspace_id, "day": id_at(clock.now() - DAY), "now": clock.now()},
         )
-        decisions, broken, silent, failures, rejected, marked, held = cursor.fetchone()
-    return Waiting(decisions + broken + silent + failures + rejected + marked + held, broken, decisions)
+        decisions, broken, *rest = cursor.fetchone()
+    return Waiting(decisions + broken + sum(rest), broken, decisions)

@@ -24,7 +24,9 @@ from vaivem.connectors.sdk import (
     Idempotent,
     Keyed,
     Outcome,
+    Quota,
     RecordRef,
+    Row,
     Trigger,
     Unsafe,
     VendorMessage,
@@ -32,7 +34,7 @@ from vaivem.connectors.sdk import (
     Written,
     load_manifest,
 )
-from vaivem.core.errors import SignatureError, SkipError, UnreadableError
+from vaivem.core.errors import RetryError, SignatureError, SkipError, UnreadableError
 from vaivem.core.fields import Field
 
 
@@ -290,7 +292,12 @@ def _read(answer: Answer) -> VendorMessage:
 
 class StubConnector(Connector):
     manifest = load_manifest("vaivem.connectors.stub")
-    errors = ErrorTable(read=_read)
+    errors = ErrorTable(
+        Row(
+            429, RetryError, "stub_budget_spent", lambda call, answer: b"budget" in answer.content, spent=True
+        ),
+        read=_read,
+    )
     triggers = (ThingHappened(), ThingChanged(), ThingOnce())
     actions = (
         Put(),
@@ -311,6 +318,10 @@ class StubConnector(Connector):
                 headers=(("Authorization", f"Bearer {connection.credentials['access_token']}"),)
             )
         return Authorisation(headers=(("X-Key", connection.credentials["token"]),))
+
+    def quota(self, connection: Connection) -> Quota | None:
+        size = connection.settings.get("day")
+        return Quota(int(size)) if size else None
 
     async def account(self, reader: Any) -> Account:
         return Account("1", "Stub")
