@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from vaivem.connectors.sdk import Delivery
+from vaivem.connectors.sdk import Connection, Delivery
 from vaivem.engine.ingest import IngestApp
+from vaivem.engine.intake import Masks, masked
 
 from .conftest import HOOK, KEY, House
 
@@ -236,3 +237,22 @@ async def test_what_we_look_for_ourselves_is_no_repeat(house: House) -> None:
     events = line.connector.webhooks.parse(delivery, line.connection) if line.connector.webhooks else []
     assert await house.app._intake.take(line, delivery, events, bulk=True) == 0
     assert house.rows("select * from repeated") == []
+
+
+async def test_a_secret_in_the_address_is_not_kept() -> None:
+    secret = "3f9a0c5d7e21b8864f9a0c5d7e21b886"
+    connection = Connection(1, 1, "stub", "s", "token", {"token": "t", "webhook": {"secret": secret}})
+    delivery = Delivery("POST", f"/{secret}/x", f"key={secret}&a=token", {"x-key": secret, "a": "b"}, b"body")
+    kept = masked(delivery, connection)
+    assert (kept.path, kept.query) == ("/•••/x", "key=•••&a=token")
+    assert kept.headers == {"x-key": "•••", "a": "b"}
+    assert kept.body == b"body"
+    assert Masks().masked(delivery, connection) == kept
+    assert masked(Delivery("POST", "", "", {}, b""), connection) == Delivery("POST", "", "", {}, b"")
+
+
+async def test_what_history_keeps_of_an_address_is_masked(house: House) -> None:
+    body = json.dumps({"record": "r", "name": "n", "delivery": "d"}).encode()
+    assert await house.send(body, hook=f"{HOOK}/{KEY}") == 200
+    await house.send(b"not json", hook=f"{HOOK}/{KEY}")
+    assert house.rows("select path from event union all select path from rejected") == [("/•••",)] * 2

@@ -12,7 +12,7 @@ import pytest
 from vaivem.connectors.sdk.registry import get_connector
 
 from .chored import chores, hooked
-from .conftest import House
+from .conftest import KEY, House
 from .inside import pass_time, working
 
 HOOKED = "hookedhookhookedhookhooked"
@@ -113,3 +113,39 @@ async def test_one_happening_told_twice_is_done_once(house: House) -> None:
         await house.until(lambda: house.value("select count(*) from run") == 2)
     assert len(house.vendor.puts) == 1
     assert sorted(house.runs()) == [(1, ""), (3, "already_started")]
+
+
+@pytest.mark.usefixtures("hourly")
+async def test_what_was_told_within_seconds_is_not_taken_again(house: House) -> None:
+    """Webhooks and lists without a mark in common: kind, record, title and time tell that it is one."""
+    number = await _listen(house)
+    sealed = house.vault.seal({"token": KEY, "webhook": {"secret": KEY}})
+    with house.db() as db:
+        db.execute("update connection set credentials = %s where id = %s", (sealed, number))
+    await house.until(lambda: "webhook" in house.app._topology.lines[number].connection.credentials)
+    now = house.value("select vv_now()")
+    when = now - timedelta(minutes=20)
+
+    def thing(seconds: float = 0, **more: Any) -> dict[str, Any]:
+        at = (when + timedelta(seconds=seconds)).isoformat()
+        return {"record": "7", "name": "n", "title": "Ana", "email": "a@b.c", "occurred": at, **more}
+
+    assert await house.send(json.dumps(thing()).encode(), hook=HOOKED) == 200
+    found = [
+        thing(1, delivery="near", near=2),
+        thing(3, delivery="later", near=2),
+        thing(1, delivery="of another", near=2, record="8"),
+        thing(1, delivery="with another title", near=2, title="Rui"),
+        thing(1, delivery="of another kind", near=2, kind="edit"),
+        thing(1, delivery="with a mark of its own"),
+    ]
+    for row in found:
+        house.vendor.missed.append({"at": when.isoformat(), **row})
+    async with chores(house) as chored:
+        await chored.look()
+        await chored.catching_up.go_on()
+        kept = {
+            row[0] for row in house.rows("select convert_from(body, 'utf8')::jsonb->>'delivery' from event")
+        }
+        assert kept - {None} == {row["delivery"] for row in found} - {"near"}
+        assert house.value("select count(*) from event") == 1 + 5

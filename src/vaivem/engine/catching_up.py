@@ -15,11 +15,13 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from vaivem.connectors.sdk import Delivery
+from vaivem.connectors.sdk import Delivery, Event
 from vaivem.core.errors import BugError, Recovery, RetryError, UnreadableError, VaivemError
+from vaivem.core.identity import search_terms, term_hash
 from vaivem.engine.desk import Desk
 from vaivem.engine.direct import ChoreCaller
-from vaivem.engine.intake import Intake
+from vaivem.engine.ids import id_at
+from vaivem.engine.intake import MOST_TITLE, Intake
 from vaivem.engine.journal import is_away
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line
@@ -27,6 +29,7 @@ from vaivem.engine.topology import Line
 AWAY_SECONDS = 300.0
 LONGEST_LOOK_BACK = timedelta(days=7)
 OVERLAP = timedelta(minutes=2)
+CLOCKS = timedelta(hours=1)  # what a vendor's clock may be ahead of ours
 MOST_TRIES = 60
 SWEEP_SETTLES = timedelta(minutes=5)  # what happened just now may still be on its way
 
@@ -122,7 +125,21 @@ class CatchingUp:
         except UnreadableError as error:
             told["problem"] = error.problem.to_dict()
             return 0
-        return await self._intake.take(line, delivery, events, bulk=True)
+        new = [event for event in events if not (event.near and await self._is_told(line, event))]
+        return await self._intake.take(line, delivery, new, bulk=True)
+
+    async def _is_told(self, line: Line, event: Event) -> bool:
+        """Say whether a webhook brought what a look back found, by kind, record, title and time."""
+        if event.occurred is None:
+            return False
+        ws, slack = line.connection.workspace, timedelta(seconds=event.near)
+        hashes = [term_hash(ws, term) for term in search_terms([event.record])]
+        since, until = event.occurred - slack, event.occurred + slack
+        what = (line.connection.id, event.kind, event.record, event.title[:MOST_TITLE])
+        query = statement("chores", "told_already")
+        return bool(
+            await self._desk.pool.fetchval(query, ws, hashes, id_at(since - CLOCKS), *what, since, until)
+        )
 
     async def _note(self, name: str, value: dict[str, Any]) -> None:
         await self._desk.pool.execute(statement("chores", "note_fact"), name, json.dumps(value))

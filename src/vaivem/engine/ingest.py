@@ -20,7 +20,7 @@ from vaivem.core.errors import SignatureError, TooLargeError, UnreadableError, V
 from vaivem.engine.clock import Clock
 from vaivem.engine.desk import clean
 from vaivem.engine.ids import IdMaker, id_at
-from vaivem.engine.intake import Intake, masked_headers
+from vaivem.engine.intake import Intake, masked
 from vaivem.engine.journal import DatabaseAwayError
 from vaivem.engine.links import Link
 from vaivem.engine.metrics import CONTENT_TYPE, Metrics, may_read
@@ -228,6 +228,7 @@ class IngestApp:
     def _rejection(
         self, line: Line, delivery: Delivery, error: VaivemError, status: int, body: bytes
     ) -> tuple[object, ...]:
+        kept = masked(delivery, line.connection)
         return (
             line.connection.workspace,
             self._ids.next(),
@@ -236,9 +237,9 @@ class IngestApp:
             json.dumps(clean({**error.params, "detail": error.detail[:500]})),
             status,
             delivery.method,
-            clean(delivery.path)[:1000],
-            clean(delivery.query)[:4000],
-            json.dumps(masked_headers(delivery, line.connection)).encode(),
+            clean(kept.path)[:1000],
+            clean(kept.query)[:4000],
+            json.dumps(kept.headers).encode(),
             body,
         )
 

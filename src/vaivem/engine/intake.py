@@ -31,6 +31,8 @@ READY = 1
 MASK = "•••"
 MASKED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 NOTIFY_PAUSE_SECONDS = 0.01
+MOST_TITLE = 300
+SECRET_IN_ADDRESS = 16  # letters: a shorter one may be a word of the address
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Arrival:
     event: Event
     part: int
     bulk: bool
-    delivery: Delivery
+    delivery: Delivery  # as it is kept: without secrets
     headers: bytes
     runs: list[tuple[int, int, int, int, int, int, int]] = field(default_factory=list)
     terms: tuple[int, ...] = ()
@@ -76,18 +78,27 @@ class Intake:
         self, line: Line, delivery: Delivery, events: Sequence[Event], *, bulk: bool = False
     ) -> int:
         """Keep the events of one delivery; return how many were new. Returns only after the commit."""
-        headers = orjson.dumps(self._masks.masked(delivery, line.connection))
+        kept = self._masks.masked(delivery, line.connection)
+        headers = orjson.dumps(kept.headers)
         arrivals = [
-            self._arrival(line, delivery, headers, event, part, bulk) for part, event in enumerate(events)
+            self._arrival(line, delivery, kept, headers, event, part, bulk)
+            for part, event in enumerate(events)
         ]
         return await self._batcher.submit(arrivals) if arrivals else 0
 
     def _arrival(
-        self, line: Line, delivery: Delivery, headers: bytes, event: Event, part: int, bulk: bool
+        self,
+        line: Line,
+        delivery: Delivery,
+        masked: Delivery,
+        headers: bytes,
+        event: Event,
+        part: int,
+        bulk: bool,
     ) -> Arrival:
         ws, conn = line.connection.workspace, line.connection.id
         key, until = self._identity(delivery, event, part)
-        arrival = Arrival(ws, conn, key, until, self._ids.next(), event, part, bulk, delivery, headers)
+        arrival = Arrival(ws, conn, key, until, self._ids.next(), event, part, bulk, masked, headers)
         arrival.terms = tuple({term_hash(ws, term) for term in search_terms([*event.terms, event.record])})
         for use in self._topology.rules_for(conn, event.kind):
             if takes(use, event):
@@ -160,26 +171,36 @@ def takes(use: RuleUse, event: Event) -> bool:
     return use.trigger.accepts(event, use.options)
 
 
-def masked_headers(delivery: Delivery, connection: Connection) -> dict[str, str]:
-    """Return the headers without what proves the sender: history is not a place for secrets."""
+def masked(delivery: Delivery, connection: Connection) -> Delivery:
+    """Return a delivery without what proves the sender: history is not a place for secrets."""
     return _masked(delivery, frozenset(_texts(connection.credentials)))
 
 
-def _masked(delivery: Delivery, secrets: frozenset[str]) -> dict[str, str]:
-    return {
+def _masked(delivery: Delivery, secrets: frozenset[str]) -> Delivery:
+    headers = {
         name: MASK if name in MASKED_HEADERS or value in secrets else value
         for name, value in delivery.headers.items()
     }
+    path, query = _hidden(delivery.path, secrets), _hidden(delivery.query, secrets)
+    return Delivery(delivery.method, path, query, headers, delivery.body)
+
+
+def _hidden(text: str, secrets: frozenset[str]) -> str:
+    """Return a part of an address without the secrets in it: a vendor that signs nothing has one there."""
+    for secret in secrets if text else ():
+        if len(secret) >= SECRET_IN_ADDRESS:
+            text = text.replace(secret, MASK)
+    return text
 
 
 class Masks:
-    """As `masked_headers`, for many deliveries: each connection's secrets are looked up once."""
+    """As `masked`, for many deliveries: each connection's secrets are looked up once."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Connection, frozenset[str]]] = {}
 
-    def masked(self, delivery: Delivery, connection: Connection) -> dict[str, str]:
-        """Return the headers without what proves the sender."""
+    def masked(self, delivery: Delivery, connection: Connection) -> Delivery:
+        """Return the delivery without what proves the sender."""
         known = self._known.get(connection.id)
         if known is None or known[0] is not connection:
             known = self._known[connection.id] = connection, frozenset(_texts(connection.credentials))
@@ -212,7 +233,7 @@ def _arrays(arrivals: Sequence[Arrival]) -> list[Sequence[object]]:
             _plain(one.event.kind, 100),
             _plain(one.event.object, 100),
             _plain(one.event.record, 300),
-            _plain(one.event.title, 300),
+            _plain(one.event.title, MOST_TITLE),
             one.event.occurred,
             one.bulk,
             len(one.runs),

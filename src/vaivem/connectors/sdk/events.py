@@ -37,6 +37,9 @@ class Event:
     An event that reports an update says in `changed` what the record's changed fields are now (`whole`: the
     vendor does not tell which were changed, so it is all of them), and in `version` when it was changed. So
     the engine knows our own change when it comes back (guarantee 8), for triggers that say `stops_echoes`.
+
+    `near` (seconds) is for what a look back found at a vendor whose webhooks and lists have no mark in
+    common: an event of the same kind, record and title that `occurred` so close to this one is this one.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class Event:
     changed: Mapping[str, Any] | None = None
     version: datetime | None = None
     whole: bool = False
+    near: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

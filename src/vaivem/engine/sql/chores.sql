@@ -27,6 +27,14 @@ update rejected set state = 1 where ws = $1 and id = $2;
 -- name: still_rejected
 update rejected set code = $3, params = $4::jsonb where ws = $1 and id = $2;
 
+-- name: told_already
+-- Whether an event of this kind, record and title is kept that occurred about then.
+-- $1 workspace, $2 hashes of the record, $3 lowest id, $4 connection, $5 kind, $6 record, $7 title, $8 from, $9 to
+select exists (
+  select 1 from term t join event e on e.ws = t.ws and e.id = t.event_id
+  where t.ws = $1 and t.hash = any($2::bigint[]) and t.event_id >= $3 and e.conn = $4 and e.kind = $5
+    and e.record = $6 and e.title = $7 and e.occurred between $8 and $9);
+
 -- name: make_partitions
 select vv_make_partitions(vv_now() - interval '8 days', vv_now() + interval '22 days');
 

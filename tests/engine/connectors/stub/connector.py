@@ -74,6 +74,7 @@ class StubWebhooks(Webhooks):
                     changed=part.get("changed"),
                     version=datetime.fromisoformat(part["version"]) if "version" in part else None,
                     whole=bool(part.get("whole")),
+                    near=float(part.get("near", 0)),
                 )
                 for part in parts
             ]
