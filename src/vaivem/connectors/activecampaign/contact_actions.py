@@ -1,0 +1,183 @@
+"""What a rule can do with contacts, and their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from typing_extensions import override
+
+from vaivem.connectors.activecampaign import client, finding
+from vaivem.connectors.activecampaign.associating import settle_association
+from vaivem.connectors.activecampaign.objects import contact_fields, output, ref, tags_field, who_fields
+from vaivem.connectors.activecampaign.records import (
+    Record,
+    body_for,
+    contact_from,
+    contact_written,
+    flat,
+)
+from vaivem.connectors.activecampaign.tagging import add_tags, remove_tags
+from vaivem.connectors.activecampaign.trigger_fields import outputs_of
+from vaivem.connectors.sdk import Action, ActionContext, Answer, Connection, Idempotent, Outcome
+from vaivem.core.errors import RecordError
+from vaivem.core.fields import Field
+from vaivem.core.identity import normalise_email
+from vaivem.core.mapping import Values
+
+APART = frozenset({"id", "tags", "account", "job_title"})  # written by calls of their own
+
+
+async def settle_contact(context: ActionContext, values: Values) -> tuple[Record, str]:
+    """Find, create or update one contact; return it and what was done (``created``, ``updated``, ``kept``).
+
+    Raises RecordError ``contact_has_no_email`` where a new one has none, ``contact_not_there`` for an id that
+    the vendor does not know.
+    """
+    number, email = str(values["id"] or ""), str(values["email"] or "")
+    if not number and not email:
+        raise RecordError("contact_has_no_email", path="contact.email")
+    claims = [f"email:{normalise_email(email) or email}"] if email else []
+    claims += [f"id:{number}"] if number else []
+    async with context.claim("contact", *claims):
+        contact = await (
+            finding.contact(context, number) if number else finding.contact_by_email(context, email)
+        )
+        if contact is None and number:
+            raise RecordError("contact_not_there", params={"contact": number}, path="contact.id")
+        if contact is not None:
+            return await _update(context, contact, values)
+        return await _write(context, {}, _apart_from(values.to_create())), "created"
+
+
+async def _update(context: ActionContext, contact: Record, values: Values) -> tuple[Record, str]:
+    changes = _apart_from(values.to_update(flat(contact)))
+    if not changes:
+        return contact, "kept"
+    return await _write(context, contact, changes), "updated"
+
+
+def _apart_from(changes: Mapping[str, Any]) -> Record:
+    return {key: value for key, value in changes.items() if key not in APART}
+
+
+async def _write(context: ActionContext, before: Record, changes: Record) -> Record:
+    """Write a contact: by its id where it is known, so that its address can be among the changes."""
+    connection = context.connection
+    body = body_for(connection, "contact", changes)
+    call = client.update_contact(before["id"], body) if before else client.sync_contact(body)
+    leaves = partial(contact_written, connection)
+    return await context.write(call, Idempotent(), partial(_taken, connection, before), leaves=leaves)
+
+
+def _taken(connection: Connection, before: Record, answer: Answer) -> Record:
+    """Return the contact as the answer shows it, with what it was before where the answer does not tell."""
+    contact = contact_from(connection, answer.json or {})
+    custom = {**before.get("custom", {}), **contact["custom"]}
+    kept = {key: before.get(key) for key in ("lists", "account") if before and not contact[key]}
+    return {**contact, **kept, "custom": custom}
+
+
+def _outcome(connection: Connection, contact: Record, did: str, **more: Any) -> Outcome:
+    shown = {"contact": output(connection, "contact", contact) | {"did": did, **more}}
+    return Outcome((ref(connection, "contact", contact, did),), shown)
+
+
+class CreateOrUpdateContact(Action):
+    """Make a contact be there, with tags and its company if the rule has them."""
+
+    key = "create_or_update_contact"
+    object = "contact"
+
+    @override
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return contact_fields(connection)
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "contact")
+
+    @override
+    async def run(self, context: ActionContext) -> Outcome:
+        values = context.values.group("contact")
+        contact, did = await settle_contact(context, values)
+        added = await add_tags(context, contact["id"], values["tags"] or ())
+        if await settle_association(context, contact, values):
+            contact["account"], added_to = str(values["account"]), True
+        else:
+            added_to = False
+        changed = did == "kept" and (added or added_to)
+        return _outcome(context.connection, contact, "updated" if changed else did, tags_added=added)
+
+
+class FindContact(Action):
+    """Look for a contact by its id or its address."""
+
+    key = "find_contact"
+    object = "contact"
+    reads_only = True
+
+    @override
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return who_fields()
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "contact")
+
+    @override
+    async def run(self, context: ActionContext) -> Outcome:
+        try:
+            contact = await finding.meant(context)
+        except RecordError as error:
+            if error.code != "contact_not_there":
+                raise
+            return Outcome(())
+        return _outcome(context.connection, contact, "found")
+
+
+class AddTags(Action):
+    """Put tags on a contact that is there."""
+
+    key = "add_tags"
+    object = "contact"
+
+    @override
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return (*who_fields(), tags_field(connection, "contact.tags", required=True, sample=["cliente"]))
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "contact")
+
+    @override
+    async def run(self, context: ActionContext) -> Outcome:
+        contact = await finding.meant(context)
+        added = await add_tags(context, contact["id"], context.values["contact.tags"])
+        did = "updated" if added else "kept"
+        return _outcome(context.connection, contact, did, tags_added=added)
+
+
+class RemoveTags(Action):
+    """Take tags off a contact that is there."""
+
+    key = "remove_tags"
+    object = "contact"
+
+    @override
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        # A tag that is not there is on nobody: nothing to make.
+        names = tags_field(connection, "contact.tags", required=True, sample=["proposta"])
+        return (*who_fields(), names)
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return outputs_of(connection, "contact")
+
+    @override
+    async def run(self, context: ActionContext) -> Outcome:
+        contact = await finding.meant(context)
+        removed = await remove_tags(context, contact["id"], context.values["contact.tags"])
+        did = "updated" if removed else "kept"
+        return _outcome(context.connection, contact, did, tags_removed=removed)

@@ -1,0 +1,180 @@
+"""What a rule can do with custom objects, and with the one that keeps documents."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from vaivem.connectors.activecampaign.custom_objects import (
+    CONTACT_RELATION,
+    NAMESPACES,
+    OVER,
+    STATE_NAMES,
+    STATES,
+    Record,
+    record,
+    relation,
+    save,
+)
+from vaivem.connectors.activecampaign.objects import choice, field, label, live, web_address
+from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome, RecordRef
+from vaivem.core.errors import RuleError
+from vaivem.core.fields import Field, FieldType
+from vaivem.core.mapping import Values
+
+FIXED = ("object", "external_id", *NAMESPACES)
+_ORDER = {"sent": 1, "opened": 2} | dict.fromkeys(OVER, 3)
+_BY_NAME = {name: state for state, name in STATE_NAMES.items()}
+
+
+class SaveObjectRecord(Action):
+    """Make a record of a custom object be there, by its external id."""
+
+    key = "save_object_record"
+    object = "record"
+
+    @override
+    def available(self, connection: Connection) -> bool:
+        return bool(connection.options("objects"))
+
+    @override
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return (
+            live(connection, "record.object", "objects", required=True),
+            field("record.external_id", required=True, max_length=255, sample="contrato-2026-114"),
+            *(field(f"record.{name}", FieldType.RECORD) for name in NAMESPACES),
+            *connection.custom_fields("record"),
+        )
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return (
+            field("record.id", FieldType.RECORD, sample="1fba0c3e"),
+            field("record.external_id", sample="contrato-2026-114"),
+        )
+
+    @override
+    async def run(self, context: ActionContext) -> Outcome:
+        values = context.values.group("record")
+        schema, external = str(values["object"]), str(values["external_id"])
+        belongs = _belongs(context.connection, schema, values)
+        async with context.claim("record", f"{schema}/{external}"):
+            before = await record(context, schema, external)
+            kept = before["values"] if before else {}
+            held = {f"{schema}.{number}": value for number, value in kept.items()}
+            wanted = values.to_update(held) if before else values.to_create()
+            changes = _of_schema(schema, wanted)
+            if before and not changes and not _joins(before, belongs):
+                return _outcome(context.connection, schema, before, "kept")
+            every = {**kept, **changes}
+            joined = {**(before["belongs"] if before else {}), **belongs}
+            made = await save(context, schema, external, every, joined)
+        return _outcome(context.connection, schema, made, "updated" if before else "created")
+
+
+def _belongs(connection: Connection, schema: str, values: Values) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in NAMESPACES:
+        if values.has(name):
+            number = relation(connection, schema, name)
+            if number is None:
+                raise RuleError("object_has_no_relation", params={"object": name}, path=f"record.{name}")
+            found[number] = [str(values[name])]
+    return found
+
+
+def _of_schema(schema: str, changes: Record) -> Record:
+    """Return what changes by the vendor's field ids; raises RuleError for a field of another object."""
+    own: Record = {}
+    for key, value in changes.items():
+        if key in FIXED:
+            continue
+        of, _, number = key.partition(".")
+        if of != schema:
+            raise RuleError("field_of_other_object", params={"field": number}, path=f"record.{key}")
+        own[number] = value
+    return own
+
+
+def _joins(before: Record, belongs: dict[str, list[str]]) -> bool:
+    return any(before["belongs"].get(name) != ids for name, ids in belongs.items())
+
+
+def _outcome(connection: Connection, schema: str, made: Record, did: str) -> Outcome:
+    name = f"{label(connection, 'objects', schema)} {made['external_id']}".strip()
+    shown = {"record": {key: made[key] for key in ("id", "external_id")} | {"did": did}}
+    return Outcome((RecordRef("record", made["id"], did, name),), shown)
+
+
+class SaveDocument(Action):
+    """Keep a document for signature at a contact: one record for each document and recipient.
+
+    Its status goes forward only, so that events which come late or in another order change nothing.
+    """
+
+    key = "save_document"
+    object = "document"
+
+    @override
+    def available(self, connection: Connection) -> bool:
+        return bool(connection.settings.get("document_object"))
+
+    @override
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return (
+            field("document.key", FieldType.RECORD, required=True, sample="db4a2cf7-0e51"),
+            field("document.recipient", FieldType.RECORD, sample="916487c8-3f0a"),
+            field("document.contact", FieldType.RECORD, required=True),
+            choice("document.status", *STATES, required=True),
+            field("document.name", max_length=255, sample="Contrato Padaria Lima"),
+            field("document.sender", max_length=255, sample="Bia Souza"),
+            field("document.url", FieldType.URL),
+            field("document.sent_at", FieldType.DATETIME),
+            field("document.completed_at", FieldType.DATETIME),
+        )
+
+    @override
+    def outputs(self, connection: Connection) -> tuple[Field, ...]:
+        return (
+            field("document.id", FieldType.RECORD, sample="1fba0c3e"),
+            choice("document.status", *STATES, sample="completed"),
+        )
+
+    @override
+    async def run(self, context: ActionContext) -> Outcome:
+        schema = str(context.connection.settings.get("document_object") or "")
+        if not schema:
+            raise RuleError("no_document_object")
+        values = context.values.group("document")
+        recipient = values["recipient"] or values["contact"]
+        external = f"{values['key']}:{recipient}"
+        belongs = {CONTACT_RELATION: [str(values["contact"])]}
+        async with context.claim("record", f"{schema}/{external}"):
+            before = await record(context, schema, external)
+            every = _document(values, before["values"] if before else {})
+            if before and every == before["values"] and not _joins(before, belongs):
+                return self._outcome(context.connection, values, before, "kept")
+            made = await save(context, schema, external, every, belongs)
+        return self._outcome(context.connection, values, made, "updated" if before else "created")
+
+    @staticmethod
+    def _outcome(connection: Connection, values: Values, made: Record, did: str) -> Outcome:
+        status = _BY_NAME.get(str(made["values"].get("status")), str(values["status"]))
+        url = web_address(connection, "contact", str(values["contact"]))
+        shown = {"document": {"id": made["id"], "status": status, "did": did}}
+        return Outcome((RecordRef("document", made["id"], did, str(values["name"] or ""), url),), shown)
+
+
+def _document(values: Values, before: Record) -> Record:
+    """Return all of a document's values: what was known stays, and its status never goes back."""
+    told = {
+        "document": values["name"],
+        "sender": values["sender"],
+        "link": values["url"],
+        "sent-at": values["sent_at"],
+        "completed-at": values["completed_at"],
+    }
+    kept = {number: value for number, value in before.items() if value is not None}
+    later = {number: value for number, value in told.items() if value is not None and not kept.get(number)}
+    old, new = _BY_NAME.get(str(before.get("status")), ""), str(values["status"])
+    moves = _ORDER.get(new, 0) > _ORDER.get(old, 0)
+    return {**kept, **later, "status": STATE_NAMES[new] if moves else before["status"]}
