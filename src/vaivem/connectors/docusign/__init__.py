@@ -1,0 +1,1 @@
+"""DocuSign: envelopes, their recipients, and drafts made from templates."""
