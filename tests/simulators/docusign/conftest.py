@@ -195,8 +195,10 @@ class Ds:
 
 @pytest.fixture
 async def ds(start: Callable[..., Awaitable[Any]]) -> Ds:
-    """A fresh account with limits off."""
-    return Ds(await start(DocuSign()))
+    """A fresh account with limits off, and without the Connect key that is known beforehand."""
+    made = Ds(await start(DocuSign()))
+    made.simulator.account.hmac_keys.clear()
+    return made
 
 
 @pytest.fixture

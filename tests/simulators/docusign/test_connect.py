@@ -399,3 +399,14 @@ async def test_other_happenings(ds, receiver):
         "envelope-purge",
         "template-created",
     }
+
+
+async def test_a_key_and_a_pair_of_tokens_are_known_beforehand(limited, receiver):
+    known = limited.credentials
+    await limited.configuration(receiver.url, ["envelope-sent"], includeHMAC="true")
+    await limited.sent()
+    (raw,) = await receiver.bodies(1)
+    headers = receiver.got[0][0]
+    assert headers["x-docusign-signature-1"] == signature(known["connect_key"], raw)
+    fresh = await limited.token(grant_type="refresh_token", refresh_token=known["refresh_token"])
+    assert fresh.json["access_token"] != known["access_token"]

@@ -137,11 +137,13 @@ class Access:
             "expires_in": int(JWT_LIFE.total_seconds()),
         }
 
-    def seed_pair(self, app: App, user_id: str, access_token: str) -> None:
-        """A token that is known beforehand, for whoever starts without consent."""
+    def seed_pair(self, app: App, user_id: str, access_token: str, refresh_token: str = "") -> None:
+        """Tokens that are known beforehand, for whoever starts without consent."""
         scopes = ("signature", "extended", "impersonation")
         grant = Grant(app.integration_key, user_id, scopes, self._until(ACCESS_LIFE))
         self._access[access_token] = grant
+        if refresh_token:
+            self._refresh[refresh_token] = replace(grant, until=self._until(REFRESH_LIFE))
 
     def bearer(self, header: str | None) -> Grant | None:
         """The grant for which an Authorization header speaks."""

@@ -107,6 +107,8 @@ class DocuSign(Simulator):
             "user_id": self.account.users[0]["userId"],
             "account_id": self.account.id,
             "access_token": self._secrets.access_token,
+            "refresh_token": self._secrets.refresh_token,
+            "connect_key": self._secrets.connect_key,
             "account": self.account.name,
         }
 

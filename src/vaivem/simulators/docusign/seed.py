@@ -35,13 +35,16 @@ class Secrets:
     integration_key: str
     secret_key: str
     access_token: str
+    refresh_token: str
+    connect_key: str
     private_key: str
     public_key: str
 
     @classmethod
     def new(cls) -> Secrets:
         """Fresh ones."""
-        return cls(str(uuid4()), str(uuid4()), token_urlsafe(64), *new_pair())
+        tokens = (token_urlsafe(64), token_urlsafe(64), token_urlsafe(32))
+        return cls(str(uuid4()), str(uuid4()), *tokens, *new_pair())
 
 
 def fixed_id(name: str) -> str:
@@ -50,7 +53,10 @@ def fixed_id(name: str) -> str:
 
 
 def plant(main: Account, second: Account, access: Access, secrets: Secrets) -> None:
-    """Fill both accounts and register the app. Nobody has agreed to it, but one token is known beforehand."""
+    """Fill both accounts and register the app.
+
+    Nobody has agreed to it, but one pair of tokens is known beforehand, and so is a Connect key.
+    """
     main.id, main.number = fixed_id("raiar"), "30145561"
     main.name, main.plan = "Raiar Solar", "Business Pro"
     second.id, second.number = fixed_id("raiar-norte"), "30145562"
@@ -66,7 +72,15 @@ def plant(main: Account, second: Account, access: Access, secrets: Secrets) -> N
     second.templates[small["id"]] = small
     app = App("Vaivém", secrets.integration_key, secrets.secret_key, (), (secrets.public_key,))
     access.register(app)
-    access.seed_pair(app, main.users[0]["userId"], secrets.access_token)
+    access.seed_pair(app, main.users[0]["userId"], secrets.access_token, secrets.refresh_token)
+    main.hmac_keys.append(
+        {
+            "keyId": fixed_id("connect-key"),
+            "key": secrets.connect_key,
+            "created": main.stamp(),
+            "active": True,
+        }
+    )
 
 
 def _user(name: str, email: str, *, admin: bool) -> Record:
