@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from vaivem.simulators.docusign import wellformed
 from vaivem.simulators.docusign.account import Account, Record
 from vaivem.simulators.docusign.problems import ProblemError, body
 from vaivem.simulators.kit.answers import json_answer
@@ -143,4 +144,5 @@ async def _body(request: Request) -> Record:
         raise body("It is not JSON.") from None
     if not isinstance(data, dict):
         raise body("It must be a JSON object.")
+    wellformed.check(data)
     return data

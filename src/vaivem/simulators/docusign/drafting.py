@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import timedelta
@@ -253,7 +252,7 @@ def _documents(envelope: Record, rows: Any) -> None:
         document_id = str(row.get("documentId") or len(envelope["documents"]) + 1)
         try:
             content = base64.b64decode(str(row.get("documentBase64") or ""), validate=True)
-        except binascii.Error:
+        except ValueError:  # also for what is not ASCII
             raise body("documentBase64 is not base64.") from None
         if not content or any(one["documentId"] == document_id for one in envelope["documents"]):
             raise parameter("A document needs an id of its own and content.")

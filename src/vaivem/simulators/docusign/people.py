@@ -60,7 +60,7 @@ def made(kind: str, sent: Mapping[str, Any]) -> Record:
         "status": "created",
         "deliveryMethod": "email",
         "phoneNumber": sent.get("phoneNumber") or None,
-        "customFields": [str(field) for field in sent.get("customFields") or []],
+        "customFields": _texts(sent.get("customFields")),
         "tabs": {},
         **{key: str(sent.get(key) or "") for key in _TEXTS},
         "sent": "",
@@ -76,6 +76,13 @@ def made(kind: str, sent: Mapping[str, Any]) -> Record:
     check(recipient)
     tab_lists.fill(recipient["tabs"], tab_lists.checked(sent.get("tabs")))
     return recipient
+
+
+def _texts(rows: Any) -> list[str]:
+    """The recipient's own custom fields, which are bare texts."""
+    if not isinstance(rows or [], list):
+        raise body("A recipient's customFields must be a list.")
+    return [str(row) for row in rows or []]
 
 
 def check(recipient: Record) -> None:

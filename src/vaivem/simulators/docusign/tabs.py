@@ -144,7 +144,9 @@ def value_of(kind: str, tab: Mapping[str, Any]) -> str:
     if kind == "checkboxTabs":
         return "X" if tab.get("selected") == "true" else ""
     if kind == "radioGroupTabs":
-        return next((one["value"] for one in tab.get("radios", []) if one.get("selected") == "true"), "")
+        return next(
+            (str(one.get("value")) for one in tab.get("radios", []) if one.get("selected") == "true"), ""
+        )
     return str(tab.get("value") or "")
 
 
@@ -190,20 +192,20 @@ def _flag(value: Any) -> str:
 def _choose_radio(tab: Record, sent: list[Record]) -> None:
     known = tab.setdefault("radios", [])
     for radio in sent:
-        if not any(one["value"] == radio.get("value") for one in known):
+        if not any(one.get("value") == radio.get("value") for one in known):
             raise parameter(f"{radio.get('value')} is not an option of {tab.get('groupName')}.")
     chosen = [radio.get("value") for radio in sent if _flag(radio.get("selected")) == "true"]
     if sent:
         for one in known:
-            one["selected"] = "true" if one["value"] in chosen else "false"
+            one["selected"] = "true" if one.get("value") in chosen else "false"
 
 
 def _choose_item(tab: Record, value: Any) -> None:
     if value is None:
         return
-    items = tab.get("listItems") or []
-    if value and not any(item["value"] == value for item in items):
+    items = [item for item in tab.get("listItems") or [] if isinstance(item, dict)]
+    if value and not any(item.get("value") == value for item in items):
         raise parameter(f"{value} is not an option of the list {tab.get('tabLabel')}.")
     tab["value"] = tab["listSelectedValue"] = value
     for item in items:
-        item["selected"] = "true" if item["value"] == value else "false"
+        item["selected"] = "true" if item.get("value") == value else "false"
