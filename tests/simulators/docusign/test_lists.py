@@ -38,6 +38,7 @@ async def test_drafts_are_left_out_unless_asked_for(ds, since):
     assert ids(await listed(ds, from_date=since)) == [sent]
     assert ids(await listed(ds, from_date=since, status="any")) == [sent]
     assert ids(await listed(ds, from_date=since, status="created")) == [draft]
+    assert ids(await listed(ds, from_date=since, from_to_status="created")) == [sent]
     assert ids(await listed(ds, from_date=since, folder_types="drafts", status="created")) == [draft]
 
 
@@ -58,6 +59,14 @@ async def test_changes_of_each_kind_and_their_shape(ds, since):
     later = stamp(ds.simulator.clock.now() + timedelta(minutes=1))
     assert ids(await listed(ds, from_date=later)) == []
     assert set(ids(await listed(ds, from_date=since, status="sent,completed"))) == {sent, done}
+
+
+async def test_what_has_expired_is_told_from_what_was_voided(ds, since):
+    expired, voided = await ds.sent(), await ds.sent()
+    await ds.act(expired, "expire")
+    await ds.act(voided, "void", reason="x")
+    assert ids(await listed(ds, from_date=since, from_to_status="timedout")) == [expired]
+    assert set(ids(await listed(ds, from_date=since, from_to_status="voided"))) == {expired, voided}
 
 
 async def test_a_status_may_slip_in(ds, since):
@@ -94,6 +103,8 @@ async def test_by_ids_in_the_query_and_in_a_body(ds):
     first, second = await ds.sent(), await ds.sent(ds.definition(transactionId="t"))
     await ds.sent()
     assert ids(await listed(ds, envelope_ids=f"{first},nothing")) == [first]
+    draft = await ds.sent(ds.definition("created"))
+    assert ids(await listed(ds, envelope_ids=draft)) == [draft]
     answer = await ds.good(
         "PUT", "/envelopes/status?envelope_ids=request_body", {"envelopeIds": [first, second]}
     )

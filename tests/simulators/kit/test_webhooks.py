@@ -149,3 +149,40 @@ async def test_what_is_sent_once_is_not_tried_again(start, toy, receiver):
     toy.webhooks.send("gone", address, b"{}", {}, method="DELETE", once=True)
     again.webhooks.restore(toy.webhooks.snapshot())
     assert [(d.method, d.once) for d in again.webhooks.deliveries.values()] == [("DELETE", True)]
+
+
+async def test_what_is_held_waits_for_its_release(start, toy, receiver):
+    address, bodies, _statuses = receiver
+    running = await start(toy)
+    held = toy.webhooks.send("thing", address, b"held", {}, hold=True)
+    toy.webhooks.send("thing", address, b"free", {})
+    await finished(running, 1)
+    assert (bodies, held.state) == ([b"free"], "held")
+    assert (await running.call("GET", "/_control/deliveries/counts")).json["waiting"] == 1
+    toy.webhooks.release(held)
+    await finished(running, 2)
+    assert (bodies, held.state) == ([b"free", b"held"], "delivered")
+
+
+async def test_a_released_delivery_can_go_missing_or_double(start, toy, receiver):
+    address, bodies, _statuses = receiver
+    running = await start(toy)
+    toy.faults.update({"p_webhook_double": 1})
+    toy.webhooks.release(toy.webhooks.send("thing", address, b"twice", {}, hold=True))
+    await finished(running, 2)
+    toy.faults.update({"p_webhook_missing": 1})
+    lost = toy.webhooks.send("thing", address, b"lost", {}, hold=True)
+    assert lost.state == "held"
+    toy.webhooks.release(lost)
+    assert (lost.state, bodies) == ("dropped", [b"twice", b"twice"])
+
+
+async def test_each_try_can_be_prepared(start, toy, receiver):
+    address, bodies, statuses = receiver
+    statuses.append(503)
+    toy.webhooks.on_start(lambda delivery: setattr(delivery, "body", b"%d" % len(delivery.tries)))
+    running = await start(toy)
+    toy.webhooks.set_schedule([0.01])
+    toy.webhooks.send("thing", address, b"", {})
+    await finished(running, 1)
+    assert bodies == [b"0", b"1"]

@@ -10,6 +10,7 @@ from vaivem.simulators.docusign import people
 from vaivem.simulators.docusign.account import Account, Record
 from vaivem.simulators.docusign.api import Call
 from vaivem.simulators.docusign.drafting import TRANSACTION_LIFE
+from vaivem.simulators.docusign.lifecycle import EXPIRED
 from vaivem.simulators.docusign.problems import parameter
 from vaivem.simulators.docusign.shapes import INCLUDES, envelope_shape
 from vaivem.simulators.docusign.times import LONGEST_BACK, asked, moment, stamp
@@ -119,7 +120,7 @@ def _found(call: Call, ids: list[str]) -> list[Record]:
     else:
         chosen = account.envelopes.values()
         tests += [_by_moment(call), _not_too_old(account)]
-    status = _by_status(call)
+    status = _by_status(call, named=bool(ids))
     rows = [one for one in chosen if all(test(one) for test in tests)]
     found = [one for one in rows if status(one)]
     if account.quirks.unrelated_slip and query.get("status") and len(found) < len(rows):
@@ -145,21 +146,23 @@ def _by_moment(call: Call) -> Callable[[Record], bool]:
 
     def test(one: Record) -> bool:
         good = possible is None or one["status"] in possible
+        if event == "timedout" and one["voidedReason"] != EXPIRED:
+            return False
         return good and bool(one[key]) and start <= one[key] <= end
 
     return test
 
 
-def _by_status(call: Call) -> Callable[[Record], bool]:
-    """Those whose status is one of the list. Drafts and deleted ones only where they are asked for."""
+def _by_status(call: Call, *, named: bool) -> Callable[[Record], bool]:
+    """Those whose status is one of the list. Drafts are left out unless asked for, or named by id."""
     asked_for = {part.lower() for part in call.listed("status")}
     unknown = asked_for - {*_STATES, "any", "signed", "processing", "timedout"}
     if unknown:
         raise parameter(f"status: {', '.join(sorted(unknown))} is not known.")
     if not asked_for or "any" in asked_for:
-        event = call.query.get("from_to_status", "").lower()
-        hidden = {"created", "deleted"} - {event}
-        return lambda one: one["status"] not in hidden
+        deleted = call.query.get("from_to_status", "").lower() == "deleted"
+        hidden = {"created"} if deleted else {"created", "deleted"}
+        return lambda one: named or one["status"] not in hidden
     return lambda one: one["status"] in asked_for
 
 
