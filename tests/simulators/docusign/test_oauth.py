@@ -132,6 +132,8 @@ async def test_a_server_needs_consent_once_and_then_signs_for_a_user(ds):
     await ds.advance(hours=1, seconds=1)
     assert (await ds.api("GET", "", token=got["access_token"])).status == 401
     assert (await jwt(ds, assertion(ds))).status == 200  # by the machine's clock it is no older
+    for host in (ds.base_url.removeprefix("http://"), "127.0.0.1", "account.docusign.com"):
+        assert (await jwt(ds, assertion(ds, aud=host))).status == 200
     await ds.control("revoke", {})
     assert (await jwt(ds, assertion(ds))).json == {"error": "consent_required"}
 
