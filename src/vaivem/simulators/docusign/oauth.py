@@ -98,11 +98,8 @@ class OAuth:
                 raise WrongAssertionError("issuer_not_found")
             check_signature(signed, proof, app.public_keys)
             check_times(claims)
-            if claims.get("aud") not in (
-                *HOSTS,
-                request.url.netloc,
-                urlsplit(self._simulator.base_url).netloc,
-            ):
+            own = urlsplit(self._simulator.base_url)
+            if claims.get("aud") not in (*HOSTS, request.url.netloc, own.netloc, own.hostname):
                 raise WrongAssertionError("invalid_audience")
         except WrongAssertionError as error:
             raise RefusedGrantError("invalid_grant", str(error)) from error
