@@ -116,7 +116,8 @@ class FakeContext(FakeReader):
     """One step of one run. `lost` are the names of writes whose first answer never arrives.
 
     `memory` holds what claims know: ``(object, key) -> record id``. `choices` are a person's answers in turn,
-    `earlier` the records by object that the run made which this one repeats.
+    `earlier` the records by object that the run made which this one repeats, `links` those by object that are
+    linked with what the event is about; `linked_with` what the action linked.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class FakeContext(FakeReader):
         choices: Iterable[str | None] = (),
         earlier: Mapping[str, str] | None = None,
         policies: Mapping[str, Any] | None = None,
+        links: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(connector, connection, routes)
         self.action = connector.action(action)
@@ -147,6 +149,8 @@ class FakeContext(FakeReader):
         self.memory: dict[tuple[str, str], str] = dict(memory or {})
         self.choices = list(choices)
         self.earlier: Mapping[str, str] = earlier or {}
+        self.links: Mapping[str, str] = links or {}
+        self.linked_with: list[tuple[str, str, tuple[str, ...]]] = []
         self.asked: list[tuple[str, list[Mapping[str, Any]], Mapping[str, Any]]] = []
         self.repeats: dict[str, Repeat] = {}
         self.claimed: list[tuple[str, tuple[str, ...]]] = []
@@ -215,6 +219,14 @@ class FakeContext(FakeReader):
     def forget(self, object_key: str, key: str) -> None:
         """Drop a key."""
         self.memory.pop((object_key, key), None)
+
+    async def linked(self, object_key: str, *told: str) -> str | None:
+        """Return what is linked, when the test says so."""
+        return self.links.get(object_key)
+
+    def link(self, object_key: str, record_id: str, *told: str) -> None:
+        """Keep a link."""
+        self.linked_with.append((object_key, record_id, told))
 
     def made(self, object_key: str) -> str | None:
         """Return what an earlier run made, when the test says so."""

@@ -28,6 +28,7 @@ from vaivem.connectors.sdk import (
     Written,
 )
 from vaivem.core.errors import BugError, RecordError, RetryError, UncertainError, VaivemError
+from vaivem.core.kinship import Relative
 from vaivem.core.mapping import Values
 from vaivem.core.retry import may_retry, next_pause
 from vaivem.engine.caller import Exchange
@@ -36,6 +37,7 @@ from vaivem.engine.crashpoints import reach
 from vaivem.engine.desk import Desk, RunState, plain
 from vaivem.engine.ids import time_of
 from vaivem.engine.journal import Acquire, LinkRow, StepRow
+from vaivem.engine.linking import asked_kind, find, links_of
 from vaivem.engine.memory import DONE_BEFORE, Kept
 from vaivem.engine.parking import ParkError, SkipStepError
 from vaivem.engine.statements import statement
@@ -91,7 +93,9 @@ class StepContext:
         values: Values,
         options: Mapping[str, Any],
         source: str,
+        about: tuple[Relative, ...] = (),
     ) -> None:
+        self._about = about
         self._desk = desk
         self._run = run
         self._line = line
@@ -476,6 +480,31 @@ class StepContext:
         for conn, object_key, held in self._claimed or ():
             if held == plain(key) and record_id:
                 self._run.links.append(LinkRow(conn, object_key, held, plain(record_id)))
+
+    async def linked(self, object_key: str, *told: str) -> str | None:
+        """Return the record here that is linked with what the event is about; journaled like a read."""
+        kind = asked_kind(self._line.connector, object_key, self._about, told)
+        if kind is None:
+            return None
+        n, name, item = self._take_place(), f"linked {object_key}", self._run.item
+        kept = self._run.memory.at(n)
+        if kept is not None:
+            self._same(kept.name, name)
+            known: str | None = kept.adopted
+            return known
+        found = await find(self._desk.pool, item.ws, self.connection.id, object_key, kind, self._about)
+        self._add_row(
+            n, name, write=False, done=True, method="", url="", status=0, request=None,
+            response=json.dumps(found).encode(), code="linked" if found else "", ms=0,
+            at=self._desk.clock.now(),
+        )  # fmt: skip
+        return found
+
+    def link(self, object_key: str, record_id: str, *told: str) -> None:
+        """Link a record here with what the event is about."""
+        kind = asked_kind(self._line.connector, object_key, self._about, told)
+        if kind is not None:
+            self._run.linked += links_of(self.connection.id, object_key, plain(record_id), kind, self._about)
 
     async def choose(self, object_key: str, candidates: list[Mapping[str, Any]], **about: Any) -> str | None:
         """Let a person choose between several matches."""

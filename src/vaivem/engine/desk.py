@@ -22,6 +22,7 @@ from vaivem.engine.former import Former
 from vaivem.engine.ids import IdMaker
 from vaivem.engine.journal import Finish, Journal, LinkRow, Outcome, Park, StepRow
 from vaivem.engine.leases import Lease
+from vaivem.engine.linking import Link, keep
 from vaivem.engine.memory import Memory
 from vaivem.engine.outbound import Wire, build_wire
 from vaivem.engine.parking import ParkError
@@ -94,6 +95,7 @@ class RunState:
     local: tuple[Key, ...] = ()
     found_by: set[str] = field(default_factory=set)  # what its event is found by already
     written: list[tuple[int, Written]] = field(default_factory=list)  # by connection
+    linked: list[Link] = field(default_factory=list)
     intent: bool = False  # a durable intent stands for the next write
     settled: bool = False  # intents before are done with
     released: bool = False  # claims before are done with
@@ -156,8 +158,7 @@ class Desk:
             let_go=let_go,
         )
         run.steps, run.links = [], []
-        await self.echoes.keep(run.item.ws, run.written)  # before the intent goes: see `Echoes.is_own`
-        run.written = []
+        await self._keep(run)  # before the intent goes: see `Echoes.is_own`
         gone = await self.journal.write(op)
         if op.released:
             self.give_local(run)
@@ -179,10 +180,15 @@ class Desk:
             released=run.released,
         )
         run.steps, run.links = [], []
-        await self.echoes.keep(run.item.ws, run.written)
-        run.written = []
+        await self._keep(run)
         await self.journal.write(op)
         self.give_local(run)
+
+    async def _keep(self, run: RunState) -> None:
+        """Keep what was written, and which records belong together."""
+        await self.echoes.keep(run.item.ws, run.written)
+        await keep(self.pool, run.item.ws, run.linked)
+        run.written, run.linked = [], []
 
     async def park(self, item: Item, lane: int, park: ParkError, *, worked: float = 0.0) -> None:
         """Make durable why a run waits, and give `lane` back if this worker owns it."""

@@ -17,6 +17,7 @@ import orjson
 from vaivem.connectors.sdk import Delivery, Event, Trigger
 from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledEmail, CompiledRule, CompiledStep
 from vaivem.core.errors import RuleError, VaivemError
+from vaivem.core.kinship import Relative, relatives
 from vaivem.core.steps import ActionStep, FindStep, Missing
 from vaivem.engine.desk import Desk, clean
 from vaivem.engine.direct import ChoreCaller
@@ -89,6 +90,7 @@ class _OneEvent:
         self._zone = desk.topology.zones.get(line.connection.workspace, "America/Sao_Paulo")
         self._scope: dict[str, Any] = {}
         self._source = ""
+        self._about: tuple[Relative, ...] = ()
         self._steps: list[dict[str, Any]] = []
 
     async def result(self, row: asyncpg.Record) -> dict[str, Any]:
@@ -121,7 +123,8 @@ class _OneEvent:
         if data is None:
             return {"result": "left_out", "code": "not_yet"}
         today = moment.astimezone(ZoneInfo(self._zone)).date().isoformat()
-        title = self._compiled.rule.title
+        title, kinds = self._compiled.rule.title, self._source_line.connector.kinds
+        self._about = relatives(self._source_line.connection.id, kinds, event.object, record, data)
         self._scope = {**data, "steps": {}, "rule": {"title": title}, "today": today}
         verdict = self._compiled.passes(self._scope, zone=self._zone)
         if not verdict.passed:
@@ -183,6 +186,7 @@ class _OneEvent:
             options=options,
             source=self._source,
             now=time_of(row["id"]),
+            about=self._about,
         )
         told: dict[str, Any] = {"step": step.id, "records": [], "writes": context.writes}
         self._steps.append(told)

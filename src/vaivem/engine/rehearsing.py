@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 
 from vaivem.connectors.sdk import Answer, Call, Connection, Repeat, Written
 from vaivem.core.errors import RetryError, VaivemError
+from vaivem.core.kinship import Relative
 from vaivem.core.mapping import Values
 from vaivem.engine.context import HeldClaim
 from vaivem.engine.desk import Desk, clean, plain
 from vaivem.engine.direct import ChoreCaller
+from vaivem.engine.linking import asked_kind, find
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line
 
@@ -47,7 +49,9 @@ class RehearsalContext:
         options: Mapping[str, Any],
         source: str,
         now: datetime,
+        about: tuple[Relative, ...] = (),
     ) -> None:
+        self._about = about
         self._desk = desk
         self._line = line
         self._caller = ChoreCaller(desk.caller, line)
@@ -135,6 +139,17 @@ class RehearsalContext:
 
     def forget(self, object_key: str, key: str) -> None:
         """Drop nothing."""
+
+    async def linked(self, object_key: str, *told: str) -> str | None:
+        """Return what is linked with what the event is about."""
+        kind = asked_kind(self._line.connector, object_key, self._about, told)
+        if kind is None:
+            return None
+        arguments = (self.connection.workspace, self.connection.id, object_key, kind, self._about)
+        return await find(self._desk.pool, *arguments)
+
+    def link(self, object_key: str, record_id: str, *told: str) -> None:
+        """Keep nothing."""
 
     def made(self, object_key: str) -> str | None:
         """Know of nothing: a dry run repeats no run."""

@@ -54,6 +54,7 @@ class Retention:
         await self._pool.execute(statement("breaker", "forget_hours"))
         await self._pool.execute(statement("echoes", "forget"))
         await self._pool.execute(statement("spending", "forget"))
+        await self._pool.execute(statement("linking", "forget"))
         for row in await self._pool.fetch(statement("chores", "old_weeks")):
             await self._drop(row["names"], only_empty=True)
 

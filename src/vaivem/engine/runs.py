@@ -14,6 +14,7 @@ from vaivem.connectors.sdk import Action, Event
 from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledEmail, CompiledStep, CompiledWait
 from vaivem.core.errors import BugError, Problem, RecordError, RuleError, SkipError, VaivemError
 from vaivem.core.identity import search_terms, term_hash
+from vaivem.core.kinship import Relative, relatives
 from vaivem.core.mapping import MappingError
 from vaivem.core.steps import ActionStep, Empty, FindStep, Missing
 from vaivem.core.values import Values
@@ -113,6 +114,7 @@ class Execution:
         self._zone = desk.topology.zones.get(run.item.ws, "America/Sao_Paulo")
         self._places = use.compiled.places
         self._source = ""
+        self._about: tuple[Relative, ...] = ()
 
     async def run(self) -> Ending | None:
         """Run to the end; None when the run has left its lane to wait.
@@ -170,6 +172,7 @@ class Execution:
         once = use.trigger.once_key(event, use.options)
         if once is not None and not await self._first(once):
             return Ending(Status.NOTHING, "already_started", {"key": once})
+        self._about = relatives(use.source, line.connector.kinds, event.object, record, data)
         today = _day(item.run_id >> SHIFT, self._zone)
         self._scope = {**data, "steps": {}, "rule": {"title": use.compiled.rule.title}, "today": today}
         verdict = use.compiled.passes(self._scope, zone=self._zone)
@@ -228,6 +231,7 @@ class Execution:
             values=values,
             options=options,
             source=self._source,
+            about=self._about,
         )
 
     async def _act(self, compiled: CompiledAction) -> None:

@@ -224,3 +224,37 @@ async def test_finding_nobody_is_an_outcome() -> None:
     assert (await by_name.run()).records[0].did == "found"
     with pytest.raises(RecordError):
         await step("find_person", {}, {}).run()
+
+
+async def test_a_linked_person_is_the_one_whatever_the_address_has_become() -> None:
+    there = person(12, emails=[{"value": "old@padaria.example", "primary": True, "label": "work"}])
+    routes = {"persons.read": said(there), "persons.update": said(there)}
+    context = step("create_or_update_person", routes, ANA, links={"person": "12"})
+    outcome = await context.run()
+    assert outcome.records[0].id == "12"
+    emails = context.vendor.last("persons.update").json["emails"]
+    assert [one["value"] for one in emails] == ["old@padaria.example", "Ana@Padaria.example"]
+    assert context.linked_with == [("person", "12", ("Ana@Padaria.example",))]
+
+
+async def test_a_linked_person_who_is_gone_is_looked_for_by_keys() -> None:
+    routes = {
+        "persons.read": said(person(12, is_deleted=True)),
+        "persons.search": found(),
+        "persons.create": said(person(13, **NEW)),
+    }
+    context = step("create_or_update_person", routes, ANA, links={"person": "12"})
+    outcome = await context.run()
+    assert (outcome.records[0].id, outcome.records[0].did) == ("13", "created")
+    assert context.linked_with == [("person", "13", ("Ana@Padaria.example",))]
+
+
+async def test_without_an_address_a_linked_person_must_fit() -> None:
+    phone = {"person.name": "Bia", "person.phone": "+5521999990000"}
+    routes = {
+        "persons.read": said(person(12, **NEW)),
+        "persons.search": found(),
+        "persons.create": said(person(13, name="Bia")),
+    }
+    context = step("create_or_update_person", routes, phone, links={"person": "12"})
+    assert (await context.run()).records[0].id == "13"

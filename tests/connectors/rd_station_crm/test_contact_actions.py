@@ -415,3 +415,13 @@ async def test_find_contact_finds_one_none_or_asks() -> None:
     with pytest.raises(RecordError) as refused:
         await step("find_contact", {}, {"contact.name": None}).run()
     assert refused.value.code == "nothing_to_find_by"
+
+
+async def test_a_linked_contact_is_the_one_whatever_the_address_has_become() -> None:
+    routes = {"contacts.get": said("v2_contact"), "contacts.update": said("v2_contact")}
+    values = {"contact.name": "Ana Lima", "contact.email": "new@example.com"}
+    context = contact(routes, values=values, links={"contact": "whoever"})
+    outcome = await context.run()
+    assert "contacts.by_email" not in context.vendor.names
+    assert outcome.records[0].did == "updated"
+    assert [one[0] for one in context.linked_with] == ["contact"]

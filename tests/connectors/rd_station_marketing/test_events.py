@@ -214,3 +214,34 @@ async def test_a_lost_answer_to_a_loss_is_for_a_person() -> None:
 def test_what_a_repeat_of_the_past_would_add_once_more() -> None:
     told = {action.key: action.adds({}) for action in connector.actions}
     assert {key for key, adds in told.items() if adds} == {"mark_sale", "mark_lost", "register_conversion"}
+
+
+async def test_the_link_finds_the_lead_before_any_address() -> None:
+    routes = {"leads.read": answer(200, lead(email="new@padaria.example")), "events.sale": TAKEN}
+    context = step("mark_sale", routes, {**SALE, "lead.email": ["unknown@x.example"]}, links={"lead": ANA})
+    await context.run()
+    assert [call.path for call in context.vendor.calls[:1]] == [f"/platform/contacts/uuid:{ANA}"]
+    assert context.vendor.last("events.sale").json["payload"]["email"] == "new@padaria.example"
+    assert context.linked_with == []  # found, not made
+
+
+async def test_a_linked_lead_that_is_gone_is_looked_for_by_each_address() -> None:
+    routes = {
+        "leads.read": [NOBODY, NOBODY, answer(200, lead())],
+        "events.sale": TAKEN,
+    }
+    wanted = {**SALE, "lead.email": ["unknown@x.example", "ana@padaria.example"]}
+    context = step("mark_sale", routes, wanted, links={"lead": "gone"})
+    await context.run()
+    assert [call.path.rpartition("/")[2] for call in context.vendor.calls[:3]] == [
+        "uuid:gone",
+        "email:unknown@x.example",
+        "email:ana@padaria.example",
+    ]
+
+
+async def test_a_deal_without_a_person_finds_its_lead_by_the_link_alone() -> None:
+    routes = {"leads.read": answer(200, lead()), "events.sale": TAKEN}
+    context = step("mark_sale", routes, {"sale.value": 10.0, "sale.currency": "BRL"}, links={"lead": ANA})
+    await context.run()
+    assert context.vendor.last("events.sale").json["payload"]["email"] == "ana@padaria.example"

@@ -66,6 +66,7 @@ class PipedriveConnector(Connector):
     webhooks = PipedriveWebhooks()
     lists: ClassVar[tuple[str, ...]] = ("pipelines", "stages/<pipelines>", "users", "activity_types")
     objects: ClassVar[tuple[str, ...]] = OBJECTS
+    kinds: ClassVar[Mapping[str, str]] = {"person": "person", "organization": "company", "deal": "deal"}
 
     @override
     def authorise(self, connection: Connection) -> Authorisation:

@@ -160,6 +160,12 @@ def _outcome(connection: Connection, deal: Record, did: str) -> Outcome:
     return Outcome((ref(connection, "deal", deal, did),), shown)
 
 
+def _linked(context: ActionContext, deal: Record, did: str) -> Outcome:
+    """Link a deal with whose it is, so that its end finds the way back."""
+    context.link("deal", deal["id"])
+    return _outcome(context.connection, deal, did)
+
+
 class CreateOrUpdateDeal(Action):
     """Make a deal be there, recognised as the rule says."""
 
@@ -178,7 +184,7 @@ class CreateOrUpdateDeal(Action):
     @override
     async def run(self, context: ActionContext) -> Outcome:
         plan = DealPlan(context.values.group("deal"), context.options.get("key") or {})
-        return _outcome(context.connection, *await settle_deal(context, plan))
+        return _linked(context, *await settle_deal(context, plan))
 
 
 class CreateDeal(Action):
@@ -203,13 +209,13 @@ class CreateDeal(Action):
             async with context.claim("deal", f"id:{earlier}"):
                 there = await finding.one(context, "deal", earlier)
                 if there is not None:
-                    return _outcome(context.connection, *await update_deal(context, there, plan.values))
+                    return _linked(context, *await update_deal(context, there, plan.values))
         key = plan.claim(context.source)
         async with context.claim("deal", key) as claim:
             # An earlier deal of the same source record is not the one whose answer was lost.
             declined = frozenset({claim.known} if claim.known else ())
             deal = await create_deal(context, plan, key, declined)
-        return _outcome(context.connection, deal, "created")
+        return _linked(context, deal, "created")
 
 
 class UpdateDeal(Action):

@@ -102,15 +102,28 @@ async def find_persons(context: ActionContext, keys: PersonKeys, options: Mappin
 async def settle_person(context: ActionContext, values: Values) -> tuple[Record, str]:
     """Find, create or update one person; return it and what was done (``created``, ``updated``, ``kept``).
 
-    Raises RecordError ``person_has_no_key`` for a mere name, unless the option ``without_key`` is ``create``.
+    The person that is linked with the event's record is the one, whatever the address has become. Raises
+    RecordError ``person_has_no_key`` for a mere name, unless the option ``without_key`` is ``create``.
     """
-    keys, options = PersonKeys.of(values, context.connection), context.options
-    if not keys.any and not (keys.name and options.get("without_key") == "create"):
+    keys = PersonKeys.of(values, context.connection)
+    if not keys.any and not (keys.name and context.options.get("without_key") == "create"):
         raise RecordError("person_has_no_key", params={"name": keys.name}, path="person.email")
+    told = (keys.email,) if keys.email else ()
+    linked = await finding.one(context, "person", await context.linked("person", *told))
+    if linked and not keys.email and not keys.fit(linked):
+        linked = None  # without an address the rule may speak of somebody else
+    person, did = await _settled(context, values, keys, linked)
+    context.link("person", person["id"], *told)
+    return person, did
+
+
+async def _settled(
+    context: ActionContext, values: Values, keys: PersonKeys, linked: Record | None
+) -> tuple[Record, str]:
     claims = keys.claims(context.source)
     async with context.claim("person", *claims) as claim:
-        person = await settling.known(context, "person", claim, claims, keys.fit)
-        found = [] if person else await find_persons(context, keys, options)
+        person = linked or await settling.known(context, "person", claim, claims, keys.fit)
+        found = [] if person else await find_persons(context, keys, context.options)
         person = person or await _pick(context, found, keys, claims)
         if person is not None:
             return await settling.update(context, "person", person, settling.changes_of(values, person))

@@ -52,6 +52,7 @@ class RdStationCrmConnector(Connector):
         "segments",
         "products",
     )
+    kinds: ClassVar[Mapping[str, str]] = {"contact": "person", "organization": "company", "deal": "deal"}
     objects: ClassVar[tuple[str, ...]] = OBJECTS
 
     @override

@@ -121,6 +121,7 @@ class _DealWriter(Action):
         api = api_for(context.connection)
         people = await settle_people(context, api)
         deal, did = await self.settle(context, api, people)
+        context.link("deal", deal["id"])
         products = await settle_products(context, api, deal["id"], context.values.each("product"))
         return outcome(context.connection, deal, did, people, products)
 

@@ -87,15 +87,34 @@ async def settle_contact(
 ) -> tuple[Record, str]:
     """Find, create or update one contact; return it and what was done (``created``, ``updated``, ``kept``).
 
+    The contact that is linked with the event's record is the one, whatever the address has become.
     `organization` is what a contact without one is put into. Raises RecordError ``contact_has_no_key`` for a
     mere name, unless the step's option ``without_key`` is ``create``.
     """
     keys = ContactKeys.of(values, context.connection)
     if not keys.any and not (keys.name and context.options.get("without_key") == "create"):
         raise RecordError("contact_has_no_key", params={"name": keys.name}, path="contact.email")
+    told = (keys.email,) if keys.email else ()
+    known = await context.linked("contact", *told)
+    linked = await finding.one(context, api.contact(known), api.read_contact) if known else None
+    if linked and not keys.email and not keys.fit(linked):
+        linked = None  # without an address the rule may speak of somebody else
+    contact, did = await _settled(context, api, values, keys, organization, linked)
+    context.link("contact", contact["id"], *told)
+    return contact, did
+
+
+async def _settled(
+    context: ActionContext,
+    api: Api,
+    values: Values,
+    keys: ContactKeys,
+    organization: str | None,
+    linked: Record | None,
+) -> tuple[Record, str]:
     claims = keys.claims(context.source)
     async with context.claim("contact", *claims) as claim:
-        contact = await _known(context, api, keys, claims, claim)
+        contact = linked or await _known(context, api, keys, claims, claim)
         found = [] if contact else await find_contacts(context, api, keys)
         contact = contact or await pick(context, found, keys, claims)
         if contact is not None:

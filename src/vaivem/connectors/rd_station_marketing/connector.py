@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from typing_extensions import override
@@ -53,6 +54,7 @@ class RdStationMarketingConnector(Connector):
     webhooks = RdStationMarketingWebhooks()
     lists: ClassVar[tuple[str, ...]] = ("fields/lead",)
     objects: ClassVar[tuple[str, ...]] = ("lead",)
+    kinds: ClassVar[Mapping[str, str]] = {"lead": "person"}
 
     @override
     def authorise(self, connection: Connection) -> Authorisation:

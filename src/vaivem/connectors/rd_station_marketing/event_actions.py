@@ -63,7 +63,7 @@ async def _known_lead(context: ActionContext) -> Lead:
     Raises RecordError or SkipError ``lead_unknown``, as the step's option says.
     """
     values = context.values.group("lead")
-    lead = await finding.meant(context, values)
+    lead = await finding.linked_or_meant(context, values)
     if lead is not None:
         return lead
     wanted, unknown = finding.addresses(values), context.options.get("unknown_lead")
@@ -74,6 +74,7 @@ async def _known_lead(context: ActionContext) -> Lead:
     lead = await finding.one(context, "email", wanted[0])
     if lead is None:
         raise RetryError("lead_not_there_yet", params={"email": wanted[0]}, retry_after=NOT_YET_SECONDS)
+    context.link("lead", lead["id"], *wanted)
     return lead
 
 

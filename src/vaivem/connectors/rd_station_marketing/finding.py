@@ -1,10 +1,10 @@
-"""Looks leads up: by code, else by each address. Nothing here writes."""
+"""Looks leads up: by code, by the link with the event's record, by each address. Nothing here writes."""
 
 from __future__ import annotations
 
 from vaivem.connectors.rd_station_marketing import client
 from vaivem.connectors.rd_station_marketing.leads import Lead, lead_from
-from vaivem.connectors.sdk import Reader
+from vaivem.connectors.sdk import ActionContext, Reader
 from vaivem.core.errors import RecordError
 from vaivem.core.mapping import Values
 
@@ -28,6 +28,18 @@ async def meant(reader: Reader, values: Values) -> Lead | None:
         if lead := await one(reader, "email", address):
             return lead
     return None
+
+
+async def linked_or_meant(context: ActionContext, values: Values) -> Lead | None:
+    """Return the lead that a rule means: by its code, by its link with the event's record, by its addresses.
+
+    The link holds when the address was changed on either side, and where a deal has no person.
+    """
+    if not values.has("uuid"):
+        linked = await context.linked("lead", *addresses(values))
+        if linked and (lead := await one(context, "uuid", linked)):
+            return lead
+    return await meant(context, values)
 
 
 def addresses(values: Values) -> list[str]:

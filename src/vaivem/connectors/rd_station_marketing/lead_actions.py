@@ -72,8 +72,9 @@ class CreateOrUpdateLead(Action):
     @override
     async def run(self, context: ActionContext) -> Outcome:
         values = context.values.group("lead")
-        lead = await finding.meant(context, values)
+        lead = await finding.linked_or_meant(context, values)
         made, did = await (_update(context, values, lead) if lead else _create(context, values))
+        context.link("lead", made["id"], *finding.addresses(values))
         shown = {"lead": output(context.connection, made) | {"did": did}}
         return Outcome((ref(context.connection, made, did),), shown)
 

@@ -121,6 +121,19 @@ class ActionContext(Reader, Protocol):
         """Drop a remembered key whose record is gone at the vendor."""
         ...
 
+    async def linked(self, object_key: str, *told: str) -> str | None:
+        """Return the record of an object here that is linked with what the event is about, if one is.
+
+        A run of any rule may have linked them, in either direction. `told` is what the step knows its record
+        by (its addresses): what the event's own record does not have speaks of somebody else, who is not
+        linked. The record may be gone at the vendor by now.
+        """
+        ...
+
+    def link(self, object_key: str, record_id: str, *told: str) -> None:
+        """Link a record here with what the event is about, unless `told` speaks of somebody else."""
+        ...
+
     def made(self, object_key: str) -> str | None:
         """Return the id of the record that this step made for the same event, when its run is a replay.
 

@@ -52,6 +52,7 @@ class Connector:
     webhooks: ClassVar[Webhooks | None] = None
     lists: ClassVar[tuple[str, ...]] = ()  # live lists that `live_list` can read without arguments
     objects: ClassVar[tuple[str, ...]] = ()  # objects that have custom fields
+    kinds: ClassVar[Mapping[str, str]] = {}  # which objects are a ``person``, a ``company`` or a ``deal``
 
     @property
     def key(self) -> str:

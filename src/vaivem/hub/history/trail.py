@@ -20,6 +20,8 @@ from vaivem.hub.messages import Explained, explain
 from vaivem.hub.rules.models import RuleVersion
 from vaivem.hub.rules.words import action_name
 
+KNOWN = ("adopted", "linked")  # what was found without a call
+
 
 @dataclass(frozen=True, slots=True)
 class CallView:
@@ -107,10 +109,12 @@ def before_steps(detail: RunDetail, names: Names) -> list[CallView]:
 
 def call_view(call: CallRow, names: Names) -> CallView:
     """Return one exchange, ready to show."""
-    ok = not call.code or call.code == "adopted"
+    ok = not call.code or call.code in KNOWN
     note = ""
     if call.code == "adopted":
         note = _("found instead of made again")
+    elif call.code == "linked":
+        note = _("found by the link between the records")
     elif call.code:
         note = explain(call.code, {"status": call.status}, names.connector(call.conn)).text
     return CallView(call, ok, note, shown_body(call.request), shown_body(call.response))
@@ -135,7 +139,7 @@ def _stopped_at(detail: RunDetail, steps: Mapping[int, Step], by_place: Mapping[
 
 
 def _finished(calls: Sequence[CallRow]) -> bool:
-    return bool(calls) and calls[-1].done and (not calls[-1].code or calls[-1].code == "adopted")
+    return bool(calls) and calls[-1].done and (not calls[-1].code or calls[-1].code in KNOWN)
 
 
 def _state(detail: RunDetail, place: int, stopped: int, by_place: Mapping[int, Sequence[CallRow]]) -> str:

@@ -166,6 +166,7 @@ SENTENCES: Mapping[str, Entry] = {
     ),
     "told_to_do_it": Entry(_("A person decided that it should be done again.")),
     "adopted": Entry(_("It had been done: what was found there was used.")),
+    "linked": Entry(_("Found by the link between the records.")),
     "filtered": Entry(_("The rule's conditions did not hold.")),
     "not_yet": Entry(_("What the rule waits for is not complete yet; a later event starts it.")),
     "test_is_over": Entry(

@@ -136,6 +136,22 @@ class Put(StubAction):
         return lambda made: Written("thing", made["id"], values, context.now)
 
 
+class PutLinked(Put):
+    """Puts the thing that is linked with the event's, else the one that the rule names; and once more."""
+
+    key = "put_linked"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        told = [str(context.values["thing.email"])] if context.values.has("thing.email") else []
+        linked = await context.linked("thing", *told)
+        record, name = linked or str(context.values["thing.record"]), str(context.values["thing.name"])
+        for call in ("things.put", "things.put_again"):
+            put = Call(call, "PUT", f"/things/{record}", json={"name": name})
+            made = await context.write(put, Idempotent(), _id)
+        context.link("thing", made["id"], *told)
+        return _outcome("thing", made, "updated")
+
+
 class PutWhole(Put):
     """Wants an address, and has nothing to do for nobody."""
 
@@ -303,6 +319,7 @@ class StubConnector(Connector):
     actions = (
         Put(),
         PutWhole(),
+        PutLinked(),
         PostKeyed(),
         PostFound(),
         PostKnown(),
@@ -312,6 +329,7 @@ class StubConnector(Connector):
         PersonAndDeal(),
     )
     webhooks = StubWebhooks()
+    kinds = {"thing": "person"}
 
     def authorise(self, connection: Connection) -> Authorisation:
         if connection.method.startswith("oauth") or connection.method == "server":
