@@ -86,7 +86,7 @@ def refusal(connector: Connector, connection: Connection, method: Assertion, ans
     """Say what a refused request means. A consent that is missing comes with the address to give it at."""
     told = answer.json if answer.is_json else None
     if isinstance(told, dict) and told.get("error") == "consent_required":
-        return ReconnectError("consent_required", params={"address": _consent(connector, connection, method)})
+        return ReconnectError("consent_required", params={"message": _consent(connector, connection, method)})
     return token_error(answer)
 
 
@@ -98,6 +98,8 @@ def _consent(connector: Connector, connection: Connection, method: Assertion) ->
         "scope": " ".join(method.scopes),
         "client_id": str(connection.credentials.get(method.issuer) or ""),
     }
+    if method.return_url:
+        asked["redirect_uri"] = method.return_url
     return f"{address}?{urlencode(asked)}" if address else ""
 
 

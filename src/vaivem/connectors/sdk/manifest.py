@@ -65,7 +65,8 @@ class Assertion(msgspec.Struct, frozen=True, kw_only=True):
 
     `issuer`, `subject`, `private_key` name the pasted fields with who asks, for whom, and the RSA key (PEM).
     `audience` is what the vendor wants to be called: the ``host`` of the token address, or its whole ``url``.
-    There is no refresh token: a new JWT is signed when the access is over. `token_url` as in `OAuth`.
+    There is no refresh token: a new JWT is signed when the access is over. `token_url` as in `OAuth`. Where
+    the user must allow it once, the address ``authorize`` is shown; `return_url` is where that leads.
     """
 
     token_url: str = ""
@@ -74,6 +75,7 @@ class Assertion(msgspec.Struct, frozen=True, kw_only=True):
     subject: str = "user"
     private_key: str = "private_key"
     audience: Literal["host", "url"] = "host"
+    return_url: str = ""
     access_seconds: int = 0
 
 

@@ -104,12 +104,20 @@ class SettingsForm(forms.Form):
         }
 
 
+class SecretLines(forms.Textarea):
+    """A place to paste a secret of several lines: as with a password, what was entered is not shown again."""
+
+    @override
+    def format_value(self, value: Any) -> str | None:
+        return None
+
+
 def pasted_field(
     connector: Connector, method: AuthMethod, field: AuthField, *, required: bool
 ) -> forms.CharField:
     """Return the form field of something that is pasted."""
     several = field.lines or field.many
-    kind = forms.Textarea if several else forms.PasswordInput if field.secret else forms.TextInput
+    kind = SecretLines if several else forms.PasswordInput if field.secret else forms.TextInput
     attrs = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
     return forms.CharField(
         label=connector_text(connector.key, f"auth.{method.key}.{field.key}") or field.key,

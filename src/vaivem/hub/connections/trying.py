@@ -24,6 +24,7 @@ from vaivem.hub.messages import Explained, connector_text, explain_error
 
 PATIENCE_SECONDS = 40.0
 FAREWELL_SECONDS = 10.0
+SAID_FULLY = frozenset({"consent_required", "private_key_unreadable"})  # their advice is for who connects
 T = TypeVar("T")
 
 
@@ -128,7 +129,8 @@ def bad(explained: Explained) -> Finding:
 def refused(error: VaivemError, connector: str) -> Finding:
     """Return why the access just entered does not work; advice for existing connections would mislead."""
     explained = explain_error(error, connector)
-    if isinstance(error, ReconnectError) and not connector_text(connector, f"errors.{error.code}.next"):
+    own = error.code in SAID_FULLY or connector_text(connector, f"errors.{error.code}.next")
+    if isinstance(error, ReconnectError) and not own:
         return Finding("bad", explained.text, _("Check what you entered, then test again."))
     return bad(explained)
 

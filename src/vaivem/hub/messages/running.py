@@ -69,7 +69,7 @@ SENTENCES: Mapping[str, Entry] = {
     "consent_required": Entry(
         _("The user has not yet allowed this app to act for them {in_the}."),
         _("Sign in there as that user, allow it once, and test again."),
-        _("The user has not yet allowed this app to act for them {in_the}. That is done here: {address}"),
+        _("The user has not yet allowed this app to act for them {in_the}. That is done here: {message}"),
     ),
     "removed_there": Entry(
         _("Somebody removed the app of Vaivém {in_the}, and with it this access."),
