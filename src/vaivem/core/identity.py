@@ -189,6 +189,11 @@ def term_hash(workspace_id: int, text: str) -> int:
     return int.from_bytes(hashing.digest(), "big", signed=True)
 
 
+def record_hash(workspace_id: int, record: str) -> int:
+    """Return the hash under which the events of a record are found: that of its longest word."""
+    return term_hash(workspace_id, max(sorted(search_terms([record])), key=len, default=""))
+
+
 @lru_cache(maxsize=1024)
 def _hashing(workspace_id: int) -> blake2b:
     """Return the beginning of a workspace's hashes."""

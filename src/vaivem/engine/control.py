@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from vaivem.core.identity import record_hash
+from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.statements import statement
 
 
@@ -68,11 +70,31 @@ def retry_now(cursor: Cursor, ws: int, run_id: int) -> bool:
     return row is not None
 
 
-def retry_run(cursor: Cursor, ws: int, run_id: int) -> bool:
-    """Let a failed run go on from its failed step, with its own version. False when it did not fail."""
-    row = _run(cursor, "retry_run", ws=ws, run_id=run_id)
+def retry_run(cursor: Cursor, ws: int, run_id: int, lane: int | None = None) -> bool:
+    """Let a failed run go on from its failed step, with its own version. False when it did not fail.
+
+    `lane` is the lane of its record: it goes before all that waits there. Without one (nothing can be read of
+    its event any more) it has a lane of its own.
+    """
+    lane = lane_key("retry", run_id) if lane is None else lane
+    locked = _run(cursor, "lock_lane", ws=ws, run_id=run_id, lane=lane)
+    if locked is None:
+        return False
+    row = _run(cursor, "retry_run", ws=ws, run_id=run_id, lane=lane, owned=locked[0], tail=locked[1])
     _wake(cursor)
     return row is not None
+
+
+def newer_run(
+    cursor: Cursor, ws: int, event: int, *, rule: int, conn: int, object: str, record: str, lane: int
+) -> int | None:
+    """Return a run for a newer event of the same record that went before, None when there is none.
+
+    To be asked in the transaction that locked the lane: after `retry_run`.
+    """
+    named = {"rule": rule, "conn": conn, "object": object, "record": record, "lane": lane}
+    row = _run(cursor, "newer_run", ws=ws, event=event, hash=record_hash(ws, record), **named)
+    return int(row[0]) if row else None
 
 
 def cancel_run(cursor: Cursor, ws: int, run_id: int) -> bool:

@@ -63,7 +63,7 @@ def as_json(value: Any) -> str:
 class Item(msgspec.Struct, frozen=True):
     """One pending run of a lane, with the delivery that it began with (None: the event is gone).
 
-    `replay_of` is the run that it repeats.
+    `replay_of` is the run that it repeats. `begun`: it may have a journal, wherever in its lane it is.
     """
 
     ws: int
@@ -79,6 +79,7 @@ class Item(msgspec.Struct, frozen=True):
     title: str
     delivery: Delivery | None
     replay_of: int | None = None
+    begun: bool = False
 
 
 @dataclass(slots=True)

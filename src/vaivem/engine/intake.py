@@ -20,7 +20,7 @@ from vaivem.engine.clock import Clock
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.ids import IdMaker
 from vaivem.engine.journal import DatabaseAwayError, columns
-from vaivem.engine.lanes import lane_key
+from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.links import Link
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, RuleUse, Topology

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from hashlib import blake2b
 
 import asyncpg
 import orjson
@@ -20,6 +19,7 @@ from vaivem.engine.desk import Desk, Item, RunState
 from vaivem.engine.former import recall_former
 from vaivem.engine.gates import HELD, OPEN
 from vaivem.engine.ids import time_of
+from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.memory import Memory, recall
 from vaivem.engine.parking import ParkError
 from vaivem.engine.runs import Ending, Execution, Status
@@ -31,12 +31,6 @@ LIMIT_LOOK_SECONDS = 5.0
 ARRIVING_SECONDS = 0.005
 
 log = logging.getLogger(__name__)
-
-
-def lane_key(*parts: object) -> int:
-    """Return the 64-bit key of a lane. Two records that share one only wait for each other."""
-    digest = blake2b("\x1f".join(str(part) for part in parts).encode(), digest_size=8)
-    return int.from_bytes(digest.digest(), "big", signed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +85,7 @@ def read_item(ws: int, lane: int, row: asyncpg.Record) -> Item:
         row["title"] or "",
         delivery,
         row["replay_of"],
+        row["begun"],
     )
 
 
@@ -115,17 +110,22 @@ class LaneWorker:
         while True:
             for item in items:
                 seq = item.seq
-                memory = await recall(self._desk.pool, item.ws, item.run_id) if recover else Memory()
+                began = recover or item.begun
+                memory = await recall(self._desk.pool, item.ws, item.run_id) if began else Memory()
                 recover = False
                 if await self._one(item, memory, last=item is items[-1]) is not After.NEXT:
                     return
             items = await self._more(seq)
-            if not items:
-                if await self._let_go(seq) or await self._tail() is None:
+            while not items:
+                if await self._let_go(seq):
                     return
-                await asyncio.sleep(
-                    ARRIVING_SECONDS
-                )  # an ingest holds the lane: its work is about to be here
+                tail = await self._tail()
+                if tail is None:
+                    return
+                items = await self._more(seq)
+                if not items:  # what was there is taken away, or an ingest holds the lane
+                    seq = tail
+                    await asyncio.sleep(ARRIVING_SECONDS)
 
     async def _more(self, after: int) -> tuple[Item, ...]:
         lane = self._lane

@@ -20,11 +20,11 @@ import orjson
 
 from vaivem.connectors.sdk import Delivery, Event
 from vaivem.core.errors import VaivemError
-from vaivem.core.identity import search_terms, term_hash
+from vaivem.core.identity import record_hash
 from vaivem.engine.desk import Desk, clean
 from vaivem.engine.foresight import Foresight, JournalReader, Kept, foresee
 from vaivem.engine.journal import is_away
-from vaivem.engine.lanes import lane_key
+from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, RuleUse
 
@@ -194,7 +194,7 @@ class Replays:
                 one.row["conn"],
                 one.row["object"],
                 one.row["record"],
-                _record_hash(ws, one.row["record"]),
+                record_hash(ws, one.row["record"]),
                 one.lane,
             )
             for one in placed
@@ -310,8 +310,3 @@ def _late(verdict: Verdict) -> Verdict:
     if verdict.part is not Part.READY:
         return verdict
     return Verdict(verdict.run, Part.OVERTAKEN, "newer_event_done", {}, verdict.version)
-
-
-def _record_hash(ws: int, record: str) -> int:
-    """Return the hash under which the events of a record are found: that of its longest word."""
-    return term_hash(ws, max(sorted(search_terms([record])), key=len, default=""))

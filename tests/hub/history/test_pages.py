@@ -322,3 +322,24 @@ def test_what_came_twice_is_found_and_explained(past: Past, owner: Any) -> None:
     assert "The same event came once more" in plain(owner.get(url(past, f"events/{unused}/")))
     past.sql("delete from repeated")
     assert "came once more" not in plain(owner.get(url(past, "events/") + "?q=aditivo"))
+
+
+def test_a_retry_that_would_put_old_data_over_new_asks_first(past: Past, owner: Any) -> None:
+    rule = past.workplace.rule()
+    old, other = past.event(found_by=("doc-1",)), past.event("Outro", record="doc-2", found_by=("doc-2",))
+    failed = [past.run(rule.pk, 2, event=event, code="record_refused") for event in (old, other)]
+    newer = past.run(rule.pk, event=past.event("Mais novo", found_by=("doc-1",)))
+    answer = owner.post(url(past, f"{failed[0]}/retry/"))
+    text = plain(answer)
+    assert answer.status_code == 409
+    assert "a newer event of the same record came first" in text
+    assert f"history/{newer}/" in answer.content.decode()
+    assert past.sql("select count(*) from item") == [(0,)]
+    assert past.sql("select status from run where id = %s", failed[0]) == [(2,)]
+    picked = owner.post(url(past, "retry/"), {"run": failed}, follow=True)
+    assert "1 run goes on from where it stopped" in plain(picked)
+    assert "1 was left as it is: a newer event of its record came first" in plain(picked)
+    assert past.sql("select run_id from item") == [(failed[1],)]
+    assert owner.post(url(past, f"{failed[0]}/retry/"), {"older": "on"}).status_code == 302
+    # By what their deliveries say they are of one record: the older one goes first.
+    assert past.sql("select run_id from item order by seq") == [(number,) for number in failed]

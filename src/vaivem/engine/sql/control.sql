@@ -50,24 +50,51 @@ with w as (
   returning l.key)
 select key from w;
 
+-- name: lock_lane
+-- The lane of a failed run that is to go on, made where it is not: until the commit nothing is taken into it, and no worker
+-- begins with it. A lane that a worker has in hand gets one more place at its end. No row: the run did not fail.
+insert into lane as x (ws, key, rule, gate, tail, state, prio, due, recover)
+select r.ws, %(lane)s, r.rule, coalesce((select conn from step s where s.ws = r.ws and s.run_id = r.id and s.conn > 0
+                                         and exists (select 1 from gate g where g.conn = s.conn) order by n desc limit 1), 0),
+       1, 1, 5, vv_now(), true
+from run r where r.ws = %(ws)s and r.id = %(run_id)s and r.status = 2 and r.replayed_by is null
+on conflict (ws, key) do update set tail = x.tail + (x.state = 2)::int
+returning state = 2, tail;
+
 -- name: retry_run
--- The run's row goes, its journal stays: the run goes on after its last durable write, in a lane of its own record.
+-- The run's row goes, its journal stays: the run goes on after its last durable write. Before all that waits in its lane
+-- (which came later), or, where a worker has the lane in hand, behind it. What waits first may have a journal too.
+-- In a statement of its own, so that it sees what was taken in before the lane was locked.
 with r as (
   delete from run where ws = %(ws)s and id = %(run_id)s and status = 2 and replayed_by is null
   returning ws, id, event_id, rule, version, replay_of),
-k as (select r.*, ('x' || substr(md5('retry' || r.id::text), 1, 16))::bit(64)::bigint as lane from r),
+f as materialized (select min(seq) as seq from item where ws = %(ws)s and lane = %(lane)s),
+h as (
+  update item x set begun = true from f, r where not %(owned)s and x.ws = %(ws)s and x.lane = %(lane)s and x.seq = f.seq),
 l as (
-  insert into lane (ws, key, rule, gate, tail, state, prio, due, recover)
-  select k.ws, k.lane, k.rule, coalesce((select conn from step s where s.ws = k.ws and s.run_id = k.id and s.conn > 0
-                                          and exists (select 1 from gate g where g.conn = s.conn) order by n desc limit 1), 0),
-         1, 1, 5, vv_now(), true
-  from k
-  on conflict (ws, key) do update set tail = lane.tail + 1
-  returning ws, key, tail),
+  update lane x set tail = x.tail - (x.state = 2 and not exists (select 1 from r))::int,
+    due = case x.state when 2 then x.due else vv_now() end, prio = greatest(x.prio, 5::smallint), recover = x.recover or x.state <> 2
+  where x.ws = %(ws)s and x.key = %(lane)s),
 i as (
-  insert into item (ws, lane, seq, run_id, event_id, rule, version, replay_of)
-  select k.ws, k.lane, l.tail, k.id, k.event_id, k.rule, k.version, k.replay_of from k join l on l.ws = k.ws and l.key = k.lane)
+  insert into item (ws, lane, seq, run_id, event_id, rule, version, replay_of, begun)
+  select r.ws, %(lane)s, case when %(owned)s then %(tail)s else coalesce(f.seq, %(tail)s + 1) - 1 end, r.id, r.event_id, r.rule,
+         r.version, r.replay_of, true
+  from r, f)
 select id from r;
+
+-- name: newer_run
+-- A run of the same rule for a newer event of the record that is done, has written something, or is in a worker's hand.
+select run_id from (
+  select r.id as run_id from term s join event e on e.ws = s.ws and e.id = s.event_id
+  join run r on r.ws = e.ws and r.event_id = e.id and r.rule = %(rule)s and r.status = 1
+  where s.ws = %(ws)s and s.hash = %(hash)s and s.event_id > %(event)s
+    and e.conn = %(conn)s and e.object = %(object)s and e.record = %(record)s
+  union all
+  select i.run_id from item i join lane l on l.ws = i.ws and l.key = i.lane
+  where i.ws = %(ws)s and i.lane = %(lane)s and i.event_id > %(event)s and i.replay_of is null
+    and (l.state = 2 or exists (
+      select 1 from step t where t.ws = i.ws and t.run_id = i.run_id and t.write and t.done))) x
+order by run_id desc limit 1;
 
 -- name: cancel_run
 -- Only a run that waits and whose lane nobody owns.

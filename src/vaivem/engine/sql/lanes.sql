@@ -40,7 +40,7 @@ q as (
   update gate set probed = vv_now() + interval '10 seconds' from p
   where gate.conn = p.conn and exists (select 1 from u where u.gate = p.conn))
 select u.ws, u.key, u.gate, u.prio, u.tail, u.recover, i.seq, i.run_id, i.event_id, i.rule, i.version, i.replay_of,
-       e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query, e.headers, e.body
+       i.begun, e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query, e.headers, e.body
 from u left join lateral (
   select * from item i where i.ws = u.ws and i.lane = u.key order by seq limit 20) i on true
 left join event e on e.ws = i.ws and e.id = i.event_id
@@ -48,7 +48,7 @@ order by u.key, i.seq;
 
 -- name: more
 -- Further items of lanes that this worker owns, after a place. $1 worker, $2 workspace, $3 lane, $4 after
-select i.seq, i.run_id, i.event_id, i.rule, i.version, i.replay_of, e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query,
+select i.seq, i.run_id, i.event_id, i.rule, i.version, i.replay_of, i.begun, e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query,
        e.headers, e.body
 from lane l join item i on i.ws = l.ws and i.lane = l.key and i.seq > $4
 left join event e on e.ws = i.ws and e.id = i.event_id

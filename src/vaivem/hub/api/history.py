@@ -97,9 +97,12 @@ def one_run(request: HttpRequest, number: str) -> dict[str, Any]:
 
 
 @router.post("/runs/{number}/retry", response=DoneOut)
-def retry(request: HttpRequest, number: str) -> DoneOut:
-    """Let a failed run go on from its failed step, or a waiting one try at once."""
-    acts.retry(workspace_of(request), _found(request, number).run)
+def retry(request: HttpRequest, number: str, older: bool = False) -> DoneOut:
+    """Let a failed run go on from its failed step, or a waiting one try at once.
+
+    Refused (`record_has_newer`) when the record has had a newer event since, unless `older`.
+    """
+    acts.retry(workspace_of(request), _found(request, number).run, older=older)
     return DoneOut()
 
 

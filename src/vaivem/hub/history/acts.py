@@ -10,9 +10,11 @@ from django.db import transaction
 
 from vaivem.core.errors import RuleError
 from vaivem.engine import control
-from vaivem.hub.history.detail import DecisionRow, decision_one
+from vaivem.hub.history.detail import DecisionRow, decision_one, find_event
 from vaivem.hub.history.filters import Shown
+from vaivem.hub.history.names import Names
 from vaivem.hub.history.queries import RunRow
+from vaivem.hub.history.record_lanes import record_lane
 from vaivem.hub.workspaces import audit
 from vaivem.hub.workspaces.models import Member, Workspace
 
@@ -77,17 +79,46 @@ def _checked(decision: DecisionRow, given: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+class OvertakenError(ActError):
+    """The record has had a newer event since, whose data older ones would replace. `run` is the newer run."""
+
+    default_code = "record_has_newer"
+
+    def __init__(self, run: int) -> None:
+        super().__init__(params={"run": str(run)})
+        self.run = run
+
+
 @transaction.atomic
-def retry(workspace: Workspace, run: RunRow, member: Member | None = None) -> None:
-    """Let a failed run go on from its failed step, or a waiting one try at once. Raises ActError."""
+def retry(workspace: Workspace, run: RunRow, member: Member | None = None, *, older: bool = False) -> None:
+    """Let a failed run go on from its failed step, or a waiting one try at once. Raises ActError.
+
+    A failed one goes on in the lane of its record, before all that waits there. Raises OvertakenError where a
+    newer event of the record went before already, unless that is meant (`older`).
+    """
     with database.cursor() as cursor:
         if run.shown is Shown.FAILED:
-            done = control.retry_run(cursor, workspace.pk, run.id)
+            done = _retry_failed(cursor, workspace, run, older=older)
         else:
             done = run.shown is Shown.WAITING and control.retry_now(cursor, workspace.pk, run.id)
     if not done:
         raise ActError
     audit.note(workspace, member, "run.retried", run.title, after={"run": run.id})
+
+
+def _retry_failed(cursor: control.Cursor, workspace: Workspace, run: RunRow, *, older: bool) -> bool:
+    received, names = find_event(workspace.pk, run.event_id), Names(workspace)
+    lane = record_lane(received, run.rule, names) if received else None
+    done = control.retry_run(cursor, workspace.pk, run.id, lane)
+    if done and received is not None and lane is not None and not older:
+        event = received.event
+        newer = control.newer_run(
+            cursor, workspace.pk, event.id, rule=run.rule, conn=event.conn, object=event.object,
+            record=event.record, lane=lane,
+        )  # fmt: skip
+        if newer is not None:
+            raise OvertakenError(newer)  # the transaction goes back: nothing was retried
+    return done
 
 
 @transaction.atomic

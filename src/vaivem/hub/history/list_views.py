@@ -66,7 +66,7 @@ def history(request: MemberRequest) -> HttpResponse:
 @for_role(place="history")
 def retry_picked(request: MemberRequest) -> HttpResponse:
     """Let the picked runs that failed go on from where they stopped."""
-    done = skipped = 0
+    done = skipped = overtaken = 0
     for text in request.POST.getlist("run")[:MOST_PICKED]:
         found = (
             detail.find_run(request.workspace.pk, int(text)) if text.isdigit() and len(text) < 20 else None
@@ -77,6 +77,8 @@ def retry_picked(request: MemberRequest) -> HttpResponse:
                 continue
             acts.retry(request.workspace, found.run, request.user)
             done += 1
+        except acts.OvertakenError:
+            overtaken += 1
         except acts.ActError:
             skipped += 1
     if done:
@@ -93,6 +95,15 @@ def retry_picked(request: MemberRequest) -> HttpResponse:
             skipped,
         )
         messages.warning(request, text % {"number": skipped})
+    if overtaken:
+        text = ngettext(
+            "%(number)s was left as it is: a newer event of its record came first. "
+            "Open it to retry it anyway.",
+            "%(number)s were left as they are: newer events of their records came first. "
+            "Open one to retry it anyway.",
+            overtaken,
+        )
+        messages.warning(request, text % {"number": overtaken})
     return redirect("history", request.workspace.slug)
 
 

@@ -36,7 +36,10 @@ def retry(request: MemberRequest, number: int) -> HttpResponse:
     """Let a failed run go on from its failed step, or a waiting one try at once."""
     found = _found(request, number)
     try:
-        acts.retry(request.workspace, found.run, request.user)
+        acts.retry(request.workspace, found.run, request.user, older=request.POST.get("older") == "on")
+    except acts.OvertakenError as error:
+        values = page_values(request, found) | {"newer": error.run}
+        return render(request, "history/run.html", values, status=409)
     except acts.ActError as error:
         messages.warning(request, str(explain(error.code)))
     else:

@@ -15,6 +15,10 @@ SENTENCES: Mapping[str, Entry] = {
         _("The run neither waits nor has failed, or it is being worked at this very moment."),
         _("Look at it again in a moment."),
     ),
+    "record_has_newer": Entry(
+        _("The record has had a newer event since; this run would write its older data over the newer ones."),
+        _("Look at run {run}. To retry it anyway, say so."),
+    ),
     "replay_not_possible": Entry(_("This cannot be repeated.")),
     "replay_of_nothing": Entry(
         _("There is nothing to repeat: no run that has ended fits, or each was repeated already."),

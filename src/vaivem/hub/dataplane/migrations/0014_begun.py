@@ -1,0 +1,16 @@
+"""Runs that go on in their record's lane, from the file that the engine keeps beside its statements."""
+
+from importlib.resources import files
+
+from django.db import migrations
+
+
+def make(apps, schema_editor) -> None:
+    text = files("vaivem.engine.sql").joinpath("schema_begun.sql").read_text("utf-8")
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(text)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("dataplane", "0013_linked")]
+    operations = [migrations.RunPython(make, migrations.RunPython.noop)]
