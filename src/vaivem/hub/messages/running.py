@@ -106,7 +106,7 @@ SENTENCES: Mapping[str, Entry] = {
         _("The limit of calls {of_the} is reached."), _("Nothing to do: it goes on when the limit allows.")
     ),
     "record_limit": Entry(
-        _("{The} lets one record be changed only a few times in a while, and this one has been."),
+        _("{The} lets one record be read or changed only a few times in a while, and this one has been."),
         _("Nothing to do: it goes on when the limit allows. Other records go on meanwhile."),
     ),
     "vendor_redirects": Entry(
