@@ -110,7 +110,7 @@ async def test_one_happening_told_twice_is_done_once(house: House) -> None:
     happened(house, 20, delivery="one")
     happened(house, 20, delivery="other")
     async with working(house):
-        await house.until(lambda: house.value("select count(*) from run") == 2)
+        await house.until(lambda: house.value("select count(*) from run") == 2, 120)
     assert len(house.vendor.puts) == 1
     assert sorted(house.runs()) == [(1, ""), (3, "already_started")]
 

@@ -123,7 +123,7 @@ class ActiveCampaignConnector(Connector):
         parts = (user.get("firstName"), user.get("lastName"))
         return Account(
             id=name,
-            name=name,
+            name=name if host.endswith(_HOSTS) else "",
             details={
                 "user": " ".join(str(part) for part in parts if part),
                 "user_id": str(user.get("id") or ""),
