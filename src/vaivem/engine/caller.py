@@ -182,7 +182,7 @@ class Caller:
             if exchange.answer is not None and error.spent:
                 await self._spent(line, error, cost, bulk=bulk)
             elif exchange.answer is not None and not error.narrow:
-                error.retry_after = await self.gates.limited(conn, error.retry_after)
+                error.retry_after = await self.gates.limited(conn, error.retry_after, error.code)
                 await self.budgets.close(conn, error.retry_after)
         elif error.recovery is Recovery.RECONNECT:
             if self.gates.state(conn) != HELD:

@@ -94,10 +94,10 @@ class Gates:
         else:
             await self.look(conn)  # closed already, or held, or another worker found the vendor up
 
-    async def limited(self, conn: int, seconds: float | None) -> float:
+    async def limited(self, conn: int, seconds: float | None, code: str = "vendor_limit") -> float:
         """The vendor's limit is reached: nobody calls for `seconds`, or for a growing time if it said none.
 
-        Return the seconds.
+        `code` says which limit. Return the seconds.
         """
         now = time.monotonic()
         if seconds is None:
@@ -109,7 +109,7 @@ class Gates:
         self._limited_until[conn] = max(now + seconds, self._limited_until.get(conn, 0.0))
         if self.state(conn) == OPEN:
             self._states[conn] = LIMITED
-        await self._pool.execute(statement("gates", "limit"), conn, seconds)
+        await self._pool.execute(statement("gates", "limit"), conn, seconds, code)
         return seconds
 
     async def spend(self, conn: int, code: str, cost: int, seconds: float) -> None:

@@ -27,8 +27,8 @@ where conn = $1 and ((state = 1 and closed_until <= vv_now()) or ($4::bool and s
 returning conn;
 
 -- name: limit
--- The vendor's limit is reached. $1 conn, $2 seconds
-update gate set state = 3, code = 'vendor_limit', since = coalesce(since, vv_now()),
+-- The vendor's limit is reached. $1 conn, $2 seconds, $3 code
+update gate set state = 3, code = $3, since = coalesce(since, vv_now()),
   closed_until = greatest(closed_until, vv_now() + make_interval(secs => $2))
 where conn = $1 and state in (0, 3);
 
