@@ -165,6 +165,7 @@ async def test_many_retries_and_new_events_of_few_records_keep_every_lane_whole(
         done = await asyncio.gather(*deeds, *events)
         await house.until_idle(60)
     assert done[:40].count(True) == 20
+    assert house.value("select count(*) from item") == 0
     assert [status for status, _ in house.runs()] == [1] * 80
     for record in range(4):
         names = written(house, f"r{record}")

@@ -52,7 +52,7 @@ select key from w;
 
 -- name: lock_lane
 -- The lane of a failed run that is to go on, made where it is not: until the commit nothing is taken into it, and no worker
--- begins with it. A lane that a worker has in hand gets one more place at its end. No row: the run did not fail.
+-- begins with it. One that a worker has in hand gets one more place at its end. No row: the run did not fail.
 insert into lane as x (ws, key, rule, gate, tail, state, prio, due, recover)
 select r.ws, %(lane)s, r.rule, coalesce((select conn from step s where s.ws = r.ws and s.run_id = r.id and s.conn > 0
                                          and exists (select 1 from gate g where g.conn = s.conn) order by n desc limit 1), 0),
@@ -64,17 +64,21 @@ returning state = 2, tail;
 -- name: retry_run
 -- The run's row goes, its journal stays: the run goes on after its last durable write. Before all that waits in its lane
 -- (which came later), or, where a worker has the lane in hand, behind it. What waits first may have a journal too.
--- In a statement of its own, so that it sees what was taken in before the lane was locked.
+-- In a statement of its own, so that it sees what was taken in before the lane was locked. A ready lane becomes another
+-- row: a claim that is under way would have the row of now with the places of before, and never see the new first one.
 with r as (
   delete from run where ws = %(ws)s and id = %(run_id)s and status = 2 and replayed_by is null
   returning ws, id, event_id, rule, version, replay_of),
 f as materialized (select min(seq) as seq from item where ws = %(ws)s and lane = %(lane)s),
 h as (
   update item x set begun = true from f, r where not %(owned)s and x.ws = %(ws)s and x.lane = %(lane)s and x.seq = f.seq),
+d as (delete from lane where ws = %(ws)s and key = %(lane)s and state = 1 returning *),
 l as (
-  update lane x set tail = x.tail - (x.state = 2 and not exists (select 1 from r))::int,
-    due = case x.state when 2 then x.due else vv_now() end, prio = greatest(x.prio, 5::smallint), recover = x.recover or x.state <> 2
-  where x.ws = %(ws)s and x.key = %(lane)s),
+  insert into lane (ws, key, rule, gate, tail, state, prio, due, recover)
+  select ws, key, rule, gate, tail, 1, greatest(prio, 5::smallint), vv_now(), true from d),
+p as (
+  update lane x set prio = greatest(x.prio, 5::smallint), due = vv_now(), recover = true
+  where x.ws = %(ws)s and x.key = %(lane)s and x.state = 3),
 i as (
   insert into item (ws, lane, seq, run_id, event_id, rule, version, replay_of, begun)
   select r.ws, %(lane)s, case when %(owned)s then %(tail)s else coalesce(f.seq, %(tail)s + 1) - 1 end, r.id, r.event_id, r.rule,
