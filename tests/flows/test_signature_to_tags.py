@@ -20,7 +20,10 @@ __all__ = ["folder"]  # a fixture, taken over
 pytestmark = pytest.mark.timeout(400)
 DOCUMENTS = 6
 SUBSCRIBED = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
-TAGS = ["clicksign-integration", "clicksign-integration-Clicksign_Envelope_Completed"]
+TAGS = [
+    "clicksign-integration",
+    *(f"clicksign-integration-Clicksign_Envelope_{step}" for step in ("Sent", "Delivered", "Completed")),
+]
 
 
 class Desk:

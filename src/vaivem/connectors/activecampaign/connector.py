@@ -123,7 +123,7 @@ class ActiveCampaignConnector(Connector):
         parts = (user.get("firstName"), user.get("lastName"))
         return Account(
             id=name,
-            name=name if host.endswith(_HOSTS) else "",
+            name=name,
             details={
                 "user": " ".join(str(part) for part in parts if part),
                 "user_id": str(user.get("id") or ""),
@@ -131,6 +131,11 @@ class ActiveCampaignConnector(Connector):
                 "web": f"https://{name}.activehosted.com" if host.endswith(_HOSTS) else server,
             },
         )
+
+    @override
+    def suggested_name(self, account: Account) -> str:
+        """Return the account's name; a server of one's own has none."""
+        return self.manifest.name if "." in account.name else account.name
 
     @override
     async def checks(self, reader: Reader) -> list[CheckResult]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from vaivem.connectors.activecampaign import client, finding
 from vaivem.connectors.activecampaign.associating import settle_association
-from vaivem.connectors.activecampaign.objects import contact_fields, output, ref, tags_field, who_fields
+from vaivem.connectors.activecampaign.objects import (
+    contact_fields,
+    field,
+    output,
+    ref,
+    tags_field,
+    who_fields,
+)
 from vaivem.connectors.activecampaign.records import (
     Record,
     body_for,
@@ -21,8 +28,8 @@ from vaivem.connectors.activecampaign.records import (
 from vaivem.connectors.activecampaign.tagging import add_tags, remove_tags
 from vaivem.connectors.activecampaign.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Answer, Connection, Idempotent, Outcome
-from vaivem.core.errors import RecordError
-from vaivem.core.fields import Field
+from vaivem.core.errors import RecordError, SkipError
+from vaivem.core.fields import Field, FieldType
 from vaivem.core.identity import normalise_email
 from vaivem.core.mapping import Values
 
@@ -89,6 +96,7 @@ class CreateOrUpdateContact(Action):
 
     key = "create_or_update_contact"
     object = "contact"
+    groups: ClassVar[tuple[str, ...]] = ("contact",)
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
@@ -96,18 +104,27 @@ class CreateOrUpdateContact(Action):
 
     @override
     def outputs(self, connection: Connection) -> tuple[Field, ...]:
-        return outputs_of(connection, "contact")
+        return (*outputs_of(connection, "contact"), field("contacts", FieldType.LIST))
 
     @override
     async def run(self, context: ActionContext) -> Outcome:
-        values = context.values.group("contact")
+        """Do it for each element of a repeated group; later steps read the first, and all as ``contacts``."""
+        people = context.values.each("contact")
+        if not people:
+            raise SkipError("nobody_here")
+        done = [await self._one(context, values) for values in people]
+        shown = [one.output["contact"] for one in done]
+        records = tuple(record for one in done for record in one.records)
+        return Outcome(records, {"contact": shown[0], "contacts": shown})
+
+    @staticmethod
+    async def _one(context: ActionContext, values: Values) -> Outcome:
         contact, did = await settle_contact(context, values)
         added = await add_tags(context, contact["id"], values["tags"] or ())
-        if await settle_association(context, contact, values):
-            contact["account"], added_to = str(values["account"]), True
-        else:
-            added_to = False
-        changed = did == "kept" and (added or added_to)
+        joined = await settle_association(context, contact, values)
+        if joined:
+            contact["account"] = str(values["account"])
+        changed = did == "kept" and (added or joined)
         return _outcome(context.connection, contact, "updated" if changed else did, tags_added=added)
 
 

@@ -79,6 +79,7 @@ def webhook_data(event: Raw, document: Raw, payload: Raw) -> dict[str, Any]:
         "envelope": {"id": envelope_id(document, payload)},
         "signer": _the_signer(details, signers),
         "signers": signers,
+        "added": [signer_data(_object(raw)) for raw in _list(details.get("signers"))],
         "refusal": _refusal(_object(details.get("refusal"))),
         "account": {"key": document.get("account_key") or _object(details.get("account")).get("key")},
     }

@@ -45,6 +45,28 @@ def sample(kind: str) -> dict[str, Any]:
     return data
 
 
+def moved_sample(prefix: str, mark: str) -> dict[str, Any]:
+    """Return an example of a step: the first signer has signed."""
+    data = sample("sign")
+    signer = data["signer"]
+    told = ("name", "first_name", "last_name", "email", "phone")
+    recipient = {"id": signer["key"], **{key: signer[key] for key in told}}
+    step = {
+        "state": "completed",
+        "at": data["event"]["occurred_at"],
+        "tags": [prefix, *(f"{prefix}-{mark}_{name}" for name in ("Sent", "Delivered", "Completed"))],
+        "document": data["document"]["key"],
+        "name": data["document"]["name"],
+        "url": None,
+        "sender": None,
+        "sent_at": None,
+        "completed_at": data["event"]["occurred_at"],
+        "recipients": [recipient],
+        "with_email": [recipient],
+    }
+    return {**data, "step": step}
+
+
 def _nested(fields: Iterable[Field]) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for field in fields:

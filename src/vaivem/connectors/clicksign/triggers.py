@@ -17,8 +17,10 @@ from vaivem.connectors.clicksign.objects import (
     envelope_data,
     listed_document,
 )
-from vaivem.connectors.clicksign.samples import sample
+from vaivem.connectors.clicksign.samples import moved_sample, sample
+from vaivem.connectors.clicksign.steps import NOT_TOLD, STATES_OF, step_of
 from vaivem.connectors.sdk import Connection, Event, Reader, Trigger
+from vaivem.connectors.sdk.documents import STEP_FIELDS, DocumentMoved, Step
 from vaivem.core.fields import Field, FieldType, Option
 
 PER = Field(
@@ -123,6 +125,29 @@ class DeadlineReached(DocumentTrigger):
     sample = sample("deadline")
 
 
+class Moved(DocumentMoved):
+    """A document made a step: sent, opened, signed, refused, at an end. The vendor's events in common words.
+
+    It has no event for sending: a signer added to a running document is one who was sent it, and whoever acts
+    had been. A deadline is an end without completion only if nobody had signed: the document is cancelled.
+    """
+
+    object: ClassVar[str] = "document"
+    kinds = frozenset(STATES_OF)
+    prefix = "clicksign-integration"
+    mark = "Clicksign_Envelope"
+    sample = moved_sample(prefix, mark)
+
+    @override
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        told = tuple(one for one in STEP_FIELDS if one.key not in NOT_TOLD)
+        return told + EVENT_FIELDS + DOCUMENT_FIELDS + SIGNER_FIELDS
+
+    @override
+    def step(self, event: Event) -> Step | None:
+        return step_of(event.kind, event.data)
+
+
 def _envelope(event: Event, options: Mapping[str, Any]) -> str | None:
     """Return the envelope that the rule counts by: None when it counts by document, or none is known."""
     if options.get("per") != "envelope":
@@ -131,4 +156,11 @@ def _envelope(event: Event, options: Mapping[str, Any]) -> str | None:
     return str(known) if known else None
 
 
-TRIGGERS = (DocumentCompleted(), SignerSigned(), SignerRefused(), DocumentCancelled(), DeadlineReached())
+TRIGGERS = (
+    DocumentCompleted(),
+    SignerSigned(),
+    SignerRefused(),
+    DocumentCancelled(),
+    DeadlineReached(),
+    Moved(),
+)

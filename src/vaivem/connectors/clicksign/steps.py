@@ -1,0 +1,46 @@
+"""What each of the vendor's events means for a document and its signers (`sdk/documents.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vaivem.connectors.sdk.documents import CLOSED, COMPLETED, DECLINED, OPENED, SENT, VOIDED, Step
+
+STATES_OF: Mapping[str, str] = {
+    "add_signer": SENT,
+    "signature_started": OPENED,
+    "sign": COMPLETED,
+    "refusal": DECLINED,
+    "document_closed": CLOSED,
+    "cancel": VOIDED,
+    "deadline": VOIDED,
+}
+NOT_TOLD = frozenset({"step.sender"})
+_OF_ONE = frozenset({OPENED, COMPLETED, DECLINED})
+_TOLD = ("key", "name", "first_name", "last_name", "email", "phone")
+
+
+def step_of(kind: str, data: Mapping[str, Any]) -> Step | None:
+    """Return what an event means, None for one that is no step."""
+    state, document = STATES_OF.get(kind), data["document"]
+    if state is None or (state == SENT and document["status"] != "running"):
+        return None  # added to a draft: nobody was sent anything yet
+    if kind == "deadline" and document["status"] != "canceled":
+        return None  # somebody had signed: it is completed, and told so
+    people = [data["signer"]] if state in _OF_ONE else data.get("added") or data["signers"]
+    at = data["event"]["occurred_at"]
+    completed = at if state == COMPLETED else document["finished_at"] if state == CLOSED else None
+    told = {
+        "id": document["key"],
+        "name": document["name"],
+        "url": document["url"],
+        "sender": None,
+        "sent_at": at if state == SENT else None,
+        "completed_at": completed,
+    }
+    return Step(state, [_recipient(one) for one in people if one], told, at)
+
+
+def _recipient(signer: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id" if key == "key" else key: signer.get(key) for key in _TOLD}
