@@ -26,6 +26,7 @@ from tests.connectors.rd_station_crm.recorded import (
 from vaivem.connectors.rd_station_crm.webhooks import RdStationCrmWebhooks
 from vaivem.connectors.sdk import Connection, Delivery, Event
 from vaivem.core.errors import RuleError, SignatureError, UnreadableError
+from vaivem.core.likeness import moment_of
 
 WEBHOOKS = RdStationCrmWebhooks()
 HOOK = "0f111b90-ec81-4353-8d52-ffd3b8df412d"
@@ -257,6 +258,11 @@ async def test_what_was_missed_is_read_once_and_becomes_the_same_events() -> Non
     ]
     assert events[0].data["deal"]["status"] == "ongoing"
     assert len({found.same for found in events}) == 2
+    # Known as what a webhook brought by its time, and that only for what was looked for.
+    assert [(found.near > 0, found.occurred.isoformat() if found.occurred else "") for found in events] == [
+        (True, moment_of(events[0].data["deal"]["created_at"]).isoformat()),
+        (True, moment_of(events[1].data["contact"]["updated_at"]).isoformat()),
+    ]
 
 
 async def test_api_v1_cannot_look_back() -> None:

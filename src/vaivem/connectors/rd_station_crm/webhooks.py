@@ -26,6 +26,7 @@ from vaivem.core.errors import SignatureError, UnreadableError
 from vaivem.core.likeness import moment_of
 
 KEY_BYTES = 32
+NEAR_SECONDS = 30.0  # an event's time of a webhook and the record's time of change differ by less
 HAPPENINGS = ("created", "updated", "deleted")
 WATCHED = {"/deals": "deal", "/contacts": "contact", "/organizations": "organization"}
 
@@ -94,7 +95,9 @@ class RdStationCrmWebhooks(Webhooks):
 
     @override
     async def missed(self, reader: Reader, since: Any, until: Any) -> list[Delivery]:
-        """Read once what changed between two moments (UTC). API v1 cannot say: nothing comes back.
+        """Read what changed between two moments (UTC). API v1 cannot say: nothing comes back.
+
+        A list and a webhook have no mark in common: the same kind, record and name at the same time are one.
 
         What was deleted meanwhile is not told by the vendor's lists.
         """
@@ -147,6 +150,7 @@ def _event(kind: str, body: Mapping[str, Any], document: Mapping[str, Any]) -> E
         changed=fields_told(object_key, record) if happening == "updated" else None,
         version=moment_of(record.get("updated_at")),
         whole=True,
+        near=NEAR_SECONDS if body.get("vaivem") else 0.0,
     )
 
 
@@ -177,7 +181,7 @@ def _made_up(
             orjson.dumps(
                 {
                     "event_name": f"crm_{object_key}_{happening}",
-                    "event_timestamp": changed,
+                    "event_timestamp": document.get("created_at") if happening == "created" else changed,
                     "transaction_uuid": f"{document['id']}@{changed}#{happening}",
                     "document": document,
                     "vaivem": {"caught_up": True},
