@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +73,16 @@ class Desk:
                 return
             await asyncio.sleep(0.5)
         raise AssertionError(self.town.state())
+
+    async def apply(self, rules: str, folder: Path) -> None:
+        """Apply a file of rules, as an operator would, and wait until the worker knows."""
+        file = folder / "rules.yaml"
+        file.write_text(rules, "utf-8")
+        environment = {**os.environ, "VAIVEM_DATA_DIR": str(self.town.config.data_dir)}
+        command = [sys.executable, "-m", "vaivem.cli", "rules", "apply", str(file), "--yes"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: ASYNC221
+        assert done.returncode == 0, done.stdout + done.stderr
+        await asyncio.sleep(4)  # every process is told, and reads its configuration again
 
     def hook(self) -> str:
         found = "select subscription->>'address' from connection where connector = 'docusign'"
@@ -177,3 +191,93 @@ async def test_a_message_with_many_megabytes_of_documents_is_taken(desk: Desk) -
     ((size,),) = desk.town.rows(voided)
     assert size < 64 * 1024
     assert not desk.town.rows("select 1 from rejected")
+
+
+async def test_what_no_message_told_is_found_within_the_hour_and_once(desk: Desk) -> None:
+    await desk.sign_all(await desk.sent("Contado", "ana@cliente.example", "bia@raiarsolar.example"))
+    await desk.until(lambda: desk.runs() == 1)
+    for one in (await desk.api("GET", "/connect"))["configurations"]:
+        await desk.api("DELETE", f"/connect/{one['connectId']}")
+    await desk.sign_all(await desk.sent("Perdido", "ana@cliente.example", "bia@raiarsolar.example"))
+    await desk.quiet()
+    assert desk.runs() == 1
+    desk.town.rows("update clock set shift = shift + interval '62 minutes' returning 1")
+    await desk.until(lambda: desk.runs() == 2)
+    deals = [one["name"] for one in await desk.deals()]
+    assert sum("Contado" in name for name in deals) == sum("Perdido" in name for name in deals) == 1
+    assert (await desk.control("polling"))["violations"] == 0
+
+
+async def test_a_rule_on_any_change_does_not_start_itself(desk: Desk, tmp_path: Path) -> None:
+    listed = (await desk.api("GET", "/templates"))["envelopeTemplates"]
+    rule = f"""
+rules:
+  - title: Every change makes a draft
+    when: {{connection: raiar-solar, trigger: envelope_changed}}
+    then:
+      - id: draft
+        kind: action
+        connection: raiar-solar
+        action: create_envelope
+        fields:
+          envelope.template: {{value: {listed[0]["templateId"]}}}
+          envelope.subject: {{value: Mais um}}
+"""
+    await desk.apply(rule, tmp_path)
+    made = (await desk.control("counts"))["envelopes"]
+    await desk.api("POST", "/envelopes", {"status": "created", "templateId": listed[0]["templateId"]})
+    drafts = "select count(*) from run where rule = (select max(id) from rule) and status = 1"
+    await desk.until(lambda: desk.town.rows(drafts)[0][0] == 1)
+    own = "select count(*) from run where code = 'our_own_change'"
+    await desk.until(lambda: desk.town.rows(own)[0][0] == 1)
+    await desk.quiet()
+    assert (await desk.control("counts"))["envelopes"] == made + 2, "a person's, and the one draft for it"
+
+
+async def test_an_envelope_is_read_once_in_a_quarter_of_an_hour(desk: Desk, tmp_path: Path) -> None:
+    """A configuration made by hand that sends ids only: four runs need the same envelope."""
+    hook = desk.hook()
+    desk.town.rows(
+        "update connection set settings = settings || '{\"connect\": \"hand\"}' where connector = 'docusign'"
+        " returning 1"
+    )
+    for one in (await desk.api("GET", "/connect"))["configurations"]:
+        await desk.api("DELETE", f"/connect/{one['connectId']}")
+    thin = {
+        "configurationType": "custom", "name": "by hand", "urlToPublishTo": hook, "allUsers": "true",
+        "allowEnvelopePublish": "true", "deliveryMode": "SIM", "includeHMAC": "true",
+        "requiresAcknowledgement": "true", "events": ["envelope-completed", "recipient-completed"],
+        "eventData": {"version": "restv2.1", "format": "json", "includeData": []},
+    }  # fmt: skip
+    await desk.api("POST", "/connect", thin)
+    listed = (await desk.api("GET", "/templates"))["envelopeTemplates"]
+    rule = f"""
+rules:
+  - title: Who signed gets another draft
+    when: {{connection: raiar-solar, trigger: recipient_completed}}
+    then:
+      - id: draft
+        kind: action
+        connection: raiar-solar
+        action: create_envelope
+        fields:
+          envelope.template: {{value: {listed[0]["templateId"]}}}
+          envelope.subject: {{text: "{{{{ recipient.name }}}}"}}
+"""
+    await desk.apply(rule, tmp_path)
+    await desk.sign_all(await desk.sent("Fino", "ana@cliente.example", "bia@raiarsolar.example"))
+    waiting = "select count(*) from pending where code = 'record_limit'"
+    ended = "select count(*) from run"
+
+    def stands(done: int) -> bool:
+        left = desk.town.rows(waiting)[0][0] > 0 or done == 4
+        return left and bool(desk.town.rows(ended)[0][0] == done)
+
+    for done in (1, 2, 3, 4):
+        await desk.until(partial(stands, done))
+        assert (await desk.control("polling"))["violations"] == 0
+        await desk.control("clock", {"advance_seconds": 16 * 60})
+        desk.town.rows("update clock set shift = shift + interval '16 minutes' returning 1")
+    assert desk.runs() == 3, "the template's copy is somebody who does not sign"
+    subjects = [one["emailSubject"] for one in await desk.control("envelopes?status=created")]
+    assert sorted(subjects) == ["Ana", "Bia"]

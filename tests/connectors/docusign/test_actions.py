@@ -23,6 +23,7 @@ VALUES: dict[str, Any] = {
     "signer.name": "Otávio Lemos",
     "signer.email": "otavio@tresirmaos.example",
 }
+SEND = {"sending": "send"}
 BOTH = VALUES | {"signer2.name": "Júlia Prates", "signer2.email": "julia@raiarsolar.example"}
 
 
@@ -285,7 +286,8 @@ async def test_a_change_that_comes_too_late_is_said() -> None:
 
 async def test_what_was_done_is_told_so_that_it_is_known_when_it_comes_back() -> None:
     kept: list[Written] = []
-    context = draft()
+    sent = answer(200, {"envelopeId": ENVELOPE}, date="Tue, 24 Nov 2026 12:00:02 GMT")
+    context = draft(BOTH, {**ROLE_LIST, "envelopes.create": MADE, "envelopes.send": sent}, options=SEND)
     original = context.write
 
     async def noting(call: Any, repeat: Any, take: Any, **more: Any) -> Any:
@@ -295,9 +297,14 @@ async def test_what_was_done_is_told_so_that_it_is_known_when_it_comes_back() ->
 
     context.write = noting  # type: ignore[method-assign]
     await context.run()
-    (left,) = kept
-    assert (left.object, left.record, left.values) == ("envelope", ENVELOPE, {"envelope.status": "created"})
-    assert left.version is not None
+    assert [(one.object, one.record, one.values) for one in kept] == [
+        ("envelope", ENVELOPE, {"envelope.created": True}),
+        ("envelope", ENVELOPE, {"envelope.sent": True}),
+    ]
+    assert [one.version.isoformat() for one in kept if one.version] == [
+        "2026-11-24T12:00:01.123000+00:00",
+        "2026-11-24T12:00:02+00:00",
+    ]
 
 
 async def test_reading_gives_recipients_and_documents() -> None:

@@ -9,6 +9,7 @@ from tests.connectors.docusign.recorded import ENVELOPE, connection, connector, 
 from tests.connectors.fake_context import FakeReader, answer
 
 from vaivem.connectors.docusign.client import ENVELOPE as READS
+from vaivem.connectors.docusign.messages import OURS
 from vaivem.connectors.docusign.webhooks import DocusignWebhooks
 from vaivem.connectors.sdk import Event
 
@@ -88,8 +89,10 @@ async def test_a_recipient_who_is_gone_meanwhile_starts_nothing() -> None:
 def test_any_change_is_stopped_when_it_is_our_own() -> None:
     changed = connector.trigger("envelope_changed")
     assert changed.stops_echoes
-    event = parsed(webhook("envelope-voided"))
-    assert event.changed == {"envelope.status": "voided"}
-    assert event.version is not None
+    for kind, mark in OURS.items():
+        event = parsed(webhook(kind))
+        assert event.changed == {f"envelope.{mark}": True}
+        assert event.version == event.occurred
+    assert parsed(webhook("recipient-delivered")).changed is None, "only people do that"
     others = [one for one in connector.triggers if one.key != "envelope_changed"]
     assert not any(one.stops_echoes for one in others)

@@ -117,10 +117,10 @@ def test_who_declined_is_the_one_who_did() -> None:
 
 def test_times_have_their_offset_and_no_seven_decimals() -> None:
     found = event("envelope-completed")
-    assert found.data["envelope"]["completed_at"] == "2026-11-19T14:31:40+00:00"
+    assert found.data["envelope"]["completed_at"] == "2026-11-19T14:31:40.423+00:00"
     assert found.occurred is not None
-    assert found.occurred.isoformat() == "2026-11-19T14:31:40+00:00"
-    assert event("recipient-completed").data["event"]["occurred_at"] == "2026-11-18T09:04:40+00:00"
+    assert found.occurred.isoformat(timespec="seconds") == "2026-11-19T14:31:40+00:00"
+    assert event("recipient-completed").data["event"]["occurred_at"] == "2026-11-18T09:04:40.517+00:00"
 
 
 def test_a_message_of_ids_says_which_envelope_and_who() -> None:
@@ -184,7 +184,9 @@ def test_an_envelope_without_any_recipient_is_read() -> None:
 
 def test_the_older_xml_tells_every_step_in_the_account_s_zone() -> None:
     found = events("legacy_completed", zone="America/Los_Angeles")
-    assert [(one.kind, one.occurred.isoformat() if one.occurred else None) for one in found] == [
+    assert [
+        (one.kind, one.occurred.isoformat(timespec="seconds") if one.occurred else None) for one in found
+    ] == [
         ("recipient-sent", "2026-11-17T04:12:03-08:00"),
         ("envelope-sent", "2026-11-17T04:12:03-08:00"),
         ("recipient-delivered", "2026-11-18T01:00:11-08:00"),
@@ -206,7 +208,7 @@ def test_the_message_s_own_offset_goes_before_the_account_s_zone() -> None:
     with_offset = body.replace(b" <DocumentPDFs>", b" <TimeZoneOffset>-3</TimeZoneOffset><DocumentPDFs>")
     found = HOOK.parse(delivery(with_offset), connection(read=False, zone="Asia/Tokyo"))
     assert found[-1].occurred is not None
-    assert found[-1].occurred.isoformat() == "2026-11-19T06:31:40-03:00"
+    assert found[-1].occurred.isoformat(timespec="seconds") == "2026-11-19T06:31:40-03:00"
     (other,) = {
         one.occurred.utcoffset() for one in events("legacy_completed", zone="Asia/Tokyo") if one.occurred
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -94,7 +95,7 @@ class CreateEnvelope(Action):
             answer = await context.read(client.by_transaction(connection, transaction))
             rows = client.rows(answer, "envelopeTransactionStatuses") or client.rows(answer, "envelopes")
             ids = [str(row["envelopeId"]) for row in rows if _is_made(row, transaction)]
-            return {"id": ids[0], "status": "created", "changed": None} if ids else None
+            return {"id": ids[0], "status": "created", "changed": None, "did": "created"} if ids else None
 
         made = await context.write(
             client.create_envelope(connection, {**body, "transactionId": transaction}),
@@ -210,7 +211,8 @@ def _found_as(context: ActionContext, envelope: str, *states: str) -> Findable:
         for row in client.rows(answer, "envelopes"):
             state = str(row.get("status") or "").lower()
             if str(row.get("envelopeId") or "").lower() == envelope.lower() and state in states:
-                return {"id": envelope, "status": state, "changed": instant(row.get("statusChangedDateTime"))}
+                changed = instant(row.get("statusChangedDateTime"))
+                return {"id": envelope, "status": state, "changed": changed, "did": states[0]}
         return None
 
     return Findable(find)
@@ -241,13 +243,14 @@ def _made(answer: Answer) -> Kept:
         "id": str(content["envelopeId"]),
         "status": str(content.get("status") or "created").lower(),
         "changed": instant(content.get("statusDateTime")),
+        "did": "created",
     }
 
 
 def _changed(envelope: str, status: str) -> Callable[[Answer], Kept]:
     def take(answer: Answer) -> Kept:
         _accepted(answer)
-        return {"id": envelope, "status": status, "changed": None}
+        return {"id": envelope, "status": status, "changed": _vendor_time(answer), "did": status}
 
     return take
 
@@ -268,10 +271,18 @@ def _refusal(content: Mapping[str, Any]) -> str:
     return str(details.get("message") or details["errorCode"])
 
 
+def _vendor_time(answer: Answer) -> str | None:
+    """Return the vendor's time of an answer that holds none: what we did was not later."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", "")).isoformat()
+    except ValueError:
+        return None
+
+
 def _left(kept: Kept) -> Written:
-    return Written(
-        "envelope", kept["id"].lower(), {"envelope.status": kept["status"]}, moment(kept.get("changed"))
-    )
+    """Return what a write left, as `messages` marks the event that tells of it."""
+    marks = {f"envelope.{kept['did']}": True}
+    return Written("envelope", kept["id"].lower(), marks, moment(kept.get("changed")))
 
 
 def _outcome(connection: Connection, kept: Kept, did: str, name: str = "") -> Outcome:

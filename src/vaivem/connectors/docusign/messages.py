@@ -32,6 +32,13 @@ from vaivem.core.errors import UnreadableError
 # documents. `IDS`: a message that says only which envelope; it is read before a rule works with it.
 WHOLE, STATE, IDS = "whole", "state", "ids"
 CAUGHT_UP = "vaivem"
+# What we may have done ourselves: each by a mark of its own, since one step of a rule may do two of them.
+OURS = {
+    "envelope-created": "created",
+    "envelope-sent": "sent",
+    "recipient-sent": "sent",
+    "envelope-voided": "voided",
+}
 
 Raw = Mapping[str, Any]
 
@@ -108,7 +115,7 @@ def _event(message: Message, data: Raw, step: Step, names: list[str]) -> Event:
     if _of_a_person(step.kind) and step.recipient is None and message.recipient:
         whole["recipient"] = {"id": message.recipient}
     name = whole["recipient"].get("name") if _of_a_person(step.kind) else None
-    status, changed = data["envelope"]["status"], data["envelope"]["changed_at"]
+    ours = OURS.get(step.kind)
     return Event(
         kind=step.kind,
         object="envelope",
@@ -118,9 +125,8 @@ def _event(message: Message, data: Raw, step: Step, names: list[str]) -> Event:
         title=" · ".join(filter(None, (data["envelope"]["subject"], name))),
         occurred=moment(step.at),
         terms=search_terms(whole),
-        changed={"envelope.status": status} if status else None,
-        version=moment(changed),
-        whole=True,
+        changed={f"envelope.{ours}": True} if ours else None,
+        version=moment(step.at),
     )
 
 

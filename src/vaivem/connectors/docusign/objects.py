@@ -197,9 +197,9 @@ def moment(value: Any) -> datetime | None:
 
 
 def instant(value: Any) -> str | None:
-    """Return a time of the vendor in ISO 8601 with its offset, to the second."""
+    """Return a time of the vendor in ISO 8601 with its offset, to the millisecond."""
     read = moment(value)
-    return read.isoformat(timespec="seconds") if read else None
+    return read.isoformat(timespec="milliseconds") if read else None
 
 
 def is_true(value: Any) -> bool:
