@@ -40,6 +40,9 @@ async def test_runs_are_picked_for_repair_on_a_phone(browser: Browser, installat
     await page.locator("#rows .hit").nth(0).tap()
     assert await page.evaluate(FAULTS) == []
     assert await page.evaluate(WIDER) == []
+    table = await page.request.get(f"{installation.workspace}/history/export.csv?status=done")
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    assert (await table.body()).decode("utf-8-sig").startswith("Hora;")
     await bar.get_by_role("button", name=re.compile("Repetir com a regra de hoje")).tap()
     await page.wait_for_url(re.compile(r"/replays/\d+/"))
     await expect(page.locator("main")).to_contain_text("1")

@@ -112,6 +112,7 @@ WORKSPACE: dict[str, Row] = {
     "replay_stop": Row(None, "work", {"number": "replay"}),
     "runs_retry": Row(None, "work"),
     "history": Row("see"),
+    "history_csv": Row("see"),
     "unused_events": Row("see"),
     "event": Row("see", None, {"number": "event"}),
     "rejected": Row("see"),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from vaivem.engine.ids import id_at
 from vaivem.hub.history import acts, detail, queries
+from vaivem.hub.history.export import MOST_ROWS
 from vaivem.hub.history.filters import FilterError, Filters, Shown, cursor_time, read_cursor, read_filters
 from vaivem.hub.history.lines import BADGES, lines
 from vaivem.hub.history.names import Names
@@ -57,6 +58,7 @@ def history(request: MemberRequest) -> HttpResponse:
         "tabs": _tabs(request, now),
         "can_act": request.membership.at_least(Role.EDITOR),
         "before": before,
+        "export_most": MOST_ROWS,
         **_query(request),
     }
     return render(request, "history/list.html", values)

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from vaivem.hub.history import list_views, run_views
+from vaivem.hub.history import export, list_views, run_views
 
 urlpatterns = [
     path("", list_views.history, name="history"),
+    path("export.csv", export.history_csv, name="history_csv"),
     path("retry/", list_views.retry_picked, name="runs_retry"),
     path("events/", list_views.unused, name="unused_events"),
     path("events/<int:number>/", run_views.event, name="event"),

@@ -46,6 +46,7 @@ def action_words(action: str) -> str:
         "rule.test_stopped": _("gave up the test of the rule"),
         "rule.brought_back": _("brought back the rule"),
         "run.retried": _("retried the run"),
+        "history.exported": _("downloaded the history as a table"),
         "run.stopped": _("stopped the run"),
         "rejected.retaken_all": _("had all refused deliveries read again:"),
         "replay.asked": _("looked at repeating runs, set"),

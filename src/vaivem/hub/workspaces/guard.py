@@ -33,7 +33,7 @@ class MemberRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-View = Callable[Concatenate[MemberRequest, P], HttpResponse]
+View = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
 Guarded = Callable[..., HttpResponseBase]
 
 
