@@ -102,8 +102,14 @@ class _Reading:
         hidden = set(self.given.getlist(f"{place}:options"))
         kept = {key: value for key, value in known.items() if key not in hidden}
         for key, text in shown.items():
-            if text:
+            if self.has(place, f"listed:{key}"):
+                texts = [part.strip() for part in text.replace("\n", ",").split(",") if part.strip()]
+                kept |= {key: texts} if texts else {}
+            elif text:
                 kept[key] = known[key] if key in known and shown_value(known[key]) == text else typed(text)
+        for key in hidden:
+            if picked := self.given.getlist(f"{place}:picked:{key}"):
+                kept[key] = [str(one) for one in picked]
         return kept
 
     # Conditions

@@ -23,9 +23,10 @@ from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.editing.conditions import Choice, GroupForm, group_form
 from vaivem.hub.rules.editing.form import mapping_of
 from vaivem.hub.rules.editing.marks import Blocking, Found, Mark
+from vaivem.hub.rules.editing.options import OptionForm, option_forms
 from vaivem.hub.rules.editing.pickable import Pickable, always, object_names, of_event
 from vaivem.hub.rules.editing.samples import Sample, sample_for
-from vaivem.hub.rules.editing.steps import OptionForm, StepMaker, StepsForm, option_forms
+from vaivem.hub.rules.editing.steps import StepMaker, StepsForm
 from vaivem.hub.rules.models import Rule
 from vaivem.hub.rules.previews import Line, StepPreview, preview
 
@@ -126,7 +127,11 @@ def _when(when: Mapping[str, Any], catalog: WorkspaceCatalog, found: Found) -> W
     if not any(one.chosen for one in triggers):
         triggers.insert(0, Choice(chosen, chosen or _("choose what happens"), True))
     shape = catalog.trigger(ref, chosen)
-    options = option_forms(shape.options, mapping_of(when.get("options")), seen) if shape and seen else ()
+    options = (
+        option_forms(shape.options, mapping_of(when.get("options")), seen, empty=_("any"))
+        if shape and seen
+        else ()
+    )
     help_text = connector_text(name, f"triggers.{chosen}.help") if chosen else ""
     return WhenForm(tuple(connections), tuple(triggers), options, help_text, name, found.within("when"))
 

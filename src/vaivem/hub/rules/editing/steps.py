@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 
 from vaivem.connectors import sdk
 from vaivem.core.catalog import ActionShape
-from vaivem.core.fields import Field, FieldType
+from vaivem.core.fields import FieldType
 from vaivem.hub.messages import connector_text
 from vaivem.hub.rules import words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.editing.conditions import Choice, Choices, GroupForm, field_choices, group_form
 from vaivem.hub.rules.editing.form import OTHER, UNITS, mapping_of
 from vaivem.hub.rules.editing.marks import Found, Mark, slug
+from vaivem.hub.rules.editing.options import OptionForm, option_forms
 from vaivem.hub.rules.editing.pickable import Pickable, of_element, of_step
 from vaivem.hub.rules.editing.rows import Block, More, RowMaker
 from vaivem.hub.rules.editing.shown import liquid_of, shown_value
@@ -24,17 +25,6 @@ from vaivem.hub.rules.previews import StepPreview
 
 MAX_DEPTH = 6
 EMAIL_PARTS = ("to", "subject", "body")
-
-
-@dataclass(frozen=True, slots=True)
-class OptionForm:
-    """One of an action's or a trigger's own choices."""
-
-    key: str
-    label: str
-    help: str
-    choices: tuple[Choice, ...]
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,32 +284,6 @@ def _missing(step: Mapping[str, Any]) -> tuple[Choice, ...]:
     chosen = str(step.get("missing") or "continue")
     names = {"continue": _("go on"), "stop": _("end here"), "fail": _("fail and tell me")}
     return tuple(Choice(key, name, key == chosen) for key, name in names.items())
-
-
-def option_forms(
-    fields: tuple[Field, ...], chosen: Mapping[str, Any], seen: sdk.Connection
-) -> tuple[OptionForm, ...]:
-    """Return the choices that an action or a trigger asks for."""
-    found = []
-    for field in fields:
-        value = shown_value(chosen.get(field.key))
-        listed = tuple(field.options)
-        entries: tuple[Choice, ...] = ()
-        if field.type is FieldType.BOOLEAN:
-            entries = (Choice("", _("no"), value in ("", "false")), Choice("true", _("yes"), value == "true"))
-        elif listed:
-            default = shown_value(field.sample) or str(listed[0].value)
-            entries = tuple(
-                Choice(
-                    str(one.value),
-                    words.option_name(seen.connector, field, one.value),
-                    str(one.value) == (value or default),
-                )
-                for one in listed
-            )
-        help_text = connector_text(seen.connector, field.help_key) if field.help_key else ""
-        found.append(OptionForm(field.key, words.label(seen.connector, field), help_text, entries, value))
-    return tuple(found)
 
 
 def _wait(step: Mapping[str, Any], readable: list[Pickable]) -> WaitForm:
