@@ -145,18 +145,19 @@ class IngestApp:
             return Reply(503)  # without its secret, whether a delivery is authentic cannot be told: not now
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         query = scope.get("query_string", b"").decode("latin-1")
-        head, ended = await read_body(receive, min(ORDINARY_BYTES, webhooks.max_bytes))
+        most = webhooks.max_bytes
+        head, ended = await read_body(receive, min(ORDINARY_BYTES, most))
+        if len(head) > most:
+            return Reply(413)
         if ended:
             return await self._deliver(line, webhooks, Delivery(scope["method"], rest, query, headers, head))
-        if webhooks.max_bytes <= ORDINARY_BYTES:
-            return Reply(413)
         async with self._large:
             try:
                 async with asyncio.timeout(LARGE_SECONDS):
-                    tail, ended = await read_body(receive, webhooks.max_bytes - len(head))
+                    tail, ended = await read_body(receive, most - len(head))
             except TimeoutError:
                 return Reply(408)
-            if not ended:
+            if not ended or len(head) + len(tail) > most:
                 return Reply(413)
             whole = Delivery(scope["method"], rest, query, headers, head + tail)
             return await self._deliver(line, webhooks, whole)
@@ -274,7 +275,7 @@ def opened(webhooks: Webhooks, delivery: Delivery, connection: Connection) -> De
 
 
 async def read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
-    """Read the request's body, or its next part, until just over `limit` bytes; say whether that was its end.
+    """Read the request's body, or more of it, until it is over `limit` bytes; say whether that was its end.
 
     A sender that leaves half-way ends the request.
     """
@@ -287,7 +288,7 @@ async def read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if not message.get("more_body"):
-            return b"".join(parts), size <= limit
+            return b"".join(parts), True
     return b"".join(parts), False
 
 

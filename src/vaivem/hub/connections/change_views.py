@@ -19,7 +19,7 @@ from vaivem.core.fields import Option
 from vaivem.engine.control import hold_gate, open_gate, pause_rule, wake_chore
 from vaivem.hub.connections.addresses import hook_address
 from vaivem.hub.connections.forms import ChangeForm, NameForm, settings_of
-from vaivem.hub.connections.lines import as_connection, config
+from vaivem.hub.connections.lines import as_connection, config, without_secrets
 from vaivem.hub.connections.list_views import find
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.connections.oauth_apps import find_app
@@ -206,7 +206,9 @@ def gives_back(row: Connection) -> bool:
 def registered_address(row: Connection) -> str:
     """Return the address that stands at the vendor, "" when we registered none."""
     known = str((row.subscription or {}).get("address") or "")
-    return known or (hook_address(row) if row.wants_hook else "")
+    webhooks = get_connector(row.connector).webhooks
+    by_hand = webhooks is not None and webhooks.by_hand(without_secrets(row))
+    return known or (hook_address(row) if row.wants_hook and not by_hand else "")
 
 
 def stop_rules(request: MemberRequest, row: Connection) -> None:

@@ -88,9 +88,9 @@ def ask_prepare(config: Config, connection: sdk.Connection, choice: str) -> Mapp
 
 
 def ask_removal(config: Config, connection: sdk.Connection, address: str) -> None:
-    """Remove our webhooks at the vendor."""
+    """Remove our webhooks at the vendor; also those from before a person took over."""
     webhooks = get_connector(connection.connector).webhooks
-    if webhooks is None or webhooks.by_hand(connection) or not address:
+    if webhooks is None or not webhooks.managed or not address:
         return
 
     async def remove(writer: Writer) -> None:
