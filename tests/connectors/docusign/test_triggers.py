@@ -12,6 +12,7 @@ from vaivem.connectors.docusign.client import ENVELOPE as READS
 from vaivem.connectors.docusign.messages import OURS
 from vaivem.connectors.docusign.webhooks import DocusignWebhooks
 from vaivem.connectors.sdk import Event
+from vaivem.connectors.sdk.documents import CHAINS
 
 HOOK = DocusignWebhooks()
 SUMMARY = content("envelope-completed")["data"]["envelopeSummary"]
@@ -28,10 +29,30 @@ def at(**routes: Any) -> FakeReader:
 
 @pytest.mark.parametrize("trigger", connector.triggers, ids=lambda one: one.key)
 async def test_a_message_with_everything_needs_no_read(trigger: Any) -> None:
+    options = {"states": list(CHAINS)} if trigger.key == "document_moved" else {}
     for kind in trigger.kinds:
         event = parsed(webhook(kind))
-        assert trigger.accepts(event, {})
-        assert await trigger.scope(at(), event, {}) == event.data
+        assert trigger.accepts(event, options)
+        scope = await trigger.scope(at(), event, options)
+        assert {key: value for key, value in scope.items() if key != "step"} == event.data
+
+
+async def test_steps_are_of_those_who_sign_unless_a_rule_says_everybody() -> None:
+    moved, event = connector.trigger("document_moved"), parsed(webhook("envelope-completed"))
+    for who, count in (("signers", 2), ("everybody", len(event.data["recipients"]))):
+        scope = await moved.scope(at(), event, {"states": ["closed"], "who": who})
+        assert scope is not None
+        assert len(scope["step"]["recipients"]) == count
+    assert len(event.data["recipients"]) > 2
+
+
+async def test_a_step_of_a_thin_message_is_read() -> None:
+    event, moved = parsed(webhook("recipient-completed__ids")), connector.trigger("document_moved")
+    assert moved.accepts(event, {})
+    scope = await moved.scope(at(**{"envelopes.get": answer(200, SUMMARY)}), event, {})
+    assert scope is not None
+    assert scope["step"]["recipients"][0]["email"] == "otavio@tresirmaos.example"
+    assert scope["step"]["tags"][-1] == "docusign-integration-DocuSign_Envelope_Completed"
 
 
 async def test_a_message_of_ids_has_its_envelope_read_once() -> None:

@@ -46,6 +46,28 @@ def sample(kind: str) -> dict[str, Any]:
     return data
 
 
+def moved_sample(prefix: str, mark: str) -> dict[str, Any]:
+    """Return an example of a step: the first signer has signed."""
+    data = sample("recipient-completed")
+    who, envelope = data["recipient"], data["envelope"]
+    told = ("name", "first_name", "last_name", "email", "phone")
+    recipient = {"id": who["email"], **{key: who[key] for key in told}}
+    step = {
+        "state": "completed",
+        "at": data["event"]["occurred_at"],
+        "tags": [prefix, *(f"{prefix}-{mark}_{name}" for name in ("Sent", "Delivered", "Completed"))],
+        "document": envelope["id"],
+        "name": envelope["subject"],
+        "url": envelope["url"],
+        "sender": data["sender"]["name"],
+        "sent_at": who["sent_at"],
+        "completed_at": who["completed_at"],
+        "recipients": [recipient],
+        "with_email": [recipient],
+    }
+    return {**data, "step": step}
+
+
 def _set(record: dict[str, Any], step: str) -> None:
     """Let a record be in the state of a step: the times of what has not happened are empty."""
     record["status"] = step

@@ -11,8 +11,10 @@ from vaivem.connectors.docusign import client
 from vaivem.connectors.docusign.links import envelope_address
 from vaivem.connectors.docusign.messages import WHOLE, data_of, with_recipient
 from vaivem.connectors.docusign.objects import ENVELOPE_FIELDS, EVENT_FIELDS, RECIPIENT_FIELDS, SIGNER_TYPES
-from vaivem.connectors.docusign.samples import sample
+from vaivem.connectors.docusign.samples import moved_sample, sample
+from vaivem.connectors.docusign.steps import STATES_OF, step_of
 from vaivem.connectors.sdk import Connection, Event, Reader, Trigger
+from vaivem.connectors.sdk.documents import STEP_FIELDS, DocumentMoved, Step
 from vaivem.core.fields import Field, FieldType, Option
 
 FIELDS = EVENT_FIELDS + ENVELOPE_FIELDS + RECIPIENT_FIELDS
@@ -55,14 +57,19 @@ class EnvelopeTrigger(Trigger):
         self, reader: Reader, event: Event, options: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
         """Return the event's data, or the envelope's as it is read now."""
-        if event.data["told"] == WHOLE:
-            return event.data
-        connection, envelope = reader.connection, str(event.data["envelope"]["id"])
-        read = client.one(await reader.read(client.get_envelope(connection, envelope)))
-        url = envelope_address(connection).format(envelope=envelope)
-        told = event.data["event"]
-        data = data_of(read, envelope, url, WHOLE)
-        return with_recipient(data, told["name"], told["occurred_at"], event.data["recipient"].get("id"))
+        return await whole_data(reader, event)
+
+
+async def whole_data(reader: Reader, event: Event) -> Mapping[str, Any]:
+    """Return an event's data, or the envelope's as it is read now where the message holds less."""
+    if event.data["told"] == WHOLE:
+        return event.data
+    connection, envelope = reader.connection, str(event.data["envelope"]["id"])
+    read = client.one(await reader.read(client.get_envelope(connection, envelope)))
+    url = envelope_address(connection).format(envelope=envelope)
+    told = event.data["event"]
+    data = data_of(read, envelope, url, WHOLE)
+    return with_recipient(data, told["name"], told["occurred_at"], event.data["recipient"].get("id"))
 
 
 class RecipientTrigger(EnvelopeTrigger):
@@ -171,6 +178,44 @@ class EnvelopeChanged(EnvelopeTrigger):
     sample = sample("envelope-sent")
 
 
+class Moved(DocumentMoved):
+    """An envelope made a step: sent, opened, signed, refused, at an end. The messages in common words."""
+
+    object: ClassVar[str] = "envelope"
+    kinds = frozenset(STATES_OF)
+    options = (*DocumentMoved.options, WHO)
+    prefix = "docusign-integration"
+    mark = "DocuSign_Envelope"
+    sample = moved_sample(prefix, mark)
+
+    @override
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return STEP_FIELDS + FIELDS
+
+    @override
+    def step(self, event: Event) -> Step | None:
+        return step_of(event.kind, event.data, everybody=True)
+
+    @override
+    def accepts(self, event: Event, options: Mapping[str, Any]) -> bool:
+        """Let a step through that is followed, of whoever the rule is about; `scope` finds out the rest."""
+        about = not event.kind.startswith("recipient-") or _is_meant(
+            event.data["recipient"], options, unknown=True
+        )
+        return about and super().accepts(event, options)
+
+    @override
+    async def scope(
+        self, reader: Reader, event: Event, options: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        data = await whole_data(reader, event)
+        one = event.kind.startswith("recipient-")
+        if one and not _is_meant(data["recipient"], options, unknown=False):
+            return None
+        step = step_of(event.kind, data, everybody=options.get("who") == "everybody")
+        return {**data, "step": self.told(step, options)} if step else None
+
+
 TRIGGERS = (
     EnvelopeSent(),
     EnvelopeDelivered(),
@@ -181,5 +226,6 @@ TRIGGERS = (
     RecipientDelivered(),
     RecipientCompleted(),
     RecipientDeclined(),
+    Moved(),
     EnvelopeChanged(),
 )

@@ -22,14 +22,15 @@ SENT, OPENED, COMPLETED, DECLINED, VOIDED, CLOSED = (
     "sent", "opened", "completed", "declined", "voided", "closed",
 )  # fmt: skip
 # What a step says of those before it: who signed had been sent the document and had opened it, though the
-# vendor may tell that later, or never. `completed` is a recipient's own, `closed` the whole document's.
+# vendor may tell that later, or never. `completed` is a recipient's own, `closed` the whole document's: that
+# all had been sent it shows in their tags alone, for it would begin a rule for "sent" once more.
 CHAINS: Mapping[str, tuple[str, ...]] = {
     SENT: (SENT,),
     OPENED: (SENT, OPENED),
     COMPLETED: (SENT, OPENED, COMPLETED),
     DECLINED: (SENT, OPENED, DECLINED),
-    VOIDED: (SENT, VOIDED),
-    CLOSED: (SENT, CLOSED),
+    VOIDED: (VOIDED,),
+    CLOSED: (CLOSED,),
 }
 FOLLOWED = (SENT, OPENED, COMPLETED, DECLINED)  # without a choice
 # As the integrations that people know spell them. A document's end is of nobody in particular: no tag.
@@ -94,7 +95,7 @@ class DocumentMoved(Trigger):
     """
 
     key = "document_moved"
-    options = (STATES, PREFIX)
+    options: ClassVar[tuple[Field, ...]] = (STATES, PREFIX)
     prefix: ClassVar[str]
     mark: ClassVar[str]
 
@@ -143,7 +144,8 @@ class DocumentMoved(Trigger):
         """
         prefix = str(options.get("prefix") or "").strip() or self.prefix
         chosen = _chosen(options)
-        named = (state for state in CHAINS[step.state] if state in chosen and state in TAG_NAMES)
+        passed = dict.fromkeys((SENT, *CHAINS[step.state]))
+        named = (state for state in passed if state in chosen and state in TAG_NAMES)
         return [prefix, *(f"{prefix}-{self.mark}_{TAG_NAMES[state]}" for state in named)]
 
 
