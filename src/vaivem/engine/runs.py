@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,7 @@ from vaivem.core.steps import ActionStep, Empty, FindStep, Missing
 from vaivem.core.values import Values
 from vaivem.engine.context import PLACES, StepContext
 from vaivem.engine.desk import Desk, RunState, as_json
-from vaivem.engine.ids import SHIFT
+from vaivem.engine.ids import SHIFT, id_at
 from vaivem.engine.journal import Finish, StepRow
 from vaivem.engine.letters import send_letter
 from vaivem.engine.parking import ParkError, SkipStepError
@@ -28,6 +28,7 @@ from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, RuleUse
 
 MAX_NOTES = 50
+CLOCKS = timedelta(hours=1)  # what a vendor's clock may be ahead of ours
 QUARTER_HOUR = 15 * 60 * 1000
 
 
@@ -164,6 +165,8 @@ class Execution:
             return Ending(Status.NOTHING, "our_own_change")
         if item.bulk and begins and await self._known(event):  # no reads for what a webhook brought already
             return Ending(Status.NOTHING, "already_started")
+        if use.trigger.snapshot:
+            event = replace(event, late=await self._is_late(event, begins=begins))
         reader = self._context(line, 0, "trigger", Values({}), {})
         data = await use.trigger.scope(reader, event, use.options)
         if data is None:
@@ -179,6 +182,19 @@ class Execution:
         if verdict.passed:
             return None
         return Ending(Status.NOTHING, "filtered", {"tests": [test.to_dict() for test in verdict.reasons]})
+
+    async def _is_late(self, event: Event, *, begins: bool) -> bool:
+        """Say whether a later event of the record came first. A run that goes on does as it began."""
+        if not begins and self._run.memory.upto >= 0:
+            return self._run.memory.at(0) is not None
+        hashes = [term_hash(self._run.item.ws, term) for term in search_terms([event.record])]
+        if event.occurred is None or not hashes:
+            return False
+        arguments = (self._use.source, event.object, event.record, event.occurred)
+        query = statement("lanes", "overtaken")
+        lowest = id_at(event.occurred - CLOCKS)
+        found = await self._desk.pool.fetchval(query, self._run.item.ws, min(hashes), lowest, *arguments)
+        return bool(found)
 
     @property
     def _first_run(self) -> int:

@@ -157,6 +157,14 @@ async def test_with_own_fields_by_id_the_record_is_read_again() -> None:
     assert await scope("contact_updated", event("crm_contact_updated__whole"), gone, token()) is None
 
 
+async def test_a_late_event_is_read_again() -> None:
+    late = replace(event("crm_contact_updated__whole"), late=True)
+    assert connector.trigger("contact_updated").snapshot
+    assert await connector.trigger("contact_updated").scope(
+        FakeReader(connector, oauth(), {"contacts.get": said("v2_contact")}), late, {}
+    )
+
+
 async def test_an_organization_is_read_from_its_event() -> None:
     found = await scope("organization_updated", event("crm_organization_updated__whole"), {})
     assert found["organization"]["website"] == "https://padaria.example.com"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -222,3 +223,16 @@ async def test_without_the_segmentation_nothing_is_read() -> None:
     there = reader({"segmentations.list": answer(200, {"segmentations": []})})
     moment = datetime(2026, 11, 23, tzinfo=UTC)
     assert await HOOKS.missed(there, moment, moment) == []
+
+
+async def test_a_late_webhook_tells_how_the_lead_was_so_it_is_read() -> None:
+    told = event("WEBHOOK.CONVERTED__newsletter")
+    trigger = connector.trigger("converted")
+    assert trigger.snapshot
+    assert await trigger.scope(reader({}), told, {}) == told.data
+    late = replace(told, late=True)
+    found = await trigger.scope(reader({"leads.read": answer(200, lead(name="Ana Nova"))}), late, {})
+    assert found is not None
+    assert found["lead"]["name"] == "Ana Nova"
+    assert found["company"] == told.data["company"]
+    assert await trigger.scope(reader({"leads.read": NOBODY}), late, {}) == told.data

@@ -49,6 +49,7 @@ class _Made(Trigger):
 
 class _ContactTrigger(Trigger):
     object = "contact"
+    snapshot = True
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
@@ -57,7 +58,7 @@ class _ContactTrigger(Trigger):
     @override
     async def scope(self, reader: Reader, event: Event, options: Mapping[str, Any]) -> Scope | None:
         contact: Record | None = event.data["contact"]
-        if _must_read(reader.connection, event.data["contact"], "emails"):
+        if event.late or _must_read(reader.connection, event.data["contact"], "emails"):
             api = api_for(reader.connection)
             contact = await finding.one(reader, api.contact(event.record), api.read_contact)
         if contact is None:
@@ -93,6 +94,7 @@ class ContactDeleted(_Deleted):
 
 class _OrganizationTrigger(Trigger):
     object = "organization"
+    snapshot = True
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
@@ -101,7 +103,7 @@ class _OrganizationTrigger(Trigger):
     @override
     async def scope(self, reader: Reader, event: Event, options: Mapping[str, Any]) -> Scope | None:
         organization: Record | None = event.data["organization"]
-        if _must_read(reader.connection, event.data["organization"], "segments"):
+        if event.late or _must_read(reader.connection, event.data["organization"], "segments"):
             api = api_for(reader.connection)
             call = api.organization(event.record)
             organization = await finding.one(reader, call, api.read_organization)

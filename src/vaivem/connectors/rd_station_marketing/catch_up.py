@@ -19,8 +19,7 @@ from vaivem.core.errors import RecordError
 from vaivem.core.folding import fold
 from vaivem.core.likeness import moment_of
 
-MAX_LEADS = 1000
-MAX_PAGES = 20
+MAX_PAGES = 20  # of 125 leads: 2,500 in the time of one look, the latest
 KINDS = {"CONVERSION": "WEBHOOK.CONVERTED", "OPPORTUNITY": "WEBHOOK.MARKED_OPPORTUNITY"}
 ALL_LEADS = "todos os contatos da base de leads"
 
@@ -54,9 +53,9 @@ async def _converted(reader: Reader, segmentation: str, since: datetime) -> list
         rows = client.rows(await reader.read(client.segmentation_leads(segmentation, page)), "contacts")
         late = [row for row in rows if _is_after(row.get("last_conversion_date"), since)]
         found += [str(row["uuid"]) for row in late if row.get("uuid")]
-        if len(late) < client.PAGE_SIZE or len(found) >= MAX_LEADS:
+        if len(late) < client.PAGE_SIZE:
             break
-    return found[:MAX_LEADS]
+    return found
 
 
 async def _of_lead(reader: Reader, uuid: str, since: datetime, until: datetime) -> list[Delivery]:

@@ -40,6 +40,7 @@ class Event:
 
     `near` (seconds) is for what a look back found at a vendor whose webhooks and lists have no mark in
     common: an event of the same kind, record and title that `occurred` so close to this one is this one.
+    `late` is set by the engine, for triggers that say `snapshot`: a later event of the record came first.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Event:
     version: datetime | None = None
     whole: bool = False
     near: float = 0.0
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ class Trigger:
 
     `kinds` are the vendor's event kinds it listens to. `options` are asked for in the rule's form.
     `stops_echoes`: a change that Vaivém made itself does not start a rule (for "updated", not for "won").
+    `snapshot`: events hold the record as it was when they happened. One that comes after a later one is
+    `late`, and `scope` reads the record again: what is older must not be written over what is newer.
     `sample` is a built-in example of `scope`'s result, used until the first real event.
     Texts: ``triggers.<key>.name`` and ``.help`` in the connector's locale files.
     """
@@ -25,6 +27,7 @@ class Trigger:
     kinds: ClassVar[frozenset[str]]
     options: ClassVar[tuple[Field, ...]] = ()
     stops_echoes: ClassVar[bool] = False
+    snapshot: ClassVar[bool] = False
     sample: ClassVar[Mapping[str, Any]]
 
     def fields(self, connection: Connection) -> tuple[Field, ...]:

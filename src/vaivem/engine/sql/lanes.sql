@@ -90,6 +90,13 @@ l as (
   where r.state = 'paused' and not g.gone and ws = $2 and key = $3 and owner = $1)
 select case when r.state = 'paused' and g.gone then 'gone' else r.state end from r, g;
 
+-- name: overtaken
+-- Whether a later event of a record is kept already. $1 ws, $2 hash of the record, $3 lowest id, $4 connection, $5 object,
+-- $6 record, $7 when this one occurred
+select exists (
+  select 1 from term t join event e on e.ws = t.ws and e.id = t.event_id
+  where t.ws = $1 and t.hash = $2 and t.event_id >= $3 and e.conn = $4 and e.object = $5 and e.record = $6 and e.occurred > $7);
+
 -- name: set_back
 -- A lane that ended in a bug: tried again later. $1 worker, $2 ws, $3 lane, $4 seconds
 update lane set state = 1, owner = null, recover = true, due = vv_now() + make_interval(secs => $4)

@@ -25,6 +25,7 @@ from vaivem.connectors.sdk import (
     Keyed,
     Outcome,
     Quota,
+    Reader,
     RecordRef,
     Row,
     Trigger,
@@ -98,6 +99,21 @@ class ThingChanged(ThingHappened):
     key = "thing_changed"
     kinds = frozenset({"edit"})
     stops_echoes = True
+
+
+class ThingSeen(ThingHappened):
+    """Tells a thing as it was then; one that is late is read again."""
+
+    key = "thing_seen"
+    snapshot = True
+
+    async def scope(
+        self, reader: Reader, event: Event, options: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        if not event.late:
+            return event.data
+        listed = (await reader.read(Call("things.list", "GET", "/things"))).json
+        return {**event.data, "name": f"{event.data['name']}, {len(listed)} there now"}
 
 
 class ThingOnce(ThingHappened):
@@ -315,7 +331,7 @@ class StubConnector(Connector):
         ),
         read=_read,
     )
-    triggers = (ThingHappened(), ThingChanged(), ThingOnce())
+    triggers = (ThingHappened(), ThingChanged(), ThingSeen(), ThingOnce())
     actions = (
         Put(),
         PutWhole(),
