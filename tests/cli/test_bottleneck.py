@@ -72,7 +72,13 @@ def test_no_worker(asked: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "words"), [(1, "vendor is down"), (2, "connected again"), (3, "limit of calls is used up")]
+    ("state", "words"),
+    [
+        (1, "vendor is down"),
+        (2, "connected again"),
+        (3, "limit of calls is used up"),
+        (4, "budget of the day is spent"),
+    ],
 )
 def test_a_closed_gate_that_most_wait_for(asked: Database, state: int, words: str) -> None:
     asked.worker()

@@ -305,3 +305,21 @@ def test_a_code_used_twice_is_said_and_changes_nothing(
     assert "Try again" in page.text
     row.refresh_from_db()
     assert bytes(row.credentials) == before
+
+
+def test_what_a_page_asks_counts_towards_the_day(site: Site, account: dict[str, Any], row: Any) -> None:
+    from django.db import connection
+
+    def spent() -> int:
+        with urllib.request.urlopen(f"{account['base_url']}/_control/budget") as answer:
+            return int(json.load(answer)["spent"])
+
+    def counted() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("select coalesce(sum(cost), 0) from spending where conn = %s", [row.pk])
+            return int(cursor.fetchone()[0])
+
+    before, ours = spent(), counted()
+    assert site.browser(site.owner).post(site.url(f"connections/{row.pk}/test/")).status_code in (200, 302)
+    assert spent() > before
+    assert counted() - ours == spent() - before

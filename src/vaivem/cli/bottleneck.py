@@ -20,7 +20,7 @@ SLOW_CALL_MS = 1000.0
 OLD_TRANSACTION_SECONDS = 300.0
 LOOK_SECONDS = 0.5
 COMMITS = 5
-PAUSED, HELD, LIMITED = 1, 2, 3
+PAUSED, HELD, LIMITED, SPENT = 1, 2, 3, 4
 
 _WAITING = """
 select coalesce(c.name, ''), count(*), extract(epoch from vv_now() - min(l.due))::float8,
@@ -96,6 +96,12 @@ def _connection(about: str, many: int, waiting: Sequence[tuple[Any, ...]]) -> Ca
             True,
             f"{whom}, whose vendor is down; it is tried again in {seconds:.0f} s.",
             "It goes on by itself.",
+        )
+    if state == SPENT and seconds:
+        return Cause(
+            True,
+            f"{whom}, whose budget of the day is spent; it is counted anew in {seconds / 3600:.1f} h.",
+            "Live events are tried every few minutes. A larger plan at the vendor raises the budget.",
         )
     if state == LIMITED or (tokens is not None and tokens < 1):
         return Cause(

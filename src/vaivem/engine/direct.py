@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from types import TracebackType
@@ -12,19 +13,24 @@ import asyncpg
 from vaivem.config import Config
 from vaivem.connectors.sdk import Answer, App, Call, Connection, Connector
 from vaivem.connectors.sdk.registry import get_connector
-from vaivem.core.errors import BugError, ReconnectError
+from vaivem.core.errors import BugError, ReconnectError, RetryError
 from vaivem.engine.apart import Apart
 from vaivem.engine.assertions import ask_access
 from vaivem.engine.caller import Caller
 from vaivem.engine.oauth import revoke
 from vaivem.engine.outbound import Outbound
+from vaivem.engine.statements import statement
 from vaivem.engine.tokens import Tokens
 from vaivem.engine.topology import Line
 from vaivem.vault import Vault
 
+COUNT_SECONDS = 3.0
+
+log = logging.getLogger(__name__)
+
 
 class DirectCaller:
-    """A `Writer` for a connection that may not be saved yet. Its calls are few and keep no budget.
+    """A `Writer` for a connection that may not be saved yet. Its calls are few: no budget holds them.
 
     The access of a saved connection (one with an id) is refreshed when a call is refused, as a worker would.
     """
@@ -35,6 +41,7 @@ class DirectCaller:
         self._connector: Connector = get_connector(connection.connector)
         self._outbound = Outbound(config.allowed_private_hosts)
         self._renewed = False
+        self._costs: list[int] = []  # of the calls that were answered
 
     async def __aenter__(self) -> Self:
         return self
@@ -43,6 +50,20 @@ class DirectCaller:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._outbound.close()
+        if self._costs and self._connection.id and self._connector.quota(self._connection) is not None:
+            await self._count()
+
+    async def _count(self) -> None:
+        """Add what the calls cost to the budget of the day. It is a guess: a page does not fail for it."""
+        try:
+            db = await asyncpg.connect(self._config.dsn, timeout=COUNT_SECONDS)
+            try:
+                arguments = (self._connection.id, sum(self._costs), len(self._costs))
+                await db.execute(statement("spending", "add_now"), *arguments, timeout=COUNT_SECONDS)
+            finally:
+                await db.close(timeout=1)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("Connection %s: its calls were not counted: %s", self._connection.id, error)
 
     @property
     def connection(self) -> Connection:
@@ -64,6 +85,8 @@ class DirectCaller:
             await self._renew()
             answer = await self._outbound.send(self._connector, self._connection, call)
             error = self._connector.errors.error(call, answer)
+        if not (isinstance(error, RetryError) and error.limit):
+            self._costs.append(call.cost)
         if error is not None:
             raise error
         return answer

@@ -7,5 +7,10 @@ select conn, to_timestamp(at), cost, calls from unnest($1::int[], $2::bigint[], 
 order by 1, 2
 on conflict (conn, at) do update set cost = x.cost + excluded.cost, calls = x.calls + excluded.calls;
 
+-- name: add_now
+-- $1 connection, $2 cost, $3 calls
+insert into spending as x (conn, at, cost, calls) values ($1, date_bin('10 minutes', vv_now(), 'epoch'), $2, $3)
+on conflict (conn, at) do update set cost = x.cost + excluded.cost, calls = x.calls + excluded.calls;
+
 -- name: forget
 delete from spending where at < vv_now() - interval '15 days';

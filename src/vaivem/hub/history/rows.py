@@ -257,7 +257,7 @@ def _not_begun(
         return "running", "", 0
     if lane_state == 3:
         return "rule_paused", "", 0
-    shut = {1: "vendor_down", 2: "held", 3: "limit"}.get(gate_state or 0)
+    shut = {1: "vendor_down", 2: "held", 3: "limit", 4: "limit"}.get(gate_state or 0)
     return (shut, gate_code or "", gate or 0) if shut else ("queued", "", 0)
 
 
