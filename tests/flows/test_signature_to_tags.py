@@ -13,6 +13,7 @@ import yaml
 
 from tests.crash.conftest import Town, folder, town_in
 from vaivem.cli import parts
+from vaivem.connectors.activecampaign.custom_objects import document_schema
 from vaivem.simulators.clicksign.story import act
 
 __all__ = ["folder"]  # a fixture, taken over
@@ -20,6 +21,10 @@ __all__ = ["folder"]  # a fixture, taken over
 pytestmark = pytest.mark.timeout(400)
 DOCUMENTS = 6
 SUBSCRIBED = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
+CHOOSE_OBJECT = """
+update connection set settings = settings || '{"document_object": "?"}'
+where connector = 'activecampaign' returning 1
+"""
 TAGS = [
     "clicksign-integration",
     *(f"clicksign-integration-Clicksign_Envelope_{step}" for step in ("Sent", "Delivered", "Completed")),
@@ -133,6 +138,61 @@ async def test_each_signer_is_one_contact_with_tags_and_each_document_one_deal(d
     assert sorted(one["title"] for one in mine) == titles
     assert {one["value"] for one in mine} == {"129000"}
     assert not any((await town.control("activecampaign", "duplicates")).values())
+
+
+async def test_each_signer_has_one_record_of_the_document(desk: Desk) -> None:
+    """An account with custom objects: made by the button, one record for each document and signer."""
+    town = desk.town
+    made = await desk.api("POST", "/customObjects/schemas", {"schema": document_schema()})
+    town.rows(CHOOSE_OBJECT.replace("?", made["schema"]["id"]))
+    await desk.apply(
+        {
+            "title": "Documents at their signers",
+            "when": {"connection": "clicksign", "trigger": "document_moved"},
+            "then": [
+                {
+                    "id": "contact",
+                    "kind": "action",
+                    "connection": "activecampaign",
+                    "action": "create_or_update_contact",
+                    "repeat": {"contact": {"over": "step.with_email", "as": "one"}},
+                    "fields": {"contact.email": {"from": "one.email"}},
+                },
+                {
+                    "id": "record",
+                    "kind": "action",
+                    "connection": "activecampaign",
+                    "action": "save_document",
+                    "repeat": {"document": {"over": "steps.contact.contacts", "as": "who"}},
+                    "fields": {
+                        "document.key": {"from": "step.document"},
+                        "document.contact": {"from": "who.id"},
+                        "document.status": {"from": "step.state"},
+                        "document.name": {"from": "step.name"},
+                        "document.completed_at": {"from": "step.completed_at"},
+                    },
+                },
+            ],
+        }
+    )
+    await town.control("clicksign", "faults", {"p_webhook_double": 1.0, "p_webhook_reorder": 0.5, "seed": 9})
+    await town.control("activecampaign", "faults", {"p_reset_after_write": 0.25, "seed": 5})
+    acts = [await act(town.accounts["clicksign"], number, town.asker) for number in range(4)]
+    people = [str(one["email"]) for document in acts for one in document.people]
+
+    async def kept() -> list[dict[str, Any]]:
+        return [record for email in people for one in await desk.kept(email) for record in one["records"]]
+
+    async def all_done() -> bool:
+        found = await kept()
+        return len(found) >= len(people) and "Sent" not in str(found)
+
+    await desk.until(all_done)
+    await town.until(lambda: not town.rows("select 1 from lane"), 120)
+    records = await kept()
+    assert len(records) == len(people), records
+    assert str(records).count("Completed") >= len(people), records
+    assert not town.rows("select 1 from run where status = 2"), town.state()
 
 
 async def test_what_the_only_webhook_lost_is_found_once_and_our_own_change_is_known(desk: Desk) -> None:

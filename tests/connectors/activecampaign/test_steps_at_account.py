@@ -232,10 +232,18 @@ async def test_a_document_goes_forward_only(ac: Ac, wired: Wired) -> None:
     assert (late.records[0].did, late.output["document"]["status"]) == ("kept", "opened")
     over = {"document.status": "completed", "document.completed_at": (NOW + timedelta(hours=1)).isoformat()}
     assert (await step(wired, "save_document", document | over)).records[0].did == "updated"
+    two = {
+        "document": [
+            {"key": "env-2", "contact": contact, "status": "closed", "recipient": who} for who in "ab"
+        ]
+    }
+    both = await step(wired, "save_document", two)
+    assert [one.did for one in both.records] == ["created", "created"]
+    assert both.output["document"]["status"] == "completed"
     voided = await step(wired, "save_document", document | {"document.status": "voided"})
     assert voided.output["document"]["status"] == "completed"
     kept = await ac.kept(quote(EMAIL))
-    assert len(kept["records"]) == 1, kept
+    assert len(kept["records"]) == 3, kept
 
 
 async def test_any_object_s_record_is_made_and_changed_by_its_id(ac: Ac, wired: Wired) -> None:

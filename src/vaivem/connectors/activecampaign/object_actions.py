@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from typing_extensions import override
 
 from vaivem.connectors.activecampaign.custom_objects import (
@@ -17,12 +19,13 @@ from vaivem.connectors.activecampaign.custom_objects import (
 )
 from vaivem.connectors.activecampaign.objects import choice, field, label, live, web_address
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome, RecordRef
-from vaivem.core.errors import RuleError
+from vaivem.core.errors import RuleError, SkipError
 from vaivem.core.fields import Field, FieldType
 from vaivem.core.mapping import Values
 
 FIXED = ("object", "external_id", *NAMESPACES)
 _ORDER = {"sent": 1, "opened": 2} | dict.fromkeys(OVER, 3)
+ENDED = "closed"  # the whole document is completed, and so is every recipient's
 _BY_NAME = {name: state for state, name in STATE_NAMES.items()}
 
 
@@ -113,6 +116,7 @@ class SaveDocument(Action):
 
     key = "save_document"
     object = "document"
+    groups: ClassVar[tuple[str, ...]] = ("document",)
 
     @override
     def available(self, connection: Connection) -> bool:
@@ -124,7 +128,7 @@ class SaveDocument(Action):
             field("document.key", FieldType.RECORD, required=True, sample="db4a2cf7-0e51"),
             field("document.recipient", FieldType.RECORD, sample="916487c8-3f0a"),
             field("document.contact", FieldType.RECORD, required=True),
-            choice("document.status", *STATES, required=True),
+            choice("document.status", *STATES, ENDED, required=True),
             field("document.name", max_length=255, sample="Contrato Padaria Lima"),
             field("document.sender", max_length=255, sample="Bia Souza"),
             field("document.url", FieldType.URL),
@@ -141,10 +145,17 @@ class SaveDocument(Action):
 
     @override
     async def run(self, context: ActionContext) -> Outcome:
+        """Do it for each element of a repeated group; later steps read the first."""
         schema = str(context.connection.settings.get("document_object") or "")
         if not schema:
             raise RuleError("no_document_object")
-        values = context.values.group("document")
+        people = context.values.each("document")
+        if not people:
+            raise SkipError("nobody_here")
+        done = [await self._one(context, schema, values) for values in people]
+        return Outcome(tuple(record for one in done for record in one.records), done[0].output)
+
+    async def _one(self, context: ActionContext, schema: str, values: Values) -> Outcome:
         recipient = values["recipient"] or values["contact"]
         external = f"{values['key']}:{recipient}"
         belongs = {CONTACT_RELATION: [str(values["contact"])]}
@@ -166,7 +177,7 @@ class SaveDocument(Action):
 
 def _document(values: Values, before: Record) -> Record:
     """Return all of a document's values: what was known stays, and its status never goes back."""
-    told = {
+    given = {
         "document": values["name"],
         "sender": values["sender"],
         "link": values["url"],
@@ -174,7 +185,8 @@ def _document(values: Values, before: Record) -> Record:
         "completed-at": values["completed_at"],
     }
     kept = {number: value for number, value in before.items() if value is not None}
-    later = {number: value for number, value in told.items() if value is not None and not kept.get(number)}
-    old, new = _BY_NAME.get(str(before.get("status")), ""), str(values["status"])
+    later = {number: value for number, value in given.items() if value is not None and not kept.get(number)}
+    told = str(values["status"])
+    old, new = _BY_NAME.get(str(before.get("status")), ""), "completed" if told == ENDED else told
     moves = _ORDER.get(new, 0) > _ORDER.get(old, 0)
     return {**kept, **later, "status": STATE_NAMES[new] if moves else before["status"]}
