@@ -253,6 +253,8 @@ class _Check:
             if mapping.source.origin is Origin.FROM or not is_empty(mapping.source.content)
         }
         groups = {group_of(mapping.field) for mapping in step.mappings} | {""}
+        if isinstance(step, ActionStep) and shape.fields:
+            groups.add(group_of(shape.fields[0].key))  # what the action is about comes first
         for field in shape.fields:
             needed = field.key in shape.required or (field.required and group_of(field.key) in groups)
             if needed and field.key not in filled:

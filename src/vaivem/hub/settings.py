@@ -207,6 +207,7 @@ SECURE_HSTS_SECONDS = 30 * 86400 if HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a rule of 50 steps has some thousand, and the size is bounded anyway
 
 SILENCED_SYSTEM_CHECKS = ["security.W008"]  # the proxy in front redirects to https, if there is one
 

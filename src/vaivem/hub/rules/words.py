@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from vaivem.connectors import sdk
 from vaivem.core.errors import Problem
-from vaivem.core.fields import Field
+from vaivem.core.fields import Field, FieldType
 from vaivem.hub.messages import Explained, connector_text, explain_problem
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 
+EMAIL_PARTS = {"to": gettext_lazy("To"), "subject": gettext_lazy("Subject"), "body": gettext_lazy("Text")}
 _STEP_PLACE = re.compile(r"(?:^|\.)(then|else)\[(\d+)\]")
 
 
@@ -26,8 +29,8 @@ def explained(problem: Problem, definition: Any, catalog: WorkspaceCatalog) -> E
     return explain_problem(problem, connector_at(definition, problem.path, catalog))
 
 
-def connector_at(definition: Any, path: str, catalog: WorkspaceCatalog) -> str:
-    """Return the connector that a place of a definition is about (``then[0].fields.deal.name``), or ""."""
+def step_at(definition: Any, path: str) -> Mapping[str, Any]:
+    """Return the step that a place of a definition is in (``then[0].fields.deal.name``), or the start."""
     inner: Any = definition.get("when") if isinstance(definition, dict) else None
     found = list(_STEP_PLACE.finditer(path))
     if found:
@@ -35,7 +38,12 @@ def connector_at(definition: Any, path: str, catalog: WorkspaceCatalog) -> str:
         for part in found:
             steps = inner.get(part[1]) if isinstance(inner, dict) else None
             inner = steps[int(part[2])] if isinstance(steps, list) and int(part[2]) < len(steps) else None
-    ref = inner.get("connection") if isinstance(inner, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def connector_at(definition: Any, path: str, catalog: WorkspaceCatalog) -> str:
+    """Return the connector that a place of a definition is about, or ""."""
+    ref = step_at(definition, path).get("connection")
     row = catalog.connection(ref) if isinstance(ref, str | int) and not isinstance(ref, bool) else None
     return row.connector if row else ""
 
@@ -57,6 +65,24 @@ def action_name(connector: str, key: str) -> str:
     return connector_text(connector, f"actions.{key}.name") or key
 
 
+def type_name(field: Field) -> str:
+    """Return what a field holds, in a word or two."""
+    names = {
+        FieldType.TEXT: _("text"), FieldType.LONG_TEXT: _("long text"), FieldType.INTEGER: _("whole number"),
+        FieldType.NUMBER: _("number"), FieldType.MONEY: _("amount"), FieldType.BOOLEAN: _("yes or no"),
+        FieldType.DATE: _("date"), FieldType.DATETIME: _("date and time"), FieldType.EMAIL: _("e-mail"),
+        FieldType.PHONE: _("phone"), FieldType.CPF: "CPF", FieldType.CNPJ: "CNPJ",
+        FieldType.CPF_CNPJ: _("CPF or CNPJ"), FieldType.OPTION: _("list"),
+        FieldType.OPTIONS: _("several of a list"), FieldType.RECORD: _("link to a record"),
+        FieldType.URL: _("web address"), FieldType.LIST: _("list of records"),
+        FieldType.OBJECT: _("data"),
+    }  # fmt: skip
+    name = str(names[field.type])
+    if field.max_length:
+        name = _("%(type)s, up to %(max)s") % {"type": name, "max": field.max_length}
+    return _("%(type)s, added to what is there") % {"type": name} if field.is_list else name
+
+
 def option_name(connector: str, field: Field, value: Any) -> str:
     """Return the name of one of a field's choices, or the value itself."""
     for option in field.options:
@@ -70,15 +96,27 @@ def place(path: str, definition: Any, catalog: WorkspaceCatalog) -> str:
     """Return a place of a definition for people: "Step 2, Stage"."""
     found = list(_STEP_PLACE.finditer(path))
     if not found:
-        return _("Start") if path.startswith("when") else _("Conditions") if path.startswith("if") else ""
+        if condition := re.match(r"if\.\w+\[(\d+)\]", path):
+            return _("Condition %(number)s") % {"number": int(condition[1]) + 1}
+        places = {"when": _("Start"), "if": _("Conditions"), "then": _("Steps"), "title": _("Name")}
+        return places.get(re.split(r"[.\[]", path)[0], "")
     numbers = ".".join(str(int(part[2]) + 1) for part in found)
     step = _("Step %(number)s") % {"number": numbers}
     rest = path[found[-1].end() :].lstrip(".")
+    if part := EMAIL_PARTS.get(rest.partition(".")[0]):
+        return f"{step}, {part}"
     if not rest.startswith("fields."):
         return step
-    key = rest.removeprefix("fields.").removesuffix(".from").removesuffix(".text").removesuffix(".instead")
-    name = connector_text(connector_at(definition, path, catalog), f"fields.{key}") or key
-    return f"{step}, {name}"
+    key = re.sub(r"\.(from|text|value|instead|write|on_bad)$", "", rest.removeprefix("fields."))
+    return f"{step}, {_field_name(key, definition, path, catalog)}"
+
+
+def _field_name(key: str, definition: Any, path: str, catalog: WorkspaceCatalog) -> str:
+    """Return the name of a field that a step fills: the account's own fields have one too."""
+    connector, step = connector_at(definition, path, catalog), step_at(definition, path)
+    shape = catalog.action(step.get("connection", ""), str(step.get("action") or "")) if connector else None
+    field = next((one for one in shape.fields if one.key == key), None) if shape else None
+    return label(connector, field) if field else connector_text(connector, f"fields.{key}") or key
 
 
 def field_labels(seen: sdk.Connection, fields: tuple[Field, ...]) -> dict[str, str]:

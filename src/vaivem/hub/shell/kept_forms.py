@@ -23,7 +23,7 @@ from vaivem.vault import Vault, VaultError
 
 SESSION_KEY = "kept_form"
 LASTS_SECONDS = 24 * 3600
-MAX_CHARACTERS = 256 * 1024
+MAX_CHARACTERS = 1024 * 1024  # the largest form is a rule of 50 steps
 # A name with a colon is of the rule editor: a place in a rule and what stands there, such as a vendor's field
 # that happens to be called "token". What it is filled with is read by everybody in the history anyway.
 NEVER_KEPT = ("csrfmiddlewaretoken", "next", "_method")

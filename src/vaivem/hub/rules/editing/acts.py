@@ -37,10 +37,15 @@ def act(definition: Definition, text: str) -> Definition:
     return changed
 
 
+def is_full(definition: Mapping[str, Any]) -> bool:
+    """Say whether a rule has all the steps that it can have."""
+    return len(_ids(definition)) >= MAX_STEPS
+
+
 def add_step(definition: Definition, place: str, kind: str) -> None:
     """Put a new step at the end of a list of steps."""
     steps = _list(definition, place)
-    if kind not in KINDS or len(_ids(definition)) >= MAX_STEPS:
+    if kind not in KINDS or is_full(definition):
         raise _NoSuchPlaceError
     steps.append(new_step(kind, _free_id(definition, kind)))
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from vaivem.core.errors import Problem
 from vaivem.hub.rules import words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.editing.edit_words import edit_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,9 @@ class Found:
         self._definition = definition
         self._catalog = catalog
         self.marks = tuple(
-            Mark(_own_words(one) or str(words.explained(one, definition, catalog)), one.path, one.code)
+            Mark(edit_words(one, definition, catalog), one.path, one.code)
             for one in problems
-            if not (one.code == "rule_missing" and one.path.endswith(".connection"))
-            or one.path == "when.connection"
+            if not _said_already(one, problems)
         )
 
     def at(self, path: str) -> tuple[Mark, ...]:
@@ -67,22 +65,13 @@ class Found:
         ]
 
 
-def _own_words(problem: Problem) -> str:
-    """Return what to do about a part that is still empty, in the editor's words; "" for anything else."""
-    if problem.code == "rule_no_steps":
-        return _("There is no step yet. Add one.")
-    if problem.code != "rule_missing":
-        return ""
-    return {
-        "title": _("Give the rule a name."),
-        "connection": _("Choose an account."),
-        "trigger": _("Choose what happens."),
-        "action": _("Choose what the step does."),
-        "field": _("Choose a field."),
-        "value": _("Say with what to compare."),
-        "from": _("Choose a date."),
-        "if": _("Add a condition."),
-    }.get(problem.path.rpartition(".")[2], "")
+def _said_already(problem: Problem, problems: tuple[Problem, ...]) -> bool:
+    """Say whether another problem of the same part says it: what a step does names its account as well."""
+    if problem.code == "rule_missing" and problem.path.endswith(".connection"):
+        return problem.path != "when.connection"
+    if problem.code == "rule_bad_duration":  # what is no number is no time either
+        return any(one.code == "rule_wrong_type" and _within(one.path, problem.path) for one in problems)
+    return False
 
 
 def target_of(path: str) -> str:
@@ -90,13 +79,16 @@ def target_of(path: str) -> str:
     if path in ("", "title"):
         return "title"
     found = re.match(r"((?:then|else)\[\d+\](?:\.(?:then|else)\[\d+\])*)(.*)", path)
+    if path == "then":
+        return "then-section"
     if found is None:
         return "if" if path.startswith("if") else "when"
     step, rest = found[1], found[2]
     if rest.startswith(".fields."):
         key = re.sub(r"\.(?:from|text|value|instead|write|on_bad)$", "", rest.removeprefix(".fields."))
         return slug(f"{step}:{key}")
-    return slug(step)
+    part = re.match(r"\.(to|subject|body)\b", rest)
+    return slug(f"{step}:{part[1]}") if part else slug(step)
 
 
 def slug(place: str) -> str:

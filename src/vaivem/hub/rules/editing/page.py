@@ -20,6 +20,7 @@ from vaivem.core.steps import EmailStep
 from vaivem.hub.messages import connector_text, explain
 from vaivem.hub.rules import publishing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.editing.acts import is_full
 from vaivem.hub.rules.editing.conditions import Choice, GroupForm, group_form
 from vaivem.hub.rules.editing.form import mapping_of
 from vaivem.hub.rules.editing.marks import Blocking, Found, Mark
@@ -67,6 +68,7 @@ class Editor:
     fields: list[Pickable]
     given: list[Pickable]
     previews: tuple[Shown, ...]
+    full: bool
 
     @property
     def tokens(self) -> dict[str, str]:
@@ -101,6 +103,7 @@ def editor(
         fields=[*event, *maker.elements],
         given=maker.given,
         previews=tuple(_shown(one) for one in previews),
+        full=is_full(definition),
     )
 
 

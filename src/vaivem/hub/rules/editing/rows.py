@@ -133,7 +133,7 @@ class RowMaker:
         for field in self.shape.fields:
             if field.key not in shown:
                 name = object_names(self.seen.connector, group_of(field.key))
-                entry = More(field.key, words.label(self.seen.connector, field), type_name(field))
+                entry = More(field.key, words.label(self.seen.connector, field), words.type_name(field))
                 found.setdefault(name, []).append(entry)
         return tuple((name, tuple(entries)) for name, entries in found.items())
 
@@ -174,7 +174,7 @@ class RowMaker:
             key=field.key,
             id=slug(f"{self.path}:{field.key}"),
             label=words.label(self.seen.connector, field),
-            hint=type_name(field),
+            hint=words.type_name(field),
             required=field.required or field.key in self.shape.required,
             control=control if control != "select" or options else "text",
             text=text if control in ("text", "long") or other else "",
@@ -258,24 +258,6 @@ def _control(field: Field) -> str:
     if field.type in (FieldType.OPTION, FieldType.BOOLEAN) and not field.many:
         return "select"
     return "long" if field.type in LONG else "text"
-
-
-def type_name(field: Field) -> str:
-    """Return what a field holds, in a word or two."""
-    names = {
-        FieldType.TEXT: _("text"), FieldType.LONG_TEXT: _("long text"), FieldType.INTEGER: _("whole number"),
-        FieldType.NUMBER: _("number"), FieldType.MONEY: _("amount"), FieldType.BOOLEAN: _("yes or no"),
-        FieldType.DATE: _("date"), FieldType.DATETIME: _("date and time"), FieldType.EMAIL: _("e-mail"),
-        FieldType.PHONE: _("phone"), FieldType.CPF: "CPF", FieldType.CNPJ: "CNPJ",
-        FieldType.CPF_CNPJ: _("CPF or CNPJ"), FieldType.OPTION: _("list"),
-        FieldType.OPTIONS: _("several of a list"), FieldType.RECORD: _("link to a record"),
-        FieldType.URL: _("web address"), FieldType.LIST: _("list of records"),
-        FieldType.OBJECT: _("data"),
-    }  # fmt: skip
-    name = str(names[field.type])
-    if field.max_length:
-        name = _("%(type)s, up to %(max)s") % {"type": name, "max": field.max_length}
-    return _("%(type)s, added to what is there") % {"type": name} if field.is_list else name
 
 
 def policy_name(policy: WritePolicy) -> str:
