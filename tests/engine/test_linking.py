@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from vaivem.engine import control
+
 from .chored import chores
 from .conftest import HOOK, House
 from .inside import pass_time, working
@@ -110,6 +112,28 @@ async def test_a_link_made_meanwhile_does_not_change_a_run_that_goes_on(two: Two
         pass_time(house, seconds=60)
         await house.until(house.runs)
     assert {path for path, _ in house.vendor.puts} == {"/things/a-there"}
+
+
+async def test_a_dry_run_goes_by_the_links_and_makes_none(two: Two) -> None:
+    house = two.house
+    async with working(house):
+        await two.happens(HOOK, "a", "a@b.c")
+        with house.db() as db, db.transaction():
+            row = db.execute("select compiled from rule_version where rule_id = 2").fetchone()
+            assert row is not None
+            db.execute(
+                "insert into rule_trial (rule_id, kind, state, compiled, since)"
+                " values (2, 'rehearsal', 'waiting', %s, now() - interval '1 d')",
+                (json.dumps(row[0]),),
+            )
+        await two.happens(OTHER, "a-there", "new@b.c")
+        linked = house.value("select count(*) from linked")
+        with house.db() as db:
+            control.wake_chore(db.cursor(), "rehearse", {"trial": house.value("select id from rule_trial")})
+        await house.until(lambda: house.value("select state from rule_trial") == "done")
+    [(found,)] = house.rows("select found from rule_trial")
+    assert [record["id"] for record in found[0]["steps"][0]["records"]] == ["a"]
+    assert house.value("select count(*) from linked") == linked
 
 
 async def test_links_go_with_their_connection(two: Two) -> None:
