@@ -343,3 +343,14 @@ def test_a_retry_that_would_put_old_data_over_new_asks_first(past: Past, owner: 
     assert owner.post(url(past, f"{failed[0]}/retry/"), {"older": "on"}).status_code == 302
     # By what their deliveries say they are of one record: the older one goes first.
     assert past.sql("select run_id from item order by seq") == [(number,) for number in failed]
+
+
+def test_what_a_link_found_is_said_of_the_step_and_is_no_failure(past: Past, owner: Any) -> None:
+    run = past.run(past.workplace.rule().pk, 1)
+    found = {"name": "linked deal", "write": False, "method": "", "url": "", "status": 0, "request": None}
+    past.call(run, 1000, **found, response=b'"d77"', code="linked")
+    past.call(run, 1001)
+    page = plain(owner.get(url(past, f"{run}/")))
+    assert '"d77" found by the link between the records' in page
+    assert "linked deal" not in page
+    assert "failed" not in page
