@@ -11,7 +11,7 @@ from vaivem.hub.messages.table import Entry
 LOOK_AND_DECIDE = _("Look there, then decide: it was done, do it, or skip.")
 AGAIN_BY_ITSELF = _("Nothing to do: Vaivém tries again by itself.")
 RECONNECT = _("Reconnect it. What waits goes on by itself afterwards, in order.")
-FIX_RULE = _("Correct the rule, then retry the run.")
+FIX_RULE = _("Correct the rule, then repeat the run with the rule of today.")
 NOT_SIGNED = Entry(
     _("The delivery is not signed with the secret that was agreed, so it may not come from {the}."),
     _("If it does, reconnect: the secret is then agreed anew."),
@@ -117,7 +117,7 @@ SENTENCES: Mapping[str, Entry] = {
     "vendor_answer_unexpected": Entry(_("{The} answered something unexpected."), AGAIN_BY_ITSELF),
     "vendor_answer_too_large": Entry(
         _("{The} answered with more data than can be taken ({bytes} bytes)."),
-        _("Let the step ask for less, then retry the run."),
+        _("Let the step ask for less, then repeat the run with the rule of today."),
     ),
     # Addresses and connections
     "address_not_usable": Entry(
@@ -174,7 +174,10 @@ SENTENCES: Mapping[str, Entry] = {
         _("Switch the rule on, or test it again."),
     ),
     "already_started": Entry(_("The rule had already started for this one; it starts once for each.")),
-    "nothing_found": Entry(_("The step “{step}” found nothing."), _("Check what it looks for, then retry.")),
+    "nothing_found": Entry(
+        _("The step “{step}” found nothing."),
+        _("Check what it looks for, then repeat the run with the rule of today."),
+    ),
     "stopped_by_person": Entry(_("Somebody stopped this run.")),
     "skipped_by_person": Entry(_("Somebody chose to skip this step.")),
     "rule_is_gone": Entry(_("The rule's version was removed before its turn came.")),

@@ -8,13 +8,13 @@ from django.utils.translation import gettext_lazy as _
 
 from vaivem.hub.messages.table import Entry
 
-CHECK_SOURCE = _("Correct it at its source or in the rule, then retry the run.")
+CHECK_SOURCE = _("Correct it in the rule or at its source, then repeat the run with the rule of today.")
 
 SENTENCES: Mapping[str, Entry] = {
     "mapping_failed": Entry(_("Some fields could not be filled."), CHECK_SOURCE),
     "required_missing": Entry(
         _("The field “{field}” must be filled, and the event has nothing for it."),
-        _("In the rule, fill it from another field or with a fixed text, then retry the run."),
+        _("Fill it from another field or with a fixed text, then repeat the run with the rule of today."),
     ),
     "field_gone": Entry(
         _("The field “{field}” no longer exists {in_the}."), _("Take it out of the rule or choose another.")
