@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from dataclasses import replace
@@ -25,6 +26,9 @@ from vaivem.engine.topology import Line
 from vaivem.vault import Vault
 
 COUNT_SECONDS = 3.0
+# A person waits for the page: so long are limits of few calls a second waited out, all in all.
+PATIENCE_SECONDS = 20.0
+LIMIT_PAUSE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,7 @@ class DirectCaller:
         self._connector: Connector = get_connector(connection.connector)
         self._outbound = Outbound(config.allowed_private_hosts)
         self._renewed = False
+        self._patience = PATIENCE_SECONDS
         self._costs: list[int] = []  # of the calls that were answered
 
     async def __aenter__(self) -> Self:
@@ -79,17 +84,30 @@ class DirectCaller:
         """Send a call and return its 2xx answer; raises what any other answer means."""
         if call.authorise and self._signs and not self._connection.credentials.get("access_token"):
             await self._sign()
-        answer = await self._outbound.send(self._connector, self._connection, call)
-        error = self._connector.errors.error(call, answer)
-        if isinstance(error, ReconnectError) and call.authorise and self._may_renew():
-            await self._renew()
+        while True:
             answer = await self._outbound.send(self._connector, self._connection, call)
             error = self._connector.errors.error(call, answer)
-        if not (isinstance(error, RetryError) and error.limit):
-            self._costs.append(call.cost)
+            if isinstance(error, ReconnectError) and call.authorise and self._may_renew():
+                await self._renew()
+                answer = await self._outbound.send(self._connector, self._connection, call)
+                error = self._connector.errors.error(call, answer)
+            if not (isinstance(error, RetryError) and error.limit):
+                self._costs.append(call.cost)
+                break
+            if not await self._waited(error):
+                break
         if error is not None:
             raise error
         return answer
+
+    async def _waited(self, error: RetryError) -> bool:
+        """Wait out a limit of some seconds, which many reads in a row meet; False for a longer one."""
+        pause = error.retry_after or LIMIT_PAUSE_SECONDS
+        if self._patience < pause:
+            return False
+        self._patience -= pause
+        await asyncio.sleep(pause)
+        return True
 
     async def revoke(self, app: App) -> bool:
         """Give the access back to the vendor; False where it has no way to. Raises what a refusal means."""

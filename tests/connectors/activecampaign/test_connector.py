@@ -79,7 +79,7 @@ def test_five_calls_a_second_and_what_headers_say() -> None:
     (own,) = connector.limits(connection(limit_calls=7, limit_seconds=2))
     assert (own.calls, own.seconds) == (7, 2.0)
     told = Answer(200, {"ratelimit-limit": "5", "ratelimit-remaining": "2"})
-    assert connector.limit_state(READ, told) == LimitState(2, 1.0)
+    assert connector.limit_state(READ, told) == LimitState(2)
     assert connector.limit_state(READ, Answer(200)) is None
 
 

@@ -108,9 +108,9 @@ class ActiveCampaignConnector(Connector):
 
     @override
     def limit_state(self, call: Call, answer: Answer) -> LimitState | None:
-        """Read what is left of this second."""
+        """Read what is left of this second; when it began is not told, so nothing is closed for it."""
         left = answer.headers.get("ratelimit-remaining", "").strip()
-        return LimitState(int(left), 1.0) if left.isdigit() else None
+        return LimitState(int(left)) if left.isdigit() else None
 
     @override
     async def account(self, reader: Reader) -> Account:
