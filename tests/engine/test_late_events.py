@@ -9,7 +9,20 @@ import pytest
 from .conftest import House
 from .inside import pass_time, put, working
 
-NOW = datetime.now(UTC)
+
+class Story:
+    """Tells when things happen: in some minutes from the beginning of the test, after the rule was made."""
+
+    def __init__(self) -> None:
+        self._begin = datetime.now(UTC) + timedelta(minutes=5)
+
+    def at(self, seconds: float) -> str:
+        return (self._begin + timedelta(seconds=seconds)).isoformat()
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
 
 
 @pytest.fixture
@@ -19,8 +32,7 @@ def seen(house: House) -> House:
     return house
 
 
-async def happened(house: House, name: str, seconds: float, **parts: str) -> None:
-    at = (NOW + timedelta(seconds=120 + seconds)).isoformat()
+async def happened(house: House, name: str, at: str, **parts: str) -> None:
     before = len(house.runs())
     assert await house.deliver(delivery=name, name=name, occurred=at, **parts) == 200
     await house.until(lambda: len(house.runs()) > before)
@@ -30,27 +42,25 @@ def written(house: House) -> list[str]:
     return [body["name"] for _, body in house.vendor.puts]
 
 
-async def test_a_late_event_has_its_record_read_again(seen: House) -> None:
+async def test_a_late_event_has_its_record_read_again(seen: House, story: Story) -> None:
     async with working(seen):
-        await happened(seen, "first", 0)
-        await happened(seen, "third", 20)
-        await happened(seen, "second", 10)
-        await happened(seen, "of another", 5, record="r2")
-        await happened(seen, "fourth", 30)
+        await happened(seen, "first", story.at(0))
+        await happened(seen, "third", story.at(20))
+        await happened(seen, "second", story.at(10))
+        await happened(seen, "of another", story.at(5), record="r2")
+        await happened(seen, "fourth", story.at(30))
     assert written(seen) == ["first", "third", "second, 1 there now", "of another", "fourth"]
     assert seen.vendor.calls["GET things"] == 1
 
 
-async def test_a_run_that_goes_on_does_as_it_began(house: House) -> None:
+async def test_a_run_that_goes_on_does_as_it_began(house: House, story: Story) -> None:
     """A later event that came meanwhile does not change what was read before a write."""
     house.rule("put", when={"connection": 1, "trigger": "thing_seen"}, then=[put("one"), put("two")])
     house.vendor.fault = lambda method, path, nth: "refuse" if (method, nth) == ("PUT", 2) else None
     async with working(house):
-        at = (NOW + timedelta(seconds=120)).isoformat()
-        assert await house.deliver(delivery="d1", name="first", occurred=at) == 200
+        assert await house.deliver(delivery="d1", name="first", occurred=story.at(0)) == 200
         await house.until(lambda: house.value("select count(*) from pending") == 1)
-        late = (NOW + timedelta(seconds=180)).isoformat()
-        assert await house.deliver(delivery="d2", name="later", occurred=late) == 200
+        assert await house.deliver(delivery="d2", name="later", occurred=story.at(60)) == 200
         pass_time(house, seconds=30)
         await house.until(lambda: [status for status, _ in house.runs()].count(1) == 2)
     assert written(house) == ["first", "first", "later", "later"]
