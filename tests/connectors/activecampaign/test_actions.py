@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.connectors.activecampaign.recorded import connection, contact, deal, listed, step
+from tests.connectors.activecampaign.recorded import connection, connector, contact, deal, listed, step
 from tests.connectors.fake_context import Reply, answer
 
 from vaivem.connectors.sdk import Keyed
@@ -227,3 +227,47 @@ async def test_a_replay_changes_the_deal_that_it_made() -> None:
     context = step("create_deal", there, DEAL | {"deal.value": 2}, earlier={"deal": "9"})
     assert (await context.run()).records[0].did == "updated"
     assert context.vendor.last("deals.update").json == {"deal": {"value": 200}}
+
+
+async def test_a_dry_run_goes_through_with_what_was_not_made() -> None:
+    made: dict[str, Reply] = {
+        "contacts.by_email": listed("contacts"),
+        "contacts.sync": connector.echo,
+        "tags.search": listed("tags"),
+        "tags.create": connector.echo,
+        "contactTags.create": connector.echo,
+    }
+    values = {"contact.email": EMAIL, "contact.tags": ["novo"], "contact.custom.4": "Casa"}
+    outcome = await step("create_or_update_contact", made, values).run()
+    shown = outcome.output["contact"]
+    assert (shown["id"], shown["email"], shown["custom"], shown["did"]) == (
+        "0",
+        EMAIL,
+        {"4": "Casa"},
+        "created",
+    )
+    deal_made = await step(
+        "create_or_update_deal", {"deals.create": connector.echo}, DEAL | {"deal.contact": "0"}
+    ).run()
+    assert (deal_made.output["deal"]["contact"], deal_made.output["deal"]["value"]) == (None, 0.0)
+    # What a change leaves alone is shown as it is.
+    changed = step("create_or_update_contact", {**KNOWN, "contacts.update": connector.echo},
+                   {"contact.email": EMAIL, "contact.last_name": "Souza"})  # fmt: skip
+    shown = (await changed.run()).output["contact"]
+    assert (shown["id"], shown["first_name"], shown["last_name"], shown["email"]) == (
+        "3",
+        "Ana",
+        "Souza",
+        EMAIL,
+    )
+    assert shown["custom"]["4"] == "Casa"
+    there: dict[str, Reply] = {
+        "deals.read": answer(200, deal()),
+        "dealCustomFieldData.list": listed("dealCustomFieldData"),
+        "deals.update": connector.echo,
+    }
+    won = await step("update_deal", there, {"deal.id": "9", "deal.status": "won"}).run()
+    told = won.output["deal"]
+    assert (told["status"], told["title"], told["value"], told["contact"]) == (
+        "won", "Ana Lima: contrato", 1500.5, "3",
+    )  # fmt: skip

@@ -26,8 +26,7 @@ def _is_over(entry: Mapping[str, Any]) -> bool:
 
 
 async def _entries(context: ActionContext, contact_id: str, automation: str) -> list[Mapping[str, Any]]:
-    call = client.contact_parts(contact_id, "contactAutomations")
-    rows = client.rows(await context.read(call), "contactAutomations")
+    rows = await finding.parts(context, contact_id, "contactAutomations")
     return [row for row in rows if str(row.get("automation")) == automation]
 
 

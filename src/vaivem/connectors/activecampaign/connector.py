@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+import orjson
 from typing_extensions import override
 
 from vaivem.connectors.activecampaign import client, finding, sales_client
@@ -180,6 +181,17 @@ class ActiveCampaignConnector(Connector):
             made = await writer.send(client.create_schema(document_schema()))
             return {choice: str(client.one(made, "schema").get("id") or "")}
         raise KeyError(choice)
+
+    @override
+    def echo(self, call: Call) -> Answer:
+        """Return what the vendor may answer to a write: the record under its name, with an id."""
+        if not isinstance(call.json, Mapping) or len(call.json) != 1:
+            return Answer(200, {"content-type": "application/json"}, b"{}")
+        ((name, inner),) = call.json.items()
+        number = call.path.rpartition("/")[2] if call.method == "PUT" else str(inner.get("externalId") or "0")
+        told: dict[str, Any] = {name: {**inner, "id": number}}
+        told |= {"fieldValues": inner.get("fieldValues") or []} if name == "contact" else {}
+        return Answer(200, {"content-type": "application/json"}, orjson.dumps(told))
 
     @override
     def record_url(self, connection: Connection, object_key: str, record_id: str) -> str:

@@ -24,6 +24,7 @@ from vaivem.connectors.activecampaign.records import (
     contact_from,
     contact_written,
     flat,
+    not_told,
 )
 from vaivem.connectors.activecampaign.tagging import add_tags, remove_tags
 from vaivem.connectors.activecampaign.trigger_fields import outputs_of
@@ -80,10 +81,11 @@ async def _write(context: ActionContext, before: Record, changes: Record) -> Rec
 
 def _taken(connection: Connection, before: Record, answer: Answer) -> Record:
     """Return the contact as the answer shows it, with what it was before where the answer does not tell."""
-    contact = contact_from(connection, answer.json or {})
+    body = answer.json or {}
+    contact = contact_from(connection, body)
     custom = {**before.get("custom", {}), **contact["custom"]}
     kept = {key: before.get(key) for key in ("lists", "account") if before and not contact[key]}
-    return {**contact, **kept, "custom": custom}
+    return {**contact, **kept, **not_told(before, "contact", client.one(answer, "contact")), "custom": custom}
 
 
 def _outcome(connection: Connection, contact: Record, did: str, **more: Any) -> Outcome:

@@ -20,6 +20,7 @@ from vaivem.connectors.activecampaign.records import (
     deal_from,
     deal_written,
     flat,
+    not_told,
     oldest,
     same_name,
 )
@@ -126,7 +127,7 @@ async def update_deal(context: ActionContext, deal: Record, values: Values) -> t
         return deal, "kept"
     call = sales_client.update_deal(deal["id"], body_for(context.connection, "deal", changes))
     leaves = partial(deal_written, changes)
-    return await context.write(call, Idempotent(), partial(_taken, deal["custom"]), leaves=leaves), "updated"
+    return await context.write(call, Idempotent(), partial(_taken, deal), leaves=leaves), "updated"
 
 
 def _new_deal(context: ActionContext, plan: DealPlan) -> Record:
@@ -168,8 +169,13 @@ async def pick(context: ActionContext, found: list[Record], name: str, key: str)
     return next((one for one in found if one["id"] == chosen), None)
 
 
-def _taken(custom: Record, answer: Answer) -> Record:
-    return deal_from(client.one(answer, "deal"), custom)
+def _taken(before: Record, answer: Answer) -> Record:
+    """Return the deal as the answer shows it, with what it was before where the answer does not tell."""
+    row = client.one(answer, "deal")
+    deal = deal_from(row, before.get("custom", {}))
+    names = ("status", "value", "currency")
+    kept: Record = {key: before[key] for key in names if key in before and key not in row}
+    return {**deal, **not_told(before, "deal", row), **kept}
 
 
 def _outcome(connection: Connection, deal: Record, did: str) -> Outcome:

@@ -23,6 +23,7 @@ from vaivem.core.folding import fold
 from vaivem.core.likeness import has_address
 
 MAX_PAGES = 50
+NOBODY = ("", "0")  # the id of what a dry run made
 Rows = AsyncIterator[Mapping[str, Any]]
 
 
@@ -85,9 +86,16 @@ async def tag_id(reader: Reader, name: str) -> str | None:
     return likely
 
 
+async def parts(reader: Reader, contact_id: str, part: str) -> list[Mapping[str, Any]]:
+    """Return what hangs on a contact (``contactTags``, ``notes``...); one that a dry run made has nothing."""
+    if contact_id in NOBODY:
+        return []
+    return client.rows(await reader.read(client.contact_parts(contact_id, part)), part)
+
+
 async def contact_tags(reader: Reader, contact_id: str) -> dict[str, str]:
     """Return a contact's tags: the id of each link by the id of its tag."""
-    rows = client.rows(await reader.read(client.contact_parts(contact_id, "contactTags")), "contactTags")
+    rows = await parts(reader, contact_id, "contactTags")
     return {str(row["tag"]): str(row["id"]) for row in rows}
 
 
@@ -110,6 +118,8 @@ async def deal(reader: Reader, deal_id: str | None) -> Record | None:
 
 async def deals_of(reader: Reader, contact_id: str) -> list[Record]:
     """Return a contact's deals, without their own values."""
+    if contact_id in NOBODY:
+        return []
     first = client.listed(f"contacts/{contact_id}/deals", name="contacts.deals")
     return [deal_from(row, {}) async for row in every(reader, first, "deals")]
 

@@ -20,8 +20,7 @@ WHO_LEFT = option("who_left", "skip", "subscribe")
 
 async def _status(context: ActionContext, contact_id: str, list_id: str) -> str | None:
     """Return a contact's status on a list, None when it never was on it."""
-    call = client.contact_parts(contact_id, "contactLists")
-    rows = client.rows(await context.read(call), "contactLists")
+    rows = await finding.parts(context, contact_id, "contactLists")
     return next((str(row.get("status")) for row in rows if str(row.get("list")) == list_id), None)
 
 

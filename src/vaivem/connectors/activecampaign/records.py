@@ -123,6 +123,15 @@ def body_for(connection: Connection, object_key: str, changes: Mapping[str, Any]
     return body
 
 
+def not_told(before: Mapping[str, Any], object_key: str, row: Mapping[str, Any]) -> Record:
+    """Return what a record was before, as far as an answer leaves it out."""
+    return {
+        ours: before[ours]
+        for ours, theirs in NAMES[object_key].items()
+        if theirs not in row and ours in before
+    }
+
+
 def flat(record: Record) -> Record:
     """Return a record by field key, to compare with what a rule wants."""
     plain = {key: value for key, value in record.items() if key != "custom"}
