@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from vaivem.connectors.sdk import Quota
+from vaivem.core.errors import RetryError
 from vaivem.engine import gates as gates_module
 from vaivem.engine.clock import Clock
 from vaivem.engine.gates import OPEN, SPENT, Gates
@@ -202,3 +203,35 @@ async def test_chores_wait_for_the_day_and_give_nothing_up(house: House) -> None
         await process.look()
         await process.catching_up.go_on()
         assert house.value("select value->>'state' from fact where name = %s", owed) == "done"
+
+
+async def test_one_live_call_is_tried_over_all_processes(house: House) -> None:
+    async with asyncpg.create_pool(house.dsn, min_size=2, max_size=4) as pool:
+        two = [Gates(pool), Gates(pool)]
+        await two[0].load()
+        await two[0].spend(1, "stub_budget_spent", 20, 3600.0)
+
+        refused: list[tuple[str, float, bool]] = []
+
+        async def passes(gates: Gates, *, bulk: bool) -> bool:
+            try:
+                await gates.pass_spent(1, bulk=bulk)
+            except RetryError as error:
+                refused.append((error.code, error.retry_after or 0, bulk))
+                return False
+            return True
+
+        async def tried(*, bulk: bool = False) -> int:
+            for one in two:
+                await one.load()
+            return sum(await asyncio.gather(*(passes(one, bulk=bulk) for one in two for _ in range(10))))
+
+        assert await tried() == 0  # the refusal was the last try
+        pass_time(house, seconds=gates_module.SPENT_TRY_SECONDS + 1)
+        assert await tried(bulk=True) == 0
+        assert await tried() == 1
+        assert await tried() == 0
+        pass_time(house, seconds=3600)
+        assert await tried(bulk=True) == 20  # a new day
+    assert {code for code, _, _ in refused} == {"stub_budget_spent"}
+    assert all(0 < seconds <= (3600 if bulk else 300) for _, seconds, bulk in refused)
