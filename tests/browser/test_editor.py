@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from .conftest import signed_in
 from .inspection import FAULTS, WIDER
@@ -63,6 +64,33 @@ async def test_a_rule_is_edited_by_keyboard_alone(owner: Person, installation: I
     await put_away(page, installation)
 
 
+async def test_every_press_counts_on_a_slow_line(owner: Person, installation: Installation) -> None:
+    """What is pressed while an answer is on its way is done next; what would mean another place is not."""
+    page = owner.page
+    await from_recipe(page, installation, "Com pressa")
+
+    async def slowly(route: Route) -> None:
+        await asyncio.sleep(1)
+        await route.continue_()
+
+    await page.route("**/edit/", slowly)
+    await page.locator("#title").fill("Com muita pressa")
+    for kind in ("wait", "email", "wait"):
+        await page.locator(f"#add-then-{kind}").click()
+    steps = page.locator("details.step")
+    await expect(steps).to_have_count(4)
+    await expect(page.locator("#title")).to_have_value("Com muita pressa")
+    await page.evaluate(
+        "document.querySelector('#remove-then-1').click(); document.querySelector('#remove-then-2').click()"
+    )
+    await expect(steps).to_have_count(3)
+    await page.wait_for_timeout(2500)
+    await expect(steps).to_have_count(3)
+    await expect(steps.nth(1).locator("b").first).to_have_text("Enviar um e-mail")
+    await page.unroute("**/edit/")
+    await put_away(page, installation)
+
+
 async def test_a_rule_is_made_on_a_phone(browser: Browser, installation: Installation) -> None:
     cookies = await signed_in(browser, installation)
     person = await Person.arrive(
@@ -84,7 +112,7 @@ async def test_the_editor_works_without_script(scriptless: Person, installation:
     await page.get_by_role("button", name="Nova regra").click()
     await page.wait_for_url(re.compile(r"/rules/\d+/edit/"))
     await page.locator("#title").fill("Sem script")
-    await page.locator("#when-connection").select_option(index=1)
+    await page.locator("#when-connection").select_option(label="Clicksign · Clicksign")
     await page.locator("button[value=save]:visible").last.click()
     await page.locator("#when-trigger").select_option(value="document_completed")
     await page.locator("#add-then-action").click()

@@ -14,6 +14,8 @@
   let timer = 0;
   let busy = false;
   let next = null;
+  let acts = []; // what pressed buttons do, one after the other
+  let moving = false; // until the form shows it, other buttons would mean other places
 
   function later(part) {
     clearTimeout(timer);
@@ -24,8 +26,9 @@
 
   async function send() {
     clearTimeout(timer);
-    if (busy || !next || !form()) return;
-    const { part, act } = next;
+    if (busy || !(next || acts.length) || !form()) return;
+    const act = acts.shift();
+    const part = act ? "editor" : next.part;
     next = null;
     busy = true;
     const whole = part === "editor";
@@ -50,13 +53,15 @@
       one("#unsaved")?.remove();
       one("#typed")?.remove(); // it said "not saved yet"
     } catch {
-      next = { part, act, ...next };
+      next = { part, ...next };
+      if (act) acts.unshift(act);
       unsaved();
       timer = setTimeout(send, 4000);
     } finally {
       busy = false;
       document.body.classList.remove("vv-busy");
-      if (next && !one("#unsaved")) timer = setTimeout(send, next.part === "editor" ? 0 : PAUSE);
+      if (!acts.some((one) => MOVES.test(one))) moving = false;
+      if ((next || acts.length) && !one("#unsaved")) timer = setTimeout(send, acts.length || next.part === "editor" ? 0 : PAUSE);
     }
   }
 
@@ -149,8 +154,10 @@
     act(button?.value || "save");
   });
   function act(value) {
+    if (moving) return; // pressed before the form showed what the last one did
+    moving = MOVES.test(value);
     clearTimeout(timer);
-    next = { part: "editor", act: value };
+    acts.push(value);
     send();
   }
   window.addEventListener("beforeunload", (event) => {
