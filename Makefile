@@ -29,10 +29,10 @@ test: dev ## Run the tests (those in a browser only where there is a Chromium)
 	@if [ -z "$(CHROMIUM)" ] && [ -n "$$VAIVEM_REQUIRE_BROWSER" ]; then \
 		echo "The browser tests are required and there is no Chromium." >&2; exit 1; fi
 ifneq ($(CHROMIUM),)
-	@VAIVEM_CHROMIUM="$(CHROMIUM)" $(BIN)/pytest -n 2 --dist worksteal $(TESTS)
+	@VAIVEM_CHROMIUM="$(CHROMIUM)" $(BIN)/pytest -n 3 --dist worksteal $(TESTS)
 	@echo "All tests ran, those in a browser too ($(CHROMIUM))."
 else
-	@$(BIN)/pytest -n 2 --dist worksteal -m "not browser" $(TESTS)
+	@$(BIN)/pytest -n 3 --dist worksteal -m "not browser" $(TESTS)
 	@echo "Left out: the tests in a browser, because there is no Chromium here (apt-get install chromium)."
 endif
 

@@ -65,7 +65,8 @@ class House:
         self.folder = folder
         self.vendor = vendor
         self.vault = Vault.from_folder(folder)
-        self.environment = os.environ | {
+        ours = {name: value for name, value in os.environ.items() if name != "VAIVEM_SMTP_URL"}
+        self.environment = ours | {
             "VAIVEM_DSN": dsn,
             "VAIVEM_DATA_DIR": str(folder),
             "VAIVEM_ALLOW_PRIVATE": "127.0.0.1",

@@ -135,6 +135,6 @@ async def test_a_code_becomes_credentials(house: House, method: str) -> None:
 def test_what_a_token_answer_leaves_out() -> None:
     flow = oauth.flow(STUB, connection("oauth_basic"))
     before = {"refresh_token": "kept", "webhook": {"secret": "w"}}
-    assert oauth.token_credentials({"access_token": "a"}, before, flow) == {
+    assert oauth.token_credentials({"access_token": "a"}, before, flow.access_seconds) == {
         "access_token": "a", "refresh_token": "kept", "lasts_seconds": 1800.0, "webhook": {"secret": "w"},
     }  # fmt: skip
