@@ -222,3 +222,11 @@ def test_the_vendor_s_sentence_is_found_in_each_of_its_shapes() -> None:
     assert ERRORS.read(plain).text == "not a date"
     assert ERRORS.read(answer(502, text="<html>")).text == ""
     assert ERRORS.read(answer(500, text="upstream")).text == "upstream"
+
+
+async def test_a_key_that_is_over_shows_in_the_first_list() -> None:
+    assert connector.lists[0] == "users"
+    with pytest.raises(ReconnectError):
+        await connector.live_list(reader({"users.me": FORBIDDEN}), "users")
+    there = {"users.me": answer(200, ME), "users.list": listed("users", {**ME["user"], "firstName": ""})}
+    assert [one.label for one in await connector.live_list(reader(there), "users")] == ["Souza"]

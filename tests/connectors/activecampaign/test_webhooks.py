@@ -205,6 +205,14 @@ async def test_only_events_that_the_plan_has_are_asked_for() -> None:
     )
     await hooks.ensure(made, ADDRESS, KINDS)
     assert made.vendor.last("webhooks.create").json["webhook"]["events"] == ["subscribe", "update"]
+    made = writer(
+        **{
+            "webhooks.events": answer(404, {"message": "Not Found"}),
+            "webhooks.create": answer(201, {"webhook": hook("8")}),
+        }
+    )
+    await hooks.ensure(made, ADDRESS, KINDS)
+    assert made.vendor.last("webhooks.create").json["webhook"]["events"] == KINDS
 
 
 async def test_a_dead_key_and_a_wrong_port_are_said() -> None:

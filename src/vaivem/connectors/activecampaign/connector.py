@@ -92,7 +92,7 @@ class ActiveCampaignConnector(Connector):
     )
     webhooks = ActiveCampaignWebhooks()
     lists: ClassVar[tuple[str, ...]] = (
-        "tags", "tag_ids", "lists", "automations", "users", "pipelines", "stages/<pipelines>", "objects",
+        "users", "tags", "tag_ids", "lists", "automations", "pipelines", "stages/<pipelines>", "objects",
         "document_objects", "relations", "perstags",
     )  # fmt: skip
     objects: ClassVar[tuple[str, ...]] = ("contact", "account", "deal", "record")
@@ -243,6 +243,8 @@ async def _tag_ids(reader: Reader, of: str) -> list[Option]:
 
 
 async def _users(reader: Reader, of: str) -> list[Option]:
+    """Return the users. It is the first list: whether the key still holds, its first call tells."""
+    await reader.read(client.me())
     found = []
     async for row in finding.every(reader, client.users(), "users"):
         name = " ".join(str(part) for part in (row.get("firstName"), row.get("lastName")) if part)

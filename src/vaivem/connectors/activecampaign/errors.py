@@ -2,7 +2,8 @@
 
 A wrong key is answered 403, as is much else: a right that the key's user lacks, a feature that the plan
 lacks, and now and then, at high rates, a call that is right. So only the call that asks who we are turns a
-connection to "reconnect"; it is made with every look at the webhooks, and others are tried again meanwhile.
+connection to "reconnect"; it is made with every look at the webhooks and at the lists, and others are tried
+again meanwhile.
 """
 
 from __future__ import annotations
