@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
 # What stands in an address of the demo where the test's own systems stand in the table.
 DEMO = {"'acme_crm": "rd_station_crm", "'acme_document_to_deal": "signed_document_to_deal"}
-# Not pages: a letter as a mail program shows it has its own, unscripted look; and parts of the editor's page.
-NOT_LOOKED_AT = {"letter_html", "openapi-json", "rule_test", "rule_rehearsal"}
+# Not pages: a letter as a mail program shows it, with a look of its own; parts of the editor's page; a file.
+NOT_LOOKED_AT = {"letter_html", "openapi-json", "rule_test", "rule_rehearsal", "history_csv"}
 
 
 def command(installation: Installation, *arguments: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ async def test_a_signed_document_becomes_a_deal_with_its_signer(
 
     done = page.get_by_role("row").filter(has_text=f"{title}.pdf").filter(has_text="Concluída")
     await owner.until_shown(f"{installation.workspace}/history/", done)
-    await done.get_by_role("link", name=f"{title}.pdf").click()
+    await done.get_by_role("link", name=f"{title}.pdf", exact=True).first.click()
     arrived = page.locator("ol.trail > li").first
     await arrived.locator("summary").first.click()
     await expect(arrived.locator("pre").first).to_contain_text("helena.siqueira@aurora.example")

@@ -169,7 +169,7 @@ def test_no_page_shows_a_secret(mailed: Furnished) -> None:
     secrets = {**mailed.secrets, "one's own session": browser.session.session_key or ""}
     for url in pages:
         answer = browser.get(url)
-        text = html.unescape(answer.content.decode())
+        text = html.unescape(b"".join(answer).decode())
         found += [f"{url} shows {what}" for what, secret in secrets.items() if secret and secret in text]
         policy = answer.headers["content-security-policy"]
         if "unsafe" in policy or re.search(r"\s(style|on[a-z]+)=\"", text.partition("<body")[2]):
