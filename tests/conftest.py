@@ -61,6 +61,22 @@ def database_template(postgres_server: str) -> str:
     return TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def migrated_folder() -> Iterator[Path]:
+    """Return a data folder whose database has all tables and is not running, to be copied.
+
+    A whole installation on a copy is ready several seconds earlier than on an empty folder.
+    """
+    from vaivem.cli.migration import migrate_apart
+
+    with tempfile.TemporaryDirectory(prefix="vaivem-ready-", ignore_cleanup_errors=True) as made:
+        Path(made).chmod(0o755)
+        server = EmbeddedServer(Path(made))
+        migrate_apart(server.start())
+        assert server.leave()
+        yield Path(made)
+
+
 @pytest.fixture
 def database(postgres_server: str, database_template: str) -> Iterator[str]:
     """Return the address of a fresh database with all tables."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -87,10 +88,11 @@ class Town:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short folder that the database's user can reach."""
+def folder(migrated_folder: Path) -> Iterator[Path]:
+    """A short folder that the database's user can reach, with a database that has its tables already."""
     with tempfile.TemporaryDirectory(prefix="vaivem-town-", ignore_cleanup_errors=True) as made:
         Path(made).chmod(0o755)
+        subprocess.run(["/bin/cp", "-a", f"{migrated_folder}/.", made], check=True)
         yield Path(made)
 
 
