@@ -28,7 +28,15 @@ SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height
 # What stands in an address of the demo where the test's own systems stand in the table.
 DEMO = {"'acme_crm": "rd_station_crm", "'acme_document_to_deal": "signed_document_to_deal"}
 # Not pages: a letter as a mail program shows it, with a look of its own; parts of the editor's page; a file.
-NOT_LOOKED_AT = {"letter_html", "openapi-json", "rule_test", "rule_rehearsal", "history_csv"}
+NOT_LOOKED_AT = {
+    "letter_html",
+    "openapi-json",
+    "rule_test",
+    "rule_rehearsal",
+    "history_csv",
+    "rules_download",
+    "rules_example",
+}
 
 
 def command(installation: Installation, *arguments: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ PHONE = {"width": 360, "height": 780}
 MOST_PAGES = 80
 NUMBER = re.compile(r"(?<=/)(\d+|[0-9a-f]{24}|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9_-]{30,})(?=/|$)")
 # A file, another program's page, a letter as mail programs show it, or a way out that would end the walk.
-NOT_PAGES = re.compile(r"/(files|static|api/v1|_control|account/logout|arquivos|html)/|/_|\.csv")
+NOT_PAGES = re.compile(r"/(files|static|api/v1|_control|account/logout|arquivos|html)/|/_|\.csv|\.yaml")
 
 
 def kind(url: str) -> str:

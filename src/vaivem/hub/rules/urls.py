@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from vaivem.hub.rules import change_views, edit_views, trial_views, views
+from vaivem.hub.rules import change_views, edit_views, file_views, trial_views, views
 
 urlpatterns = [
     path("", views.rules, name="rules"),
+    path("file/", file_views.from_file, name="rules_file"),
+    path("file/rules.yaml", file_views.download, name="rules_download"),
+    path("file/example.yaml", file_views.example, name="rules_example"),
     path("<int:number>/", views.rule, name="rule"),
     path("new/", edit_views.new, name="rule_new"),
     path("<int:number>/edit/", edit_views.edit, name="rule_edit"),
