@@ -7,10 +7,19 @@ CATALOGS := $(wildcard src/vaivem/locale/*/LC_MESSAGES/*.po)
 DATA = $(or $(VAIVEM_DATA_DIR),$(shell $(BIN)/python -m vaivem.cli.demo_folder "$(CURDIR)/.data"))
 CHROMIUM := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
 TESTS ?= tests
+PYTEST := $(BIN)/pytest -n 3 --dist worksteal
+ifneq ($(CHROMIUM),)
+tests = VAIVEM_CHROMIUM="$(CHROMIUM)" $(PYTEST) -m "$(1)" $(TESTS)
+SAY := echo "Those in a browser ran too ($(CHROMIUM))."
+else
+tests = if [ -n "$$VAIVEM_REQUIRE_BROWSER" ]; then echo "There is no Chromium, and its tests are required." >&2; exit 1; fi; \
+	$(PYTEST) -m "not browser and $(1)" $(TESTS)
+SAY := echo "Left out: the tests in a browser, because there is no Chromium here (apt-get install chromium)."
+endif
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test check chaos dev messages lock .venv
+.PHONY: help demo bench test soak check chaos dev messages lock .venv
 
 help: ## Say what each command does
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -26,15 +35,13 @@ bench: .venv ## Measure how fast Vaivém is on this machine (10 minutes at most)
 	@VAIVEM_DATA_DIR="$(DATA)" $(BIN)/vaivem bench
 
 test: dev ## Run the tests (those in a browser only where there is a Chromium)
-	@if [ -z "$(CHROMIUM)" ] && [ -n "$$VAIVEM_REQUIRE_BROWSER" ]; then \
-		echo "The browser tests are required and there is no Chromium." >&2; exit 1; fi
-ifneq ($(CHROMIUM),)
-	@VAIVEM_CHROMIUM="$(CHROMIUM)" $(BIN)/pytest -n 3 --dist worksteal $(TESTS)
-	@echo "All tests ran, those in a browser too ($(CHROMIUM))."
-else
-	@$(BIN)/pytest -n 3 --dist worksteal -m "not browser" $(TESTS)
-	@echo "Left out: the tests in a browser, because there is no Chromium here (apt-get install chromium)."
-endif
+	@$(call tests,not soak)
+	@echo "Left out: what works whole installations for minutes (make soak)."
+	@$(SAY)
+
+soak: dev ## Run the tests that work whole installations for minutes
+	@$(call tests,soak)
+	@$(SAY)
 
 check: dev ## Check style, types, imports, translations and migrations
 	$(BIN)/ruff check

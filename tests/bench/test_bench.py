@@ -13,6 +13,8 @@ import pytest
 from vaivem.bench.events import event_body, person_of
 from vaivem.bench.phases import percentiles
 
+pytestmark = pytest.mark.soak
+
 PARTS = "commits,capacity,flow-a,flow-b,half-load,burst,hot-lane"
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from vaivem.chaos.scenarios import SCENARIOS
 
+pytestmark = pytest.mark.soak
+
 COMMAND = (sys.executable, "-m", "vaivem.cli", "chaos")
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from .conftest import Town
 
+pytestmark = pytest.mark.soak
+
 EVENTS = 1000 if os.environ.get("VAIVEM_LONG") else 200
 PEOPLE = EVENTS * 2 // 5
 FAULTS = {

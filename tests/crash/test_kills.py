@@ -9,6 +9,8 @@ import pytest
 
 from .conftest import Town
 
+pytestmark = pytest.mark.soak
+
 EVENTS = 500
 
 

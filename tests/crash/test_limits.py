@@ -17,6 +17,8 @@ from vaivem.processes.supervisor import Supervisor
 
 from .conftest import Town, town_in
 
+pytestmark = pytest.mark.soak
+
 LONG = bool(os.environ.get("VAIVEM_LONG"))
 SECONDS = 180.0 if LONG else 11.0
 EVENTS = 600 if LONG else 160  # more than either vendor's limit lets through meanwhile

@@ -35,6 +35,8 @@ from .chored import Chored, chores
 from .conftest import House
 from .inside import pass_time
 
+pytestmark = pytest.mark.soak
+
 long = pytest.mark.skipif(not os.environ.get("VAIVEM_LONG"), reason="minutes long: set VAIVEM_LONG=1")
 
 # Which vendor, by which way to connect, where its consent page is and where its tokens come from.

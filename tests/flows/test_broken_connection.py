@@ -21,7 +21,7 @@ from vaivem.vault import Vault
 
 __all__ = ["chromium", "folder"]  # fixtures, taken over
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.timeout(400)]
 LEADS, EVENTS = 10, 50
 
 

@@ -16,7 +16,7 @@ from vaivem.simulators.clicksign.story import act
 
 __all__ = ["folder"]  # a fixture, taken over
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 DOCUMENTS, SECONDS = 16, 15.0
 # Requests bunch up on a busy machine, on their way: a few too many in a second are told to wait, and do.
 BUNCHED = 0.05

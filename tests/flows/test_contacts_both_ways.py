@@ -16,7 +16,7 @@ from vaivem.vault import Vault
 
 __all__ = ["folder"]  # a fixture, taken over
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 CRM, SALES = "rd_station_crm", "pipedrive"
 
 

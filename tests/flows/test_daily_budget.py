@@ -20,7 +20,7 @@ from vaivem.vault import Vault
 
 __all__ = ["folder"]  # a fixture, taken over
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(240)]
 LEADS = 4
 ACCOUNTS = ("pipedrive", "rd_station_marketing")
 

@@ -18,7 +18,7 @@ from vaivem.vault import Vault
 
 __all__ = ["folder"]  # a fixture, taken over
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 RUNS = "select count(*) from run where status = 1"
 
 

@@ -16,7 +16,7 @@ from tests.flows.test_marketing_to_sales import Market
 
 __all__ = ["folder"]  # a fixture, taken over
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

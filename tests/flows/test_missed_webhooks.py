@@ -30,7 +30,7 @@ CHAOS = {
     "seed": 7,
 }
 
-pytestmark = pytest.mark.timeout(7200 if LONG else 300)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(7200 if LONG else 300)]
 
 
 @pytest.fixture

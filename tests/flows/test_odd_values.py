@@ -20,7 +20,7 @@ from vaivem.vault import Vault
 
 __all__ = ["folder"]  # a fixture, taken over
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 SALE, LOSS, LEAD = "Negócio ganho vira venda", "Negócio perdido, com o motivo", "Lead vira negócio"
 
 

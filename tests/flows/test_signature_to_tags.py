@@ -18,7 +18,7 @@ from vaivem.simulators.clicksign.story import act
 
 __all__ = ["folder"]  # a fixture, taken over
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 DOCUMENTS = 6
 SUBSCRIBED = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
 CHOOSE_OBJECT = """
