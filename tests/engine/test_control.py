@@ -257,6 +257,9 @@ async def test_what_waits_for_a_removed_connection_ends_and_says_so(house: House
         with house.db() as db, db.transaction(), db.cursor() as cursor:
             cursor.execute("update rule set state = 'paused'")
             cursor.execute("update connection set state = 'removed', removed = now() where id = 1")
+        # A worker that has not heard of it yet would still send what comes free.
+        await house.until(lambda: 1 not in worker._topology.lines)
+        with house.db() as db, db.transaction(), db.cursor() as cursor:
             control.leave_connection(cursor, 1, 1)
         await house.until_idle()
     ended = house.rows("select rule, status, code, count(*) from run group by 1, 2, 3 order by 1, 2")
