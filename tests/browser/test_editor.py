@@ -6,38 +6,17 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Route, expect
 
 from .conftest import signed_in
+from .editing import PATIENCE, from_recipe, put_away
 from .inspection import FAULTS, WIDER
 from .installation import Installation
 from .person import Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
-PATIENCE = 30_000
 expect.set_options(timeout=PATIENCE)
-
-
-async def from_recipe(page: Page, installation: Installation, title: str) -> None:
-    """Fill the recipe from two accounts and a few choices, and go on in the editor."""
-    page.context.set_default_timeout(PATIENCE)
-    await page.goto(f"{installation.workspace}/recipes/signed_document_to_deal/")
-    await page.get_by_label("Funil").select_option(label="Funil de Vendas")
-    await page.get_by_label("Etapa").select_option(label="Proposta enviada")
-    await page.get_by_label("Responsável").select_option(index=1)
-    await expect(page.locator("#preview")).to_contain_text("Proposta enviada")
-    await page.get_by_role("button", name="Ajustar no editor").click()
-    await page.wait_for_url(re.compile(r"/rules/\d+/edit/"))
-    await page.get_by_label("Nome da regra").fill(title)
-    await expect(page.locator("#saved")).to_contain_text("Salvo")
-
-
-async def put_away(page: Page, installation: Installation) -> None:
-    """Remove the rule that the page is about."""
-    number = re.findall(r"/rules/(\d+)/", page.url)[0]
-    await page.goto(f"{installation.workspace}/rules/{number}/remove/")
-    await page.locator("main form[method=post] button.danger").click()
 
 
 async def test_a_rule_is_edited_by_keyboard_alone(owner: Person, installation: Installation) -> None:
