@@ -30,6 +30,7 @@ def test_everything_can_be_set() -> None:
             "VAIVEM_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
             "VAIVEM_ALLOW_PRIVATE": "ERP.local:8080,10.1.0.0/16, [fd00::1]:81, 192.168.0.7, fd00::2",
             "VAIVEM_LOG_LEVEL": "DEBUG",
+            "VAIVEM_LOG": "JSON",
         }
     )
     assert config.data_dir == Path("/srv/vaivem")
@@ -45,7 +46,13 @@ def test_everything_can_be_set() -> None:
         PrivateHost("192.168.0.7"),
         PrivateHost("fd00::2"),
     )
-    assert config.log_level == "debug"
+    assert (config.log_level, config.log_form) == ("debug", "json")
+
+
+def test_served_test_accounts_may_be_called_and_nothing_beside_them() -> None:
+    config = Config.from_environment({"VAIVEM_TEST_ACCOUNTS": "clicksign=http://127.0.0.1:9001/"})
+    assert config.test_accounts == {"clicksign": "http://127.0.0.1:9001"}
+    assert config.allowed_private_hosts == (PrivateHost("127.0.0.1", 9001),)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +69,10 @@ def test_everything_can_be_set() -> None:
         ("VAIVEM_ALLOW_PRIVATE", "10.0.0.1/8", "VAIVEM_ALLOW_PRIVATE holds a bad range"),
         ("VAIVEM_ALLOW_PRIVATE", "http://erp", "none of these|bad range"),
         ("VAIVEM_ALLOW_PRIVATE", "erp:99999", "none of these"),
+        ("VAIVEM_TEST_ACCOUNTS", "http://127.0.0.1:9001", "must list test accounts"),
+        ("VAIVEM_TEST_ACCOUNTS", "clicksign=127.0.0.1", "must list test accounts"),
         ("VAIVEM_LOG_LEVEL", "loud", "must be one of debug, info"),
+        ("VAIVEM_LOG", "xml", "must be one of text, json"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_said(name: str, value: str, words: str) -> None:

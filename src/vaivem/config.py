@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +14,9 @@ from typing_extensions import override
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps", "outbox")
+IMAP_SCHEMES = ("imap", "imap+tls", "imaps")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMS = ("text", "json")
 
 
 class ConfigError(ValueError):
@@ -57,8 +58,12 @@ class Config:
     trusted_proxies: tuple[IpNetwork, ...] = ()
     allowed_private_hosts: tuple[PrivateHost, ...] = ()
     log_level: str = "info"
+    log_form: str = "text"
     smtp_url: str | None = None
+    bounces_url: str | None = None
     metrics_token: str | None = None
+    test_accounts: Mapping[str, str] = field(default_factory=dict)
+    """Where test accounts are served, by connector; workspaces may connect them without typing anything."""
     inherited_dsn: str | None = None
     """The address that a parent process found or started (VAIVEM_DSN); only for its children."""
 
@@ -66,6 +71,8 @@ class Config:
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Config:
         """Read the settings; a value that cannot be used raises `ConfigError`."""
         env = {name: value.strip() for name, value in (os.environ if environ is None else environ).items()}
+        test_accounts = _test_accounts(env.get("VAIVEM_TEST_ACCOUNTS", ""))
+        served = tuple(_private_host(urlsplit(url).netloc) for url in test_accounts.values())
         return cls(
             data_dir=_data_dir(env),
             database_url=_database_url(env.get("DATABASE_URL")),
@@ -74,10 +81,13 @@ class Config:
             host=env.get("HOST") or "127.0.0.1",
             port=_port(env.get("PORT") or "8000"),
             trusted_proxies=_networks(env.get("VAIVEM_TRUSTED_PROXIES", "")),
-            allowed_private_hosts=_private_hosts(env.get("VAIVEM_ALLOW_PRIVATE", "")),
+            allowed_private_hosts=_private_hosts(env.get("VAIVEM_ALLOW_PRIVATE", "")) + served,
             log_level=_log_level(env.get("VAIVEM_LOG_LEVEL") or "info"),
+            log_form=_log_form(env.get("VAIVEM_LOG") or "text"),
             smtp_url=_smtp_url(env.get("VAIVEM_SMTP_URL")),
+            bounces_url=_bounces_url(env.get("VAIVEM_BOUNCES_URL")),
             metrics_token=env.get("VAIVEM_METRICS_TOKEN") or None,
+            test_accounts=test_accounts,
             inherited_dsn=env.get("VAIVEM_DSN") or None,
         )
 
@@ -167,6 +177,23 @@ def _smtp_url(text: str | None) -> str | None:
     return text
 
 
+def _bounces_url(text: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in IMAP_SCHEMES and parts.hostname and parts.username
+        _ = parts.port
+    except ValueError:
+        known = False
+    if not known:
+        raise ConfigError(
+            "VAIVEM_BOUNCES_URL must be an address such as imaps://user:password@mail.example.com.br/INBOX"
+            " (or imap+tls://, imap://)."
+        )
+    return text
+
+
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65535:
         raise ConfigError(f"PORT must be a number from 0 to 65535; it is {text!r}.")
@@ -178,6 +205,13 @@ def _log_level(text: str) -> str:
     if level not in LOG_LEVELS:
         raise ConfigError(f"VAIVEM_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}; it is {text!r}.")
     return level
+
+
+def _log_form(text: str) -> str:
+    form = text.lower()
+    if form not in LOG_FORMS:
+        raise ConfigError(f"VAIVEM_LOG must be one of {', '.join(LOG_FORMS)}; it is {text!r}.")
+    return form
 
 
 def _listed(text: str) -> list[str]:
@@ -221,6 +255,15 @@ def _private_host(text: str) -> PrivateHost:
     return PrivateHost(host=host.lower(), port=port)
 
 
-def log_level_number(config: Config) -> int:
-    """Return the level as the `logging` module counts it."""
-    return logging.getLevelNamesMapping()[config.log_level.upper()]
+def _test_accounts(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in _listed(text):
+        name, _, url = part.partition("=")
+        parts = urlsplit(url)
+        if not name or parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+            raise ConfigError(
+                "VAIVEM_TEST_ACCOUNTS must list test accounts with their addresses, such as"
+                f" NAME=http://127.0.0.1:9001; {part!r} is not one."
+            )
+        found[name] = url.rstrip("/")
+    return found

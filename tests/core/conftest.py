@@ -68,6 +68,9 @@ class FakeCatalog:
     def action(self, ref: ConnectionRef, key: str) -> ActionShape | None:
         return self.actions.get(key)
 
+    def has_member(self, address: str) -> bool:
+        return address == "ana@example.com"
+
 
 @pytest.fixture
 def catalog() -> FakeCatalog:

@@ -228,6 +228,61 @@ def test_waits_need_a_date(definition: Definition, catalog: Any) -> None:
     assert problems_of(definition, catalog) == [("then[3].until.from", "path_unknown")]
 
 
+AWAIT: Definition = {
+    "id": "signed",
+    "kind": "await",
+    "connection": "Clicksign",
+    "trigger": "document_completed",
+    "for": {"days": 7},
+}
+
+
+@pytest.mark.parametrize(
+    ("parts", "path", "code"),
+    [
+        ({}, None, None),
+        ({"about": {"field": "signer.email", "as": "signer.email"}}, None, None),
+        ({"about": {"field": "document.key", "as": "steps.deal.document"}}, None, None),
+        ({"if": [{"field": "document.amount", "is": "greater", "value": 10}]}, None, None),
+        ({"connection": "nobody"}, "connection", "connection_unknown"),
+        ({"trigger": "nothing"}, "trigger", "trigger_unknown"),
+        ({"options": {"odd": 1}}, "options.odd", "option_unknown"),
+        ({"about": {"field": "signer.nope", "as": "signer.email"}}, "about.field", "path_unknown"),
+        ({"about": {"field": "signer.email", "as": "steps.nowhere.x"}}, "about.as", "step_unknown"),
+        ({"about": {"field": "signer.email"}}, "about.as", "await_as_missing"),
+        ({"if": [{"field": "deal.x", "is": "is_empty"}]}, "if.all[0].field", "path_unknown"),
+        (
+            {"if": [{"field": "document.amount", "is": "greater", "value": "x"}]},
+            "if.all[0].value",
+            "test_value_wrong",
+        ),
+    ],
+)
+def test_waits_for_an_event(
+    definition: Definition, catalog: Any, parts: Definition, path: str | None, code: str | None
+) -> None:
+    definition["then"].append({**AWAIT, **parts})
+    place = f"then[{len(definition['then']) - 1}]"
+    assert problems_of(definition, catalog) == ([(f"{place}.{path}", code)] if path else [])
+
+
+def test_a_wait_for_an_event_of_another_account_says_whose_it_is(
+    definition: Definition, catalog: Any
+) -> None:
+    definition["then"].append({**AWAIT, "connection": "CRM"})
+    place = f"then[{len(definition['then']) - 1}]"
+    assert problems_of(definition, catalog) == [(f"{place}.about", "await_about_missing")]
+    definition["automation"] = {"person": "signer.email"}
+    definition["then"][-1]["about"] = {"field": "signer.email"}
+    assert problems_of(definition, catalog) == []
+
+
+def test_later_steps_read_what_the_awaited_event_told(definition: Definition, catalog: Any) -> None:
+    reads = {"id": "over", "kind": "stop", "if": [{"field": "steps.signed.happened", "is": "is_false"}]}
+    definition["then"] += [AWAIT, reads]
+    assert problems_of(definition, catalog) == []
+
+
 @pytest.mark.parametrize(
     ("part", "source", "path", "code"),
     [
@@ -278,3 +333,45 @@ def test_a_number_may_tick_a_box(definition: Definition, catalog: Any) -> None:
     catalog.actions["find_contact"] = ActionShape((Field("email", FieldType.BOOLEAN),), reads_only=True)
     definition["then"][0]["fields"]["email"] = {"from": "document.amount"}
     assert problems_of(definition, catalog) == []
+
+
+def test_who_is_notified_must_be_a_member_and_told_something(definition: Definition, catalog: Any) -> None:
+    tell = {"id": "tell", "kind": "notify", "member": "ana@example.com", "text": {"text": "{{ rule.title }}"}}
+    definition["then"].append(tell)
+    place = f"then[{len(definition['then']) - 1}]"
+    assert problems_of(definition, catalog) == []
+    tell |= {"member": "bia@example.com", "text": {"text": ""}}
+    assert problems_of(definition, catalog) == [
+        (f"{place}.member", "member_unknown"),
+        (f"{place}.text", "field_missing"),
+    ]
+
+
+def test_a_stop_reads_only_what_came_before(definition: Definition, catalog: Any) -> None:
+    test = {"field": "steps.nowhere.x", "is": "is_true"}
+    definition["then"].append({"id": "end", "kind": "stop", "if": [test]})
+    place = f"then[{len(definition['then']) - 1}]"
+    assert problems_of(definition, catalog) == [(f"{place}.if.all[0].field", "step_unknown")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"field": "document.status", "from": "running", "to": "closed"}, []),
+        ({"field": "document.status"}, []),
+        ({"field": "document.status", "to": "gone"}, [("when.changed.to", "change_not_followed")]),
+        ({"field": "document.filename"}, [("when.changed.field", "change_not_told")]),
+        ({"field": "nothing.there"}, [("when.changed.field", "change_not_told")]),
+    ],
+)
+def test_only_a_change_that_is_told_can_be_waited_for(
+    definition: Definition, catalog: Any, changed: Any, expected: Any
+) -> None:
+    status = Field("document.status")
+    fields = (*catalog.trigger_shape.fields, status)
+    follows = (("document.status", "states", ("running", "closed")),)
+    catalog.trigger_shape = replace(
+        catalog.trigger_shape, fields=fields, changes=("document.status",), follows=follows
+    )
+    definition["when"]["changed"] = changed
+    assert problems_of(definition, catalog) == expected

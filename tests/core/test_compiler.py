@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 
-from vaivem.core.compiler import (
+from vaivem.core.compiled_steps import (
     CompiledAction,
     CompiledBranch,
     CompiledEmail,
-    CompiledRule,
     CompiledWait,
     EmailContent,
-    compile_rule,
 )
+from vaivem.core.compiler import CompiledRule, compile_rule
 from vaivem.core.errors import RuleError
 from vaivem.core.fields import Field, FieldType, Option
 from vaivem.core.mapping import MappingError

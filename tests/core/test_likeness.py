@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from vaivem.core.likeness import (
     has_number,
     made_since,
     moment_of,
+    oldest,
+    same_name,
 )
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -71,3 +74,20 @@ def test_a_moment_is_in_utc(text: Any, moment: datetime | None) -> None:
 )
 def test_a_clock_behind_ours_is_forgiven(made: Any, since: bool) -> None:
     assert made_since(made, NOON) is since
+
+
+def test_names_are_compared_without_accents_case_and_blanks() -> None:
+    assert same_name(" João  da Silva ", "joao da silva")
+    assert same_name(None, "")
+    assert not same_name("João", "Joana")
+
+
+def test_the_oldest_is_the_same_one_in_any_order() -> None:
+    records = [
+        {"id": "10", "created_at": "2026-01-02"},
+        {"id": "9", "created_at": "2026-01-02"},
+        {"id": "1", "created_at": "2026-01-03"},
+    ]
+    for order in permutations(records):
+        assert oldest(order) == records[1]
+    assert oldest([]) is None

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vaivem.core.changes import Change
 from vaivem.core.conditions import Group, Joint, Test
 from vaivem.core.errors import Recovery
 from vaivem.core.fields import FieldType, WritePolicy
@@ -22,14 +23,17 @@ from vaivem.core.rules import (
     KeyChoice,
     KeyKind,
     Missing,
+    NotifyStep,
     OnBad,
     Origin,
     Repeat,
     Rule,
     RuleDefinitionError,
     Source,
+    StopStep,
     WaitStep,
     parse_rule,
+    read_rule,
     rule_to_dict,
 )
 
@@ -231,6 +235,12 @@ def wait(**content: Any) -> Definition:
         ({"fields": {"a": {"value": 1, "max": 5}}}, "fields.a.max", "rule_unknown_choice"),
         ({"fields": {f"f{n}": {"value": 1} for n in range(201)}}, "fields", "rule_too_many_mappings"),
         ({"kind": "wait"}, "", "rule_one_of"),
+        ({"kind": "await", "connection": 1, "trigger": "t"}, "for", "rule_missing"),
+        ({"kind": "await", "for": {"days": 1}}, "trigger", "rule_missing"),
+        ({"kind": "await", "for": {"days": 400}}, "for", "rule_bad_duration"),
+        ({"kind": "await", "about": {"as": "a"}}, "about.field", "rule_missing"),
+        ({"kind": "await", "about": {"field": "a", "is": "b"}}, "about.is", "rule_unknown_key"),
+        ({"kind": "await", "if": {"all": ["x"]}}, "if.all[0]", "rule_wrong_type"),
         ({"kind": "wait", "for": {"days": 1}, "until": {"from": "a"}}, "", "rule_one_of"),
         ({"kind": "wait", "for": {"days": 0}}, "for", "rule_bad_duration"),
         ({"kind": "wait", "for": {"days": -1}}, "for", "rule_bad_duration"),
@@ -331,3 +341,73 @@ def test_any_json_is_a_rule_or_a_list_of_problems(data: Any) -> None:
     except RuleDefinitionError:
         return
     assert parse_rule(rule_to_dict(rule)) == rule
+
+
+def test_stop_and_notify_come_back_as_they_were() -> None:
+    stop = {"id": "a", "kind": "stop", "if": {"any": [{"field": "x", "is": "is_true"}]}}
+    tell = {"id": "b", "kind": "notify", "member": "ana@example.com", "text": {"text": "{{ x }}"}}
+    rule = parse_rule(minimal() | {"then": [stop, tell]})
+    assert isinstance(rule.then[0], StopStep)
+    assert isinstance(rule.then[1], NotifyStep)
+    assert rule_to_dict(rule)["then"] == [stop, tell]
+
+
+@pytest.mark.parametrize(
+    ("step", "place", "code"),
+    [
+        ({"kind": "stop"}, "then[0].if", "rule_missing"),
+        ({"kind": "notify", "text": {"text": "x"}}, "then[0].member", "rule_missing"),
+        ({"kind": "notify", "member": "a@b.example"}, "then[0].text", "rule_missing"),
+        (
+            {"kind": "stop", "if": [{"field": "x", "is": "is_true"}], "then": []},
+            "then[0].then",
+            "rule_unknown_key",
+        ),
+    ],
+)
+def test_what_is_wrong_with_stop_and_notify_is_said_by_place(
+    step: dict[str, Any], place: str, code: str
+) -> None:
+    _, problems = read_rule(minimal() | {"then": [{"id": "a", **step}]})
+    assert (place, code) in {(one.path, one.code) for one in problems}
+
+
+def test_an_automation_comes_back_as_it_was() -> None:
+    data = minimal() | {"automation": {"person": "signer.email", "inside": "skip"}}
+    rule = parse_rule(data)
+    assert rule.automation is not None
+    assert rule.automation.person == "signer.email"
+    assert rule_to_dict(rule)["automation"] == data["automation"]
+    assert "automation" not in rule_to_dict(parse_rule(minimal()))
+    _, problems = read_rule(minimal() | {"automation": {"inside": "maybe"}})
+    assert [(one.path, one.code) for one in problems] == [
+        ("automation.person", "rule_missing"),
+        ("automation.inside", "rule_unknown_choice"),
+    ]
+
+
+def test_a_change_that_a_rule_waits_for_comes_back_as_it_was() -> None:
+    when = minimal()["when"] | {"changed": {"field": "deal.stage", "from": "4", "to": 5, "type": "option"}}
+    rule = parse_rule(minimal() | {"when": when})
+    assert rule.when.changed == Change("deal.stage", "4", 5, FieldType.OPTION)
+    assert rule_to_dict(rule)["when"] == when
+    alone = minimal()["when"] | {"changed": {"field": "deal.stage"}}
+    assert rule_to_dict(parse_rule(minimal() | {"when": alone}))["when"] == alone
+    empty = minimal()["when"] | {"changed": {"field": "deal.stage", "from": "", "to": None}}
+    assert rule_to_dict(parse_rule(minimal() | {"when": empty}))["when"] == alone
+
+
+@pytest.mark.parametrize(
+    ("changed", "place", "code"),
+    [
+        ({}, "when.changed.field", "rule_missing"),
+        ("deal.stage", "when.changed", "rule_wrong_type"),
+        ({"field": "a b[", "to": "x"}, "when.changed.field", "rule_bad_path"),
+        ({"field": "a", "to": ["x"]}, "when.changed.to", "rule_wrong_type"),
+        ({"field": "a", "until": "x"}, "when.changed.until", "rule_unknown_key"),
+        ({"field": "a", "type": "colour"}, "when.changed.type", "rule_unknown_choice"),
+    ],
+)
+def test_what_is_wrong_with_a_change_is_said_by_place(changed: Any, place: str, code: str) -> None:
+    _, problems = read_rule(minimal() | {"when": minimal()["when"] | {"changed": changed}})
+    assert (place, code) in [(one.path, one.code) for one in problems]

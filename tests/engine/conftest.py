@@ -56,6 +56,9 @@ class StubCatalog:
         action = get_connector("stub").action(key)
         return ActionShape(action.fields(None))  # type: ignore[arg-type]
 
+    def has_member(self, address: str) -> bool:
+        return True
+
 
 class House:
     """The installation: rules are made by `rule`, deliveries sent by `deliver`, workers by `worker`."""

@@ -58,6 +58,14 @@ def pass_time(house: House, **span: float) -> None:
         db.execute("update clock set shift = shift + %s", (timedelta(**span),))
 
 
+async def time_passes(house: House, worker: Worker, **span: float) -> None:
+    """Let time go by, and wait until the worker knows: what it says before is soon over by the new time."""
+    pass_time(house, **span)
+    await house.until(
+        lambda: abs(worker._clock.now() - house.value("select vv_now()")) < timedelta(minutes=1)
+    )
+
+
 def put(step: str, name: str = "name", **parts: Any) -> Mapping[str, Any]:
     """Return a step that writes a thing; `name` is a path into the event, or a text with ``text:`` before."""
     source = {"text": name.removeprefix("text:")} if name.startswith("text:") else {"from": name}

@@ -88,8 +88,26 @@ async def test_a_poisoned_delivery_is_listed_and_its_neighbours_are_taken(house:
     assert set(statuses) == {200}
     assert house.value("select count(*) from item") == 20
     ((code, kept),) = house.rows("select code, body from rejected")
-    assert code in ("delivery_unreadable", "delivery_not_storable")
+    assert code in ("delivery_unreadable", "delivery_not_storable", "too_many_events")
     assert kept == body
+
+
+async def test_thousands_of_events_in_one_body_are_kept_once_and_let_others_pass(house: House) -> None:
+    house.rule("put")
+    body = json.dumps([{"record": f"r{n}", "delivery": f"b{n}"} for n in range(1_200)]).encode()
+    statuses = await asyncio.gather(house.send(body), *(house.deliver(delivery=f"d{n}") for n in range(10)))
+    assert set(statuses) == {200}
+    assert await house.send(body) == 200
+    assert house.value("select count(*) from event") == 1_210
+
+
+async def test_a_few_events_in_a_large_body_are_too_many(house: House) -> None:
+    """A delivery is kept with each of its events: a body of 2 MB that says it is 300 would be 600 MB."""
+    events = [{"record": f"r{n}", "delivery": f"b{n}"} for n in range(300)]
+    body = json.dumps([*events, {"record": "x", "delivery": "x", "title": "t" * 2_000_000}]).encode()
+    assert await house.send(body) == 200
+    assert house.rows("select code from rejected") == [("too_many_events",)]
+    assert house.value("select count(*) from event") == 0
 
 
 async def test_a_sender_that_leaves_half_way_is_not_acknowledged(house: House) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from vaivem.engine import control
+from vaivem.engine.statements import statement
 
 from .conftest import House
 from .inside import pass_time, put, working
@@ -271,6 +272,24 @@ async def test_what_waits_for_a_removed_connection_ends_and_says_so(house: House
     assert house.value("select count(*) from decision where answer is null") == 0
     for table in ("item", "intent", "claim", "pending"):
         assert house.value(f"select count(*) from {table}") == 0  # noqa: S608
+
+
+async def test_a_question_asked_while_its_connection_was_removed_is_over_within_a_round(house: House) -> None:
+    house.rule("post_unsafe")
+    house.vendor.fault = lambda method, path, nth: "lost" if path == "/notes" and nth == 1 else None
+    async with working(house) as worker:
+        await house.deliver(delivery="d0", name=0)
+        await parked(house, "decision")
+        with house.db() as db:  # whoever removed it saw no question yet
+            db.execute("update connection set state = 'removed', removed = now() where id = 1")
+        await house.until(lambda: 1 not in worker._topology.lines)
+        with house.db() as db:  # the round of every minute
+            db.execute(statement("chores", "end_questions"))
+            db.execute(statement("chores", "wake_answered"))
+            db.execute("notify vv_lanes")
+        await house.until_idle()
+    assert house.rows("select status, code from run") == [(2, "connection_is_gone")]
+    assert house.value("select count(*) from decision where answer is null") == 0
 
 
 async def test_a_rejected_delivery_is_read_again_after_a_fix(

@@ -12,7 +12,8 @@ import pytest
 
 from vaivem.engine.budgets import Budgets
 from vaivem.engine.clock import boot_time
-from vaivem.engine.leases import LEASE_SECONDS, Lease, LeaseLostError
+from vaivem.engine.journal import DatabaseAwayError
+from vaivem.engine.leases import GRACE_SECONDS, LEASE_SECONDS, Lease, LeaseLostError
 from vaivem.engine.links import Link
 
 from .conftest import House
@@ -75,7 +76,7 @@ async def test_a_living_worker_keeps_its_lanes_when_the_clock_went_back(house: H
 async def test_a_machine_cut_off_in_a_transaction_does_not_stop_the_others(
     house: House, lease: Lease
 ) -> None:
-    stranger = house.value(STRANGER, -1)
+    stranger = house.value(STRANGER, -1 - GRACE_SECONDS)
     with house.db() as db:
         db.autocommit = False
         db.execute("update worker set until = now() where id = %s", (stranger,))  # and no word any more
@@ -134,7 +135,7 @@ async def test_the_look_at_the_lease_comes_after_every_wait(
 
 async def test_a_takeover_needs_no_word_half_way(house: House, lease: Lease) -> None:
     """It is one message: a machine cut off in the middle of several would hold the lanes' locks."""
-    own_lane(house, house.value(STRANGER, -1))
+    own_lane(house, house.value(STRANGER, -1 - GRACE_SECONDS))
     whole = lease._connection
 
     class Spy:
@@ -165,3 +166,25 @@ async def test_the_server_ends_what_a_client_that_is_cut_off_left_open(house: Ho
             assert row[name] != "0"
     finally:
         await link.close()
+
+
+async def test_what_a_cut_off_worker_sent_has_time_to_arrive_or_be_dropped(
+    house: House, lease: Lease
+) -> None:
+    own_lane(house, house.value(STRANGER, 0.5 - GRACE_SECONDS))
+    assert await lease.beat() == 0
+    await asyncio.sleep(0.6)
+    assert await lease.beat() == 1
+
+
+async def test_a_lease_that_nobody_renews_ends_the_work(house: House) -> None:
+    connection = await asyncpg.connect(house.dsn)
+    lease = Lease(connection, 0.3)
+    await lease.register()
+    with pytest.raises(DatabaseAwayError):
+        await lease.watch()
+    await lease.register()
+    lease._until -= LEASE_SECONDS  # the process stood still
+    with pytest.raises(LeaseLostError):
+        await lease.watch()
+    await connection.close()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,7 @@ from vaivem.config import PrivateHost
 from vaivem.connectors.sdk import Call, Connection
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import RetryError, RuleError, UncertainError, VaivemError
+from vaivem.engine.leases import GRACE_SECONDS
 from vaivem.engine.outbound import Outbound
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -116,3 +121,30 @@ async def test_other_addresses_are_not_usable(base: str) -> None:
     error = await ask(cut, base=base)
     assert isinstance(error, RuleError)
     assert error.code == "address_not_usable"
+
+
+def unconfirmed_limits(port: int) -> list[int]:
+    """Return of this process's connections to a port how long sent data may stay unconfirmed, in ms."""
+    found = []
+    for path in Path("/proc/self/fd").iterdir():
+        try:
+            with socket.socket(fileno=os.dup(int(path.name))) as one:
+                if one.getpeername()[1] == port:
+                    found.append(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+        except (OSError, IndexError):  # no socket, or none that is connected
+            continue
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux drops what is not confirmed: nothing to ask")
+async def test_what_is_sent_into_a_cut_link_is_dropped_before_another_worker_takes_over() -> None:
+    """Else it arrives when the link is healed, after another worker did the write and those behind it."""
+    limits: list[int] = []
+
+    async def look(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        limits.extend(unconfirmed_limits(writer.get_extra_info("sockname")[1]))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    assert await ask(look) == 200
+    assert limits == [int(GRACE_SECONDS * 1000)]

@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from tests.conftest import _fresh
+from tests.place import data_folder
 from vaivem.core.compiler import compile_rule
 from vaivem.core.rules import parse_rule
 from vaivem.engine import control
@@ -74,11 +74,12 @@ class Town(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="vaivem-data-", ignore_cleanup_errors=True)
+        self.folder = ExitStack()
+        folder = self.folder.enter_context(data_folder("vaivem-data-"))
         self.vendor = Vendor()
         self.vendor.fault = self.fault
         self.go(self.vendor.start())
-        self.house = House(next(self.databases), Path(self.folder.name), self.vendor)
+        self.house = House(next(self.databases), folder, self.vendor)
         with self.house.db() as db:
             limits = json.dumps({"limit_calls": LIMIT, "limit_seconds": WINDOW})
             db.execute("update connection set settings = settings || %s::jsonb", (limits,))
@@ -86,7 +87,7 @@ class Town(RuleBasedStateMachine):
             self.versions[self.publish(action, None, 1)] = 1
         self.actions = dict(zip(self.versions, ("put", "post_found", "post_unsafe"), strict=True))
         self.go(self.house.start())
-        self.spares = Spares(self.house.environment, Path(self.folder.name))
+        self.spares = Spares(self.house.environment, folder)
         self.workers = [self.spares.take()]
 
     def publish(self, action: str, known: int | None, number: int) -> int:
@@ -279,7 +280,7 @@ class Town(RuleBasedStateMachine):
             self.spares.close()
             self.go(self.house.close())
             self.go(self.vendor.stop())
-            self.folder.cleanup()
+            self.folder.close()
         self.runner.close()
         next(self.databases, None)
 

@@ -270,7 +270,13 @@ async def test_a_thing_that_is_started_once_is_repeated_all_the_same(house: Hous
 
 
 @pytest.mark.parametrize(
-    "point", ["lanes.after_claim:5", "journal.after_outcome:3", "call.after_send:12", "run.before_finish:7"]
+    "point",
+    [
+        pytest.param("lanes.after_claim:5", marks=pytest.mark.soak),
+        "journal.after_outcome:3",
+        "call.after_send:12",
+        pytest.param("run.before_finish:7", marks=pytest.mark.soak),
+    ],
 )
 async def test_a_killed_worker_doubles_nothing(house: House, point: str) -> None:
     house.vendor.fault = lambda method, path, nth: 422

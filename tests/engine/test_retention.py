@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from vaivem.engine import retention
 from vaivem.engine.ids import id_at
 from vaivem.engine.retention import Retention
 
@@ -183,3 +186,90 @@ async def test_links_of_connections_long_gone_are_forgotten(house: House) -> Non
     pass_time(house, days=2)
     await retain(house)
     assert house.value("select count(*) from link") == 0
+
+
+async def test_deliveries_are_forgotten_some_pages_at_a_time(house: House) -> None:
+    with house.db() as db:
+        now = house.value("select vv_now()")
+        old, young = id_at(now - timedelta(days=400)), id_at(now)
+        db.execute(
+            "insert into seen (ws, conn, key, event_id, until) select 1, 1, sha256(n::text::bytea),"
+            " case n %% 2 when 0 then %s else %s end + n,"
+            " case n %% 4 when 0 then vv_now() - interval '1 day' end"
+            " from generate_series(1, 40000) n",
+            (old, young),
+        )
+        db.execute("create table gone_at_once (number int, transaction bigint)")
+        db.execute(
+            "create function count_gone() returns trigger language plpgsql as $$ begin"
+            " insert into gone_at_once select count(*), txid_current() from gone; return null; end $$"
+        )
+        db.execute(
+            "create trigger count_gone after delete on seen referencing old table as gone"
+            " for each statement execute function count_gone()"
+        )
+    await retain(house)
+    assert house.value("select count(*) from seen") == 20_000
+    assert house.value("select min(event_id) from seen") > young
+    numbers = [number for (number,) in house.rows("select number from gone_at_once")]
+    assert sum(numbers) == 20_000
+    assert max(numbers) <= 5000
+    assert house.value("select count(distinct transaction) from gone_at_once") == len(numbers) >= 4
+
+
+async def test_old_words_are_each_read_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 100)
+    with house.db() as db:
+        young = house.value("select vv_now()")
+        old = young - timedelta(days=100)
+        db.execute("select vv_make_partitions(%s, %s)", (old, old))
+        # The week is kept for another workspace's words.
+        db.execute(
+            "insert into workspace (name, slug, zone, language, retention_days, created)"
+            " values ('V', 'v', 'America/Sao_Paulo', 'en', 400, now())"
+        )
+        db.execute(
+            "insert into term select 1 + n %% 2, n, %s + n from generate_series(1, 6000) n",
+            (id_at(old),),
+        )
+        db.execute("analyze term")
+
+    def read() -> int:
+        return int(
+            house.value(
+                "select coalesce(sum(idx_tup_read), 0) from pg_stat_user_indexes where relname ~ '^term_w'"
+            )
+        )
+
+    before = read()
+    await retain(house)
+    assert house.rows("select ws, count(*) from term group by 1") == [(2, 3000)]
+    await house.until(lambda: read() - before >= 3000)
+    # Found once and deleted once; from the start again for each batch it would be 45,000 and more.
+    assert read() - before < 15_000
+
+
+async def test_a_week_is_looked_through_before_it_is_locked(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "LOCK_TRIES", 2)
+    with house.db() as db:
+        old = house.value("select vv_now()") - timedelta(days=60)
+        db.execute("select vv_make_partitions(%s, %s)", (old, old))
+        week = int(old.timestamp() // 604800)
+        db.execute(
+            "insert into term select 1, n, %s from generate_series(1, 50000) n",
+            (id_at(old),),
+        )
+        db.execute("delete from term where event_id = %s", (id_at(old),))
+    name = f"term_w{week}"
+    async with chores(house) as chored:
+        chore = Retention(chored.pool, chored.clock)
+        with house.db() as reader, reader.transaction():
+            # It is in use until the reader ends.
+            reader.execute(f'select 1 from "{name}" limit 1')  # noqa: S608
+            assert house.value(f"select pg_relation_size('{name}')") > 1_000_000
+            await chore._drop([name], only_empty=True)
+        assert house.rows("select 1 from pg_class where relname = %s", name)
+        await chore._drop([name], only_empty=True)
+    assert not house.rows("select 1 from pg_class where relname = %s", name)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from .conftest import House
-from .inside import pass_time, put, working
+from .inside import pass_time, put, time_passes, working
 
 
 def wait(step: str, **parts: Any) -> dict[str, Any]:
@@ -83,12 +83,12 @@ async def test_several_waits_in_one_rule_each_take_their_time(house: House) -> N
         pause = wait(f"pause{number}", **{"for": {"days": number}})
         steps += [pause, put(f"s{number}", f"text:{number}")]
     house.rule("put", then=steps)
-    async with working(house):
+    async with working(house) as worker:
         await house.deliver(delivery="d1")
         for number in range(1, 4):
             await house.until(lambda n=number: waiting(house) == [(f"pause{n}",)])
             assert written(house) == [str(n) for n in range(number)]
-            pass_time(house, days=number + 0.01)
+            await time_passes(house, worker, days=number + 0.01)
         await house.until_idle()
     assert written(house) == ["0", "1", "2", "3"]
     assert house.rows("select step from step where name = 'wait' order by n") == [
@@ -110,7 +110,13 @@ async def test_a_wait_outlives_the_workers(house: House) -> None:
 
 @pytest.mark.crash
 @pytest.mark.parametrize(
-    "point", ["run.before_park:1", "run.after_park:1", "journal.before_outcome:2", "journal.after_outcome:2"]
+    "point",
+    [
+        "run.before_park:1",
+        pytest.param("run.after_park:1", marks=pytest.mark.soak),
+        pytest.param("journal.before_outcome:2", marks=pytest.mark.soak),
+        "journal.after_outcome:2",
+    ],
 )
 async def test_a_crash_on_the_way_into_the_wait_doubles_nothing(house: House, point: str) -> None:
     house.rule("put", then=[put("first", "text:before"), wait("pause", **{"for": {"hours": 1}}), put("then")])
@@ -127,7 +133,14 @@ async def test_a_crash_on_the_way_into_the_wait_doubles_nothing(house: House, po
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("point", ["lanes.after_claim:1", "journal.before_outcome:1", "call.after_send:1"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("lanes.after_claim:1", marks=pytest.mark.soak),
+        pytest.param("journal.before_outcome:1", marks=pytest.mark.soak),
+        "call.after_send:1",
+    ],
+)
 async def test_a_crash_just_after_waking_goes_on_after_the_wait(house: House, point: str) -> None:
     house.rule("put", then=[put("first", "text:before"), wait("pause", **{"for": {"hours": 1}}), put("then")])
     async with working(house):

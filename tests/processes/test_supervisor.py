@@ -81,7 +81,7 @@ async def test_parts_start_in_order_and_all_end(tmp_path: Path) -> None:
         "starting obedient",
     ]
     assert len(pids_in(pids)) == 3
-    assert not any(map(alive, pids_in(pids)))
+    await until(lambda: not any(map(alive, pids_in(pids))))
 
 
 async def test_a_dead_part_is_started_again_after_its_hook(tmp_path: Path) -> None:

@@ -13,12 +13,16 @@ from vaivem.core.steps import ConnectionRef
 class TriggerShape:
     """A trigger at a connection: the event kinds it listens to, what it offers to read, what it asks for.
 
-    The keys of `fields` are paths (``document.filename``, ``signers[].email``).
+    The keys of `fields` are paths (``document.filename``, ``signers[].email``). `changes` are those whose
+    change from a value to a value a rule can wait for. `follows`: the values of such a field come only where
+    an option has them (the path, the option, what it is without a choice).
     """
 
     kinds: frozenset[str]
     fields: tuple[Field, ...] = ()
     options: tuple[Field, ...] = ()
+    changes: tuple[str, ...] = ()
+    follows: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +55,8 @@ class Catalog(Protocol):
 
     def action(self, ref: ConnectionRef, key: str) -> ActionShape | None:
         """Return an action of a connection."""
+        ...
+
+    def has_member(self, address: str) -> bool:
+        """Say whether somebody with this e-mail address is a member."""
         ...

@@ -4,7 +4,9 @@ Codes beside those of `convert` (fixed values) and `templates` (``template_…``
 ``connection_unknown``, ``trigger_unknown``, ``action_unknown``, ``action_is_lookup``,
 ``action_is_no_lookup``, ``field_unknown``, ``field_missing``, ``path_unknown``, ``step_unknown``,
 ``step_not_before``, ``type_clash`` (source, target), ``group_not_repeatable``, ``repeat_unused``,
-``key_not_offered`` (offered), ``option_missing``, ``option_unknown``, ``test_value_wrong``, ``email_wrong``.
+``key_not_offered`` (offered), ``option_missing``, ``option_unknown``, ``test_value_wrong``, ``email_wrong``,
+``member_unknown``, ``await_about_missing``, ``await_as_missing``, ``change_not_told``,
+``change_not_followed``.
 """
 
 from __future__ import annotations
@@ -21,19 +23,22 @@ from vaivem.core.errors import Problem
 from vaivem.core.fields import Field, FieldType, group_of
 from vaivem.core.numbers import DEFAULT_ZONE, parse_moment, parse_number
 from vaivem.core.operators import Operator
-from vaivem.core.rules import Rule
+from vaivem.core.rules import Rule, TriggerUse
 from vaivem.core.steps import (
     ActionStep,
+    AwaitStep,
     BranchStep,
     ConnectionRef,
     EmailStep,
     FieldMapping,
     FindStep,
     KeyKind,
+    NotifyStep,
     OnBad,
     Origin,
     Source,
     Step,
+    StopStep,
 )
 from vaivem.core.templates import TemplateProblem, check_template
 from vaivem.core.values import is_empty
@@ -73,6 +78,8 @@ class _Check:
         self.step_ids = {step.id for _, step in rule.all_steps()}
         self.connections: dict[ConnectionRef, bool] = {}
         self.types: Mapping[str, FieldType] = {}
+        self.when = rule.when.connection
+        self.of_person = rule.automation is not None
 
     def note(self, place: str, code: str, /, **params: Any) -> None:
         self.problems.append(Problem(code, params, place))
@@ -85,11 +92,31 @@ class _Check:
                 self.note("when.trigger", "trigger_unknown", trigger=rule.when.trigger)
             else:
                 self.options(trigger.options, rule.when.options, "when")
+                self.change(trigger, rule.when)
         available = Available(known_paths(trigger.fields if trigger else None), frozenset())
         self.types = {field.key: field.type for field in (trigger or TriggerShape(frozenset())).fields}
         if rule.condition:
             self.group(rule.condition, "if", available)
+        if rule.automation and rule.automation.person:
+            self.path(rule.automation.person, "automation.person", available)
         self.steps(rule.then, "then", available)
+
+    def change(self, trigger: TriggerShape, when: TriggerUse) -> None:
+        """Check the change that a rule waits for: that it is told, and that both values can come."""
+        wanted = when.changed
+        if wanted is None or not wanted.field:
+            return
+        if wanted.field not in trigger.changes:
+            self.note("when.changed.field", "change_not_told", field=wanted.field)
+            return
+        field = next(one for one in trigger.fields if one.key == wanted.field)
+        chosen = {path: when.options.get(key) or usual for path, key, usual in trigger.follows}
+        for key, value in (("from", wanted.before), ("to", wanted.after)):
+            if value is None:
+                continue
+            self.fixed(value, field, f"when.changed.{key}")
+            if wanted.field in chosen and str(value) not in chosen[wanted.field]:
+                self.note(f"when.changed.{key}", "change_not_followed", value=str(value))
 
     def connection(self, ref: ConnectionRef, path: str) -> bool:
         if ref not in self.connections:
@@ -154,22 +181,61 @@ class _Check:
             return after_then.joined(after_else)
         if isinstance(step, EmailStep):
             self.email(step, path, available)
+        elif isinstance(step, StopStep):
+            self.group(step.condition, f"{path}.if", available)
+        elif isinstance(step, NotifyStep):
+            self.notify(step, path, available)
+        elif isinstance(step, AwaitStep):
+            self.awaited(step, path, available)
+            return available.after(step.id)
         elif step.until is not None:
             self.path(step.until, f"{path}.until.from", available)
             self.clash(step.until, Field("until", FieldType.DATETIME), f"{path}.until.from")
         return available
 
+    def awaited(self, step: AwaitStep, path: str, available: Available) -> None:
+        if not self.connection(step.connection, path):
+            return
+        trigger = self.catalog.trigger(step.connection, step.trigger)
+        if trigger is None:
+            self.note(f"{path}.trigger", "trigger_unknown", trigger=step.trigger)
+        else:
+            self.options(trigger.options, step.options, path)
+        told = Available(known_paths(trigger.fields if trigger else None), frozenset())
+        if step.about:
+            self.path(step.about, f"{path}.about.field", told)
+        if step.equals:
+            self.path(step.equals, f"{path}.about.as", available)
+        elif step.about and not self.of_person:
+            self.note(f"{path}.about.as", "await_as_missing")
+        ids = {self.catalog.connection_id(ref) for ref in (step.connection, self.when)}
+        if step.about is None and len(ids) > 1:
+            self.note(f"{path}.about", "await_about_missing")
+        if step.condition is not None:
+            own, self.types = (
+                self.types,
+                {field.key: field.type for field in trigger.fields} if trigger else {},
+            )
+            self.group(step.condition, f"{path}.if", told)
+            self.types = own
+
     def email(self, step: EmailStep, path: str, available: Available) -> None:
-        for part in ("to", "subject", "body"):
-            source: Source = getattr(step, part)
+        for part, source in step.sources.items():
             self.source(source, f"{path}.{part}", available)
-            if part != "body" and source.origin is not Origin.FROM and is_empty(source.content):
+            if part in ("to", "subject") and source.origin is not Origin.FROM and is_empty(source.content):
                 self.note(f"{path}.{part}", "field_missing", field=part)
         address = str(step.to.content)
         if step.to.origin is Origin.FROM or "{" in address:
             return
         if convert(address, Field("to", FieldType.EMAIL, many=True)).problem is not None:
             self.note(f"{path}.to", "email_wrong", value=address)
+
+    def notify(self, step: NotifyStep, path: str, available: Available) -> None:
+        if step.member and not self.catalog.has_member(step.member):
+            self.note(f"{path}.member", "member_unknown", member=step.member)
+        self.source(step.text, f"{path}.text", available)
+        if step.text.origin is not Origin.FROM and is_empty(step.text.content):
+            self.note(f"{path}.text", "field_missing", field="text")
 
     def source(self, source: Source, path: str, available: Available) -> None:
         if source.origin is Origin.FROM:

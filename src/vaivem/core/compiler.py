@@ -7,136 +7,45 @@ ids of its connections, so that a run can finish its version whatever happens to
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
 from vaivem.core.catalog import ActionShape, Catalog
+from vaivem.core.compiled_steps import (
+    CompiledAction,
+    CompiledAwait,
+    CompiledBranch,
+    CompiledEmail,
+    CompiledNotify,
+    CompiledStep,
+    CompiledStop,
+    CompiledWait,
+    flat,
+)
 from vaivem.core.conditions import PreparedGroup, Verdict, each_test, with_types
-from vaivem.core.convert import convert
 from vaivem.core.errors import Problem, RuleError
 from vaivem.core.fields import Field, FieldType, group_of
-from vaivem.core.mapping import MappingError, MappingPlan, source_reader
-from vaivem.core.numbers import DEFAULT_ZONE, parse_datetime
+from vaivem.core.identity import match_keys
+from vaivem.core.numbers import DEFAULT_ZONE
 from vaivem.core.paths import Scope, reader
 from vaivem.core.rules import Rule, TriggerUse, parse_rule, rule_to_dict
 from vaivem.core.steps import (
     ActionStep,
+    AwaitStep,
     BranchStep,
     ConnectionRef,
     EmailStep,
     FindStep,
+    NotifyStep,
     Origin,
     Source,
     Step,
+    StopStep,
     WaitStep,
 )
-from vaivem.core.templates import TemplateError, paths_of
-from vaivem.core.values import Values
+from vaivem.core.templates import paths_of
 
 FORMAT = 1
-
-
-class CompiledAction:
-    """An action or a lookup, ready to run."""
-
-    def __init__(self, step: ActionStep | FindStep, connection_id: int, fields: Mapping[str, Field]) -> None:
-        self.step = step
-        self.id = step.id
-        self.connection_id = connection_id
-        self.fields = fields
-        self._plan = MappingPlan(step, fields)
-
-    def resolve(self, scope: Scope, *, zone: str = DEFAULT_ZONE) -> Values:
-        """Fill the fields. Raises MappingError with all problems."""
-        return self._plan.resolve(scope, zone=zone)
-
-
-class CompiledWait:
-    """A wait, ready to run."""
-
-    def __init__(self, step: WaitStep) -> None:
-        self.step = step
-        self.id = step.id
-        self._read = reader(step.until) if step.until else None
-
-    def until(self, scope: Scope, *, now: datetime, zone: str = DEFAULT_ZONE) -> datetime:
-        """Return when the run goes on; it may be past. Raises MappingError when there is no such date."""
-        if self._read is None:
-            return now + (self.step.duration or timedelta())
-        seen = self._read(scope)
-        moment = parse_datetime(seen, zone)
-        if moment is None:
-            params = {"value": "" if seen is None else str(seen)[:120], "field": self.step.until}
-            raise MappingError(problems=(Problem("wait_no_date", params, "until"),))
-        return moment + self.step.shift
-
-
-class CompiledBranch:
-    """A branch, ready to run."""
-
-    def __init__(
-        self, step: BranchStep, then: tuple[CompiledStep, ...], otherwise: tuple[CompiledStep, ...]
-    ) -> None:
-        self.step = step
-        self.id = step.id
-        self.then = then
-        self.otherwise = otherwise
-        self._conditions = PreparedGroup(step.condition)
-
-    def choose(self, scope: Scope, *, zone: str = DEFAULT_ZONE) -> tuple[Verdict, tuple[CompiledStep, ...]]:
-        """Return the verdict, and the steps to go on with."""
-        verdict = self._conditions.evaluate(scope, zone=zone)
-        return verdict, self.then if verdict.passed else self.otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class EmailContent:
-    """An e-mail to send: plain text."""
-
-    to: tuple[str, ...]
-    subject: str
-    body: str
-
-
-class CompiledEmail:
-    """An e-mail step, ready to run."""
-
-    def __init__(self, step: EmailStep) -> None:
-        self.step = step
-        self.id = step.id
-        self._parts = {
-            name: source_reader(source)
-            for name, source in (("to", step.to), ("subject", step.subject), ("body", step.body))
-        }
-
-    def fill(self, scope: Scope, *, zone: str = DEFAULT_ZONE) -> EmailContent:
-        """Return the e-mail. Raises MappingError when an address, the subject or a template is wrong."""
-        problems: list[Problem] = []
-        found: dict[str, Any] = {}
-        for name, evaluate in self._parts.items():
-            try:
-                converted = convert(evaluate(scope, zone), _EMAIL_FIELDS[name], zone=zone)
-            except TemplateError as error:
-                problems.append(Problem(error.code, error.params, name, error.detail))
-                continue
-            if converted.problem is not None:
-                problems.append(converted.problem)
-            elif converted.value is None and name != "body":
-                problems.append(Problem("required_missing", path=name))
-            found[name] = converted.value
-        if problems:
-            raise MappingError(problems=tuple(problems))
-        return EmailContent(tuple(found["to"]), found["subject"], found["body"] or "")
-
-
-_EMAIL_FIELDS = {
-    "to": Field("to", FieldType.EMAIL, many=True),
-    "subject": Field("subject", FieldType.TEXT, max_length=250),
-    "body": Field("body", FieldType.LONG_TEXT),
-}
-
-CompiledStep = CompiledAction | CompiledWait | CompiledBranch | CompiledEmail
 
 
 class CompiledRule:
@@ -162,7 +71,8 @@ class CompiledRule:
         self.paths = paths_read(rule)
         self.places = {step.id: place for place, (_, step) in enumerate(rule.all_steps(), start=1)}
         self._conditions = PreparedGroup(rule.condition) if rule.condition else None
-        self._by_id = {step.id: step for step in _flat(self.steps)}
+        self._person = reader(rule.automation.person) if rule.automation else None
+        self._by_id = {step.id: step for step in flat(self.steps)}
 
     @property
     def trigger(self) -> TriggerUse:
@@ -174,6 +84,12 @@ class CompiledRule:
         """The id of the trigger's connection."""
         return self.connections[self.rule.when.connection]
 
+    @property
+    def awaited(self) -> frozenset[int]:
+        """The connections at which its steps wait for something to happen."""
+        steps = self._by_id.values()
+        return frozenset(step.connection_id for step in steps if isinstance(step, CompiledAwait))
+
     def step(self, step_id: str) -> CompiledStep:
         """Return a step, in a branch or not. Raises KeyError."""
         return self._by_id[step_id]
@@ -183,6 +99,13 @@ class CompiledRule:
         if self._conditions is None:
             return Verdict(True)
         return self._conditions.evaluate(scope, zone=zone)
+
+    def person(self, scope: Scope) -> str:
+        """Return the match key of the person that an automation's run is about, "" for nobody."""
+        seen = self._person(scope) if self._person else None
+        values = list(seen) if isinstance(seen, list | tuple) else [seen]
+        keys = match_keys("person", email=values, cpf_cnpj=values)
+        return str(keys[0]) if keys else ""
 
     def refreshed(self, catalog: Catalog) -> CompiledRule:
         """Return the same rule with its fields as they are now (new options of lists); gone ones are dropped.
@@ -232,8 +155,14 @@ class CompiledRule:
             return CompiledAction(step, self.connections[step.connection], self.fields[step.id])
         if isinstance(step, WaitStep):
             return CompiledWait(step)
+        if isinstance(step, AwaitStep):
+            return CompiledAwait(step, self.connections[step.connection])
         if isinstance(step, BranchStep):
             return CompiledBranch(step, self._prepare(step.then), self._prepare(step.otherwise))
+        if isinstance(step, StopStep):
+            return CompiledStop(step)
+        if isinstance(step, NotifyStep):
+            return CompiledNotify(step)
         return CompiledEmail(step)
 
 
@@ -251,7 +180,14 @@ def compile_rule(rule: Rule, catalog: Catalog) -> CompiledRule:
     if trigger is None:
         problems.append(Problem("trigger_unknown", {"trigger": rule.when.trigger}, "when.trigger"))
     fields: dict[str, Mapping[str, Field]] = {}
+    told: dict[str, Mapping[str, FieldType]] = {}
     for path, step in rule.all_steps():
+        if isinstance(step, AwaitStep):
+            awaited = catalog.trigger(step.connection, step.trigger)
+            if awaited is None:
+                problems.append(Problem("trigger_unknown", {"trigger": step.trigger}, f"{path}.trigger"))
+            else:
+                told[step.id] = {field.key: field.type for field in awaited.fields}
         if isinstance(step, ActionStep | FindStep):
             shape = catalog.action(step.connection, step.action)
             if shape is None:
@@ -261,27 +197,38 @@ def compile_rule(rule: Rule, catalog: Catalog) -> CompiledRule:
     if problems or trigger is None:
         raise RuleError(problems=tuple(problems))
     types = {field.key: field.type for field in trigger.fields}
-    return CompiledRule(_typed(rule, types), trigger.kinds, connections, fields)
+    return CompiledRule(_typed(rule, types, told), trigger.kinds, connections, fields)
 
 
-def _typed(rule: Rule, types: Mapping[str, FieldType]) -> Rule:
-    """Return the rule with every test knowing its field's type."""
+Types = Mapping[str, FieldType]
+
+
+def _typed(rule: Rule, types: Types, told: Mapping[str, Types]) -> Rule:
+    """Return the rule with every test knowing its field's type; `told`: of awaited triggers, by step."""
     condition = with_types(rule.condition, types) if rule.condition else None
-    return replace(rule, condition=condition, then=_typed_steps(rule.then, types))
+    when, changed = rule.when, rule.when.changed
+    if changed is not None:
+        when = replace(when, changed=replace(changed, type=changed.type or types.get(changed.field)))
+    return replace(rule, when=when, condition=condition, then=_typed_steps(rule.then, types, told))
 
 
-def _typed_steps(steps: tuple[Step, ...], types: Mapping[str, FieldType]) -> tuple[Step, ...]:
-    return tuple(
-        replace(
+def _typed_steps(steps: tuple[Step, ...], types: Types, told: Mapping[str, Types]) -> tuple[Step, ...]:
+    return tuple(_typed_step(step, types, told) for step in steps)
+
+
+def _typed_step(step: Step, types: Types, told: Mapping[str, Types]) -> Step:
+    if isinstance(step, StopStep):
+        return replace(step, condition=with_types(step.condition, types))
+    if isinstance(step, AwaitStep) and step.condition is not None:
+        return replace(step, condition=with_types(step.condition, told[step.id]))
+    if isinstance(step, BranchStep):
+        return replace(
             step,
             condition=with_types(step.condition, types),
-            then=_typed_steps(step.then, types),
-            otherwise=_typed_steps(step.otherwise, types),
+            then=_typed_steps(step.then, types, told),
+            otherwise=_typed_steps(step.otherwise, types, told),
         )
-        if isinstance(step, BranchStep)
-        else step
-        for step in steps
-    )
+    return step
 
 
 def fields_used(step: ActionStep | FindStep, shape: ActionShape) -> dict[str, Field]:
@@ -301,16 +248,24 @@ def fields_used(step: ActionStep | FindStep, shape: ActionShape) -> dict[str, Fi
 def paths_read(rule: Rule) -> frozenset[str]:
     """Return every path that a rule reads; so a connector knows what it need not fetch."""
     paths = {test.field for test in each_test(rule.condition)} if rule.condition else set()
+    if rule.automation:
+        paths.add(rule.automation.person)
+    if rule.when.changed:
+        paths.add(rule.when.changed.field)
     for _, step in rule.all_steps():
         if isinstance(step, ActionStep | FindStep):
             paths |= _sources_read(mapping.source for mapping in step.mappings)
             paths |= {
                 repeat.over for repeat in (step.repeat.values() if isinstance(step, ActionStep) else ())
             }
-        elif isinstance(step, BranchStep):
+        elif isinstance(step, BranchStep | StopStep):
             paths |= {test.field for test in each_test(step.condition)}
         elif isinstance(step, EmailStep):
-            paths |= _sources_read((step.to, step.subject, step.body))
+            paths |= _sources_read(step.sources.values())
+        elif isinstance(step, NotifyStep):
+            paths |= _sources_read((step.text,))
+        elif isinstance(step, AwaitStep):
+            paths |= {step.equals} if step.equals else set()
         elif step.until:
             paths.add(step.until)
     return frozenset(paths)
@@ -324,11 +279,3 @@ def _sources_read(sources: Iterable[Source]) -> set[str]:
         elif source.origin is Origin.TEXT:
             paths |= paths_of(source.content)
     return paths
-
-
-def _flat(steps: Iterable[CompiledStep]) -> Iterable[CompiledStep]:
-    for step in steps:
-        yield step
-        if isinstance(step, CompiledBranch):
-            yield from _flat(step.then)
-            yield from _flat(step.otherwise)

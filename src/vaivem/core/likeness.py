@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from vaivem.core.fields import FieldType
 from vaivem.core.folding import fold
-from vaivem.core.identity import normalise_email, normalise_phone
+from vaivem.core.identity import normalise_email, normalise_name, normalise_phone
 from vaivem.core.numbers import parse_moment
+
+Record = TypeVar("Record", bound=Mapping[str, Any])
 
 # A record "made after the run began" carries a time of the vendor's clock, which may be behind ours.
 CLOCK_SLACK = timedelta(minutes=15)
@@ -71,3 +73,21 @@ def made_since(made: Any, moment: datetime) -> bool:
     """
     found = moment_of(made)
     return found is None or found >= moment - CLOCK_SLACK
+
+
+def same_name(one: Any, other: Any) -> bool:
+    """Say whether two names are one, without regard to accents, case and blanks."""
+    return normalise_name(str(one or "")) == normalise_name(str(other or ""))
+
+
+def oldest(records: Iterable[Record]) -> Record | None:
+    """Return the record created first, the same one however the vendor sorts; None for no records.
+
+    A record has an ``id`` and, where the vendor tells it, ``created_at``.
+    """
+    return min(records, key=_age, default=None)
+
+
+def _age(record: Mapping[str, Any]) -> tuple[str, int, str]:
+    number = str(record["id"])
+    return str(record.get("created_at") or ""), len(number), number

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from vaivem.core.convert import convert
@@ -49,6 +50,17 @@ def source_reader(source: Source) -> Evaluate:
         return lambda scope, zone: read(scope)
     template = compiled(source.content)
     return lambda scope, zone: template.render(scope, zone=zone)
+
+
+def html_reader(source: Source) -> Evaluate:
+    """Return a function that gives a source's value as HTML: what comes from a scope is escaped."""
+    if source.origin is Origin.FROM:
+        read = reader(source.content)
+        return lambda scope, zone: escape(str(seen)) if (seen := read(scope)) is not None else None
+    if source.origin is Origin.VALUE:
+        return lambda scope, zone: source.content
+    template = compiled(source.content, html=True)
+    return lambda scope, zone: str(template.render(scope, zone=zone))
 
 
 class MappingPlan:

@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from vaivem.core.condition_form import group_to_dict, read_group
+from vaivem.core.conditions import Group
 from vaivem.core.fields import WritePolicy
 from vaivem.core.reading import MAX_TEXT_LENGTH, Reading, joined
 from vaivem.core.steps import (
     ActionStep,
+    AwaitStep,
     BranchStep,
     ConnectionRef,
     EmailStep,
@@ -21,11 +23,13 @@ from vaivem.core.steps import (
     KeyChoice,
     KeyKind,
     Missing,
+    NotifyStep,
     OnBad,
     Origin,
     Repeat,
     Source,
     Step,
+    StopStep,
     WaitStep,
 )
 
@@ -65,11 +69,16 @@ def read_steps(reading: Reading, data: Any, path: str, depth: int = 1) -> tuple[
 
 
 _STEP_KEYS: dict[str, frozenset[str]] = {
-    "action": frozenset({"connection", "action", "key", "repeat", "fields", "empty", "options"}),
+    "action": frozenset(
+        {"connection", "action", "key", "repeat", "fields", "empty", "options", "combination"}
+    ),
     "find": frozenset({"connection", "action", "fields", "missing", "options"}),
     "wait": frozenset({"for", "until"}),
+    "await": frozenset({"connection", "trigger", "options", "about", "if", "for"}),
     "branch": frozenset({"if", "then", "else"}),
-    "email": frozenset({"to", "subject", "body"}),
+    "email": frozenset({"to", "subject", "body", "html", "transactional"}),
+    "stop": frozenset({"if"}),
+    "notify": frozenset({"member", "text"}),
 }
 
 
@@ -90,13 +99,26 @@ def _read_step(reading: Reading, data: Any, path: str, depth: int) -> Step | Non
         return _read_find(reading, content, path, step_id)
     if kind == "wait":
         return _read_wait(reading, content, path, step_id)
+    if kind == "await":
+        return _read_await(reading, content, path, step_id)
     if kind == "branch":
         return _read_branch(reading, content, path, step_id, depth)
     if kind == "email":
-        return EmailStep(
-            step_id, *(_read_email_part(reading, content, path, part) for part in ("to", "subject", "body"))
-        )
+        return _read_email(reading, content, path, step_id)
+    if kind == "stop":
+        return StopStep(step_id, _read_condition(reading, content, path))
+    if kind == "notify":
+        member = reading.text(content, "member", path)
+        return NotifyStep(step_id, member, _read_part(reading, content, path, "text"))
     return None
+
+
+def _read_email(reading: Reading, data: Mapping[str, Any], path: str, step_id: str) -> EmailStep:
+    """Read an e-mail; with HTML its plain text may be left out."""
+    html = _read_part(reading, data, path, "html") if data.get("html") is not None else None
+    given = data if html is None or data.get("body") is not None else {**data, "body": {"text": ""}}
+    to, subject, body = (_read_part(reading, given, path, part) for part in ("to", "subject", "body"))
+    return EmailStep(step_id, to, subject, body, reading.flag(data, "transactional", path), html)
 
 
 def _read_action(reading: Reading, data: Mapping[str, Any], path: str, step_id: str) -> ActionStep:
@@ -109,7 +131,15 @@ def _read_action(reading: Reading, data: Mapping[str, Any], path: str, step_id: 
         key=_read_key(reading, data.get("key"), joined(path, "key")),
         options=read_options(reading, data, path),
         empty=reading.choice(data, "empty", path, Empty, Empty.FAIL),
+        combination=_read_combination(reading, data, path),
     )
+
+
+def _read_combination(reading: Reading, data: Mapping[str, Any], path: str) -> str | int | None:
+    value = data.get("combination")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return reading.text(data, "combination", path, required=False) or None
 
 
 def _read_find(reading: Reading, data: Mapping[str, Any], path: str, step_id: str) -> FindStep:
@@ -132,7 +162,7 @@ def _read_mappings(reading: Reading, data: Any, path: str) -> tuple[FieldMapping
     return tuple(_read_mapping(reading, key, item, joined(path, key)) for key, item in content.items())
 
 
-_MAPPING_KEYS = frozenset({"from", "text", "value", "write", "on_bad", "instead", "clear", "max"})
+_MAPPING_KEYS = frozenset({"from", "text", "value", "write", "on_bad", "instead", "clear", "max", "shared"})
 
 
 def _read_mapping(reading: Reading, key: str, data: Any, path: str) -> FieldMapping:
@@ -151,6 +181,7 @@ def _read_mapping(reading: Reading, key: str, data: Any, path: str) -> FieldMapp
         instead=reading.plain(content.get("instead"), joined(path, "instead")),
         clear=reading.flag(content, "clear", path),
         cut=content.get("max") == "cut",
+        shared=reading.flag(content, "shared", path),
     )
 
 
@@ -167,7 +198,7 @@ def _read_source(reading: Reading, content: Mapping[str, Any], path: str) -> Sou
     return Source(origin, reading.plain(content["value"], joined(path, "value")))
 
 
-def _read_email_part(reading: Reading, data: Mapping[str, Any], path: str, part: str) -> Source:
+def _read_part(reading: Reading, data: Mapping[str, Any], path: str, part: str) -> Source:
     place = joined(path, part)
     if data.get(part) is None:
         reading.note(place, "rule_missing", key=part)
@@ -203,16 +234,41 @@ def _read_wait(reading: Reading, data: Mapping[str, Any], path: str, step_id: st
         reading.note(path, "rule_one_of", keys=["for", "until"])
         return WaitStep(step_id, timedelta())
     if "for" in data:
-        duration = _read_duration(reading, data["for"], joined(path, "for"))
-        if not timedelta() < duration <= MAX_WAIT:
-            reading.note(joined(path, "for"), "rule_bad_duration", max_days=MAX_WAIT.days)
-        return WaitStep(step_id, duration)
+        return WaitStep(step_id, _read_span(reading, data["for"], joined(path, "for")))
     place = joined(path, "until")
     content = reading.mapping(data["until"], place, {"from", "shift"})
     shift = _read_duration(reading, content.get("shift") or {}, joined(place, "shift"))
     if abs(shift) > MAX_WAIT:
         reading.note(joined(place, "shift"), "rule_bad_duration", max_days=MAX_WAIT.days)
     return WaitStep(step_id, until=reading.source(content, "from", place), shift=shift)
+
+
+def _read_await(reading: Reading, data: Mapping[str, Any], path: str, step_id: str) -> AwaitStep:
+    if "for" not in data:
+        reading.note(joined(path, "for"), "rule_missing", key="for")
+    place, about, equals = joined(path, "about"), None, None
+    if data.get("about") is not None:
+        content = reading.mapping(data["about"], place, {"field", "as"})
+        about = reading.source(content, "field", place)
+        equals = reading.source(content, "as", place) if content.get("as") is not None else None
+    return AwaitStep(
+        id=step_id,
+        connection=read_connection(reading, data, path),
+        trigger=reading.text(data, "trigger", path),
+        limit=_read_span(reading, data["for"], joined(path, "for")) if "for" in data else timedelta(),
+        options=read_options(reading, data, path),
+        about=about,
+        equals=equals,
+        condition=read_group(reading, data["if"], joined(path, "if")) if data.get("if") else None,
+    )
+
+
+def _read_span(reading: Reading, data: Any, path: str) -> timedelta:
+    """Read how long something lasts at most."""
+    duration = _read_duration(reading, data, path)
+    if not timedelta() < duration <= MAX_WAIT:
+        reading.note(path, "rule_bad_duration", max_days=MAX_WAIT.days)
+    return duration
 
 
 def _read_duration(reading: Reading, data: Any, path: str) -> timedelta:
@@ -228,15 +284,20 @@ def _read_duration(reading: Reading, data: Any, path: str) -> timedelta:
 def _read_branch(
     reading: Reading, data: Mapping[str, Any], path: str, step_id: str, depth: int
 ) -> BranchStep:
-    if not data.get("if"):
-        reading.note(joined(path, "if"), "rule_missing", key="if")
+    condition = _read_condition(reading, data, path)
     steps = {
         key: read_steps(reading, data.get(key), joined(path, key), depth + 1) for key in ("then", "else")
     }
     if not data.get("then") and not data.get("else"):
         reading.note(path, "rule_no_steps")
-    condition = read_group(reading, data.get("if") or {"all": []}, joined(path, "if"))
     return BranchStep(step_id, condition, steps["then"], steps["else"])
+
+
+def _read_condition(reading: Reading, data: Mapping[str, Any], path: str) -> Group:
+    """Read the ``if`` of a step, which has to ask something."""
+    if not data.get("if"):
+        reading.note(joined(path, "if"), "rule_missing", key="if")
+    return read_group(reading, data.get("if") or {"all": []}, joined(path, "if"))
 
 
 def steps_to_list(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
@@ -254,6 +315,8 @@ def step_to_dict(step: Step) -> dict[str, Any]:
             data["repeat"] = {group: {"over": r.over, "as": r.name} for group, r in step.repeat.items()}
             data["fields"] = {mapping.field: _mapping_to_dict(mapping) for mapping in step.mappings}
             data["options"] = dict(step.options)
+            if step.combination is not None:
+                data["combination"] = step.combination
             if step.empty is not Empty.FAIL:
                 data["empty"] = step.empty.value
         case FindStep():
@@ -262,15 +325,25 @@ def step_to_dict(step: Step) -> dict[str, Any]:
             data |= {"missing": step.missing.value, "options": dict(step.options)}
         case WaitStep():
             data = {"kind": "wait", **_wait_to_dict(step)}
+        case AwaitStep():
+            data = {"kind": "await", **_await_to_dict(step)}
         case BranchStep():
             data = {"kind": "branch", "if": group_to_dict(step.condition)}
             data |= {"then": steps_to_list(step.then), "else": steps_to_list(step.otherwise)}
+        case StopStep():
+            data = {"kind": "stop", "if": group_to_dict(step.condition)}
+        case NotifyStep():
+            data = {"kind": "notify", "member": step.member, "text": _source_to_dict(step.text)}
         case _:
             data = {"kind": "email"}
-            for part in ("to", "subject", "body"):
-                source: Source = getattr(step, part)
-                data[part] = {source.origin.value: source.content}
+            data |= {part: _source_to_dict(source) for part, source in step.sources.items()}
+            if step.transactional:
+                data["transactional"] = True
     return {"id": step.id, **{name: value for name, value in data.items() if value not in ({}, [])}}
+
+
+def _source_to_dict(source: Source) -> dict[str, Any]:
+    return {source.origin.value: source.content}
 
 
 def _key_to_dict(key: KeyChoice) -> dict[str, str]:
@@ -278,7 +351,7 @@ def _key_to_dict(key: KeyChoice) -> dict[str, str]:
 
 
 def _mapping_to_dict(mapping: FieldMapping) -> dict[str, Any]:
-    data: dict[str, Any] = {mapping.source.origin.value: mapping.source.content}
+    data: dict[str, Any] = _source_to_dict(mapping.source)
     if mapping.write is not None:
         data["write"] = mapping.write.value
     if mapping.on_bad is not OnBad.FAIL:
@@ -289,6 +362,8 @@ def _mapping_to_dict(mapping: FieldMapping) -> dict[str, Any]:
         data["clear"] = True
     if mapping.cut:
         data["max"] = "cut"
+    if mapping.shared:
+        data["shared"] = True
     return data
 
 
@@ -297,6 +372,16 @@ def _wait_to_dict(step: WaitStep) -> dict[str, Any]:
         return {"for": _duration_to_dict(step.duration or timedelta())}
     shift = _duration_to_dict(step.shift)
     return {"until": {"from": step.until} | ({"shift": shift} if shift else {})}
+
+
+def _await_to_dict(step: AwaitStep) -> dict[str, Any]:
+    data: dict[str, Any] = {"connection": step.connection, "trigger": step.trigger}
+    data["options"] = dict(step.options)
+    if step.about is not None:
+        data["about"] = {"field": step.about} | ({"as": step.equals} if step.equals else {})
+    if step.condition is not None:
+        data["if"] = group_to_dict(step.condition)
+    return data | {"for": _duration_to_dict(step.limit)}
 
 
 def _duration_to_dict(duration: timedelta) -> dict[str, float]:

@@ -70,7 +70,7 @@ class FieldMapping:
 
     `write` None means the field's own policy. `clear`: an empty source empties the target, else the
     target is left alone. `cut`: a text that is too long is cut rather than bad. `instead` is what
-    ``on_bad: use`` sends.
+    ``on_bad: use`` sends. `shared`: it is the step's combination that says so, not the step itself.
     """
 
     field: str
@@ -80,6 +80,7 @@ class FieldMapping:
     instead: Any = None
     clear: bool = False
     cut: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,10 @@ class KeyChoice:
 
 @dataclass(frozen=True, slots=True)
 class ActionStep:
-    """Do something at a connection. `repeat` is by group of fields."""
+    """Do something at a connection. `repeat` is by group of fields.
+
+    `combination` (a title or an id) is whose fields the step shares; they are among `mappings` already.
+    """
 
     id: str
     connection: ConnectionRef
@@ -110,6 +114,7 @@ class ActionStep:
     key: KeyChoice | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     empty: Empty = Empty.FAIL
+    combination: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,25 @@ class WaitStep:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitStep:
+    """Wait until something happens about the same person or record, or until `limit` is over.
+
+    `about` is a path into what the awaited trigger tells; it has to be the same as what is at `equals` in the
+    run (None: the automation's person). Without `about` it has to be about the rule's own source record.
+    `condition` reads what the awaited trigger tells. Later steps read ``steps.<id>.happened`` and all of it.
+    """
+
+    id: str
+    connection: ConnectionRef
+    trigger: str
+    limit: timedelta
+    options: Mapping[str, Any] = field(default_factory=dict)
+    about: str | None = None
+    equals: str | None = None
+    condition: Group | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BranchStep:
     """Go one of two ways."""
 
@@ -146,15 +170,44 @@ class BranchStep:
 
 @dataclass(frozen=True, slots=True)
 class EmailStep:
-    """Send an e-mail by the workspace's mail settings. `to` may hold several, separated by commas."""
+    """Send an e-mail by the workspace's mail settings. `to` may hold several, separated by commas.
+
+    `html` is the same text for mail programs that show more; without a `body` that is made of it.
+    `transactional`: it goes to those too who opted out of the workspace's e-mails, and offers no way to.
+    """
 
     id: str
     to: Source
     subject: Source
     body: Source
+    transactional: bool = False
+    html: Source | None = None
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """Return its texts by name."""
+        texts = {"to": self.to, "subject": self.subject, "body": self.body}
+        return texts | ({"html": self.html} if self.html is not None else {})
 
 
-Step = ActionStep | FindStep | WaitStep | BranchStep | EmailStep
+@dataclass(frozen=True, slots=True)
+class StopStep:
+    """End the run here when a condition holds, with the reason."""
+
+    id: str
+    condition: Group
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyStep:
+    """Tell a member of the workspace, named by e-mail address, with a link to the run."""
+
+    id: str
+    member: str
+    text: Source
+
+
+Step = ActionStep | FindStep | WaitStep | AwaitStep | BranchStep | EmailStep | StopStep | NotifyStep
 
 
 def each_step(steps: tuple[Step, ...], path: str) -> Iterator[tuple[str, Step]]:

@@ -70,8 +70,8 @@ class _Environment(Environment):
     output_stream_limit = MAX_OUTPUT_BYTES
 
 
-def _environment() -> Environment:
-    environment = _Environment(tolerance=Mode.STRICT)
+def _environment(*, html: bool = False) -> Environment:
+    environment = _Environment(tolerance=Mode.STRICT, autoescape=html)
     for tag in _FORBIDDEN_TAGS:
         del environment.tags[tag]
     for name in _FORBIDDEN_FILTERS:
@@ -82,6 +82,7 @@ def _environment() -> Environment:
 
 
 _ENVIRONMENT = _environment()
+_HTML = _environment(html=True)
 
 
 class Template:
@@ -89,10 +90,10 @@ class Template:
 
     __slots__ = ("_liquid", "_parts", "text")
 
-    def __init__(self, text: str, liquid: BoundTemplate) -> None:
+    def __init__(self, text: str, liquid: BoundTemplate, *, html: bool = False) -> None:
         self.text = text
         self._liquid = liquid
-        self._parts = _simple_parts(liquid)
+        self._parts = None if html else _simple_parts(liquid)
 
     def render(self, scope: Scope, *, zone: str = DEFAULT_ZONE) -> str:
         """Fill the template. Raises TemplateError when a filter refuses a value or a limit is reached."""
@@ -157,14 +158,17 @@ def _joined(parts: tuple[Part, ...], scope: Scope) -> str | None:
 
 
 @lru_cache(maxsize=2048)
-def compiled(text: str) -> Template:
-    """Return a template ready to be filled. Raises TemplateError (``template_syntax``)."""
+def compiled(text: str, *, html: bool = False) -> Template:
+    """Return a template ready to be filled; one of `html` escapes what it is filled with.
+
+    Raises TemplateError (``template_syntax``).
+    """
     try:
-        liquid = _ENVIRONMENT.from_string(text)
+        liquid = (_HTML if html else _ENVIRONMENT).from_string(text)
         _forbid_ranges(liquid.nodes, RenderContext(liquid))
     except LiquidError as error:
         raise TemplateError("template_syntax", detail=str(error.message)) from error
-    return Template(text, liquid)
+    return Template(text, liquid, html=html)
 
 
 def render(text: str, scope: Scope, *, zone: str = DEFAULT_ZONE) -> str:

@@ -69,7 +69,7 @@ class Breaker:
         changes, self._changes = self._changes, Counter()
         for rule, why in [*await self._often(list(changes)), *await self._busy(runs)]:
             if await self._pool.fetchval(statement("breaker", "hold"), rule, json.dumps(why)):
-                log.warning("Rule %s is held: %s", rule, why)
+                log.warning("Rule %s is held: %s", rule, why, extra={"rule": rule})
 
     async def _often(self, changes: list[Change]) -> list[tuple[int, dict[str, Any]]]:
         """Return the rules that changed one record too often, each with the reason."""

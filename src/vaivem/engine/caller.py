@@ -17,6 +17,7 @@ from vaivem.engine.outbound import Outbound, Wire, build_wire
 from vaivem.engine.spending import Spending
 from vaivem.engine.tokens import AHEAD_SECONDS, Fresh, Tokens
 from vaivem.engine.topology import Line
+from vaivem.engine.traces import traces
 
 AGAIN_SECONDS = 30.0  # between two tries to refresh a token that still holds
 
@@ -160,11 +161,13 @@ class Caller:
         if look is not None:
             await look()
         wire = build_wire(line.connector, connection, call)
-        answer = await self.outbound.send_wire(line.connector, wire)
+        with traces.call(call.name, wire.method, wire.shown_url, connection.id) as span:
+            answer = await self.outbound.send_wire(line.connector, wire)
+            error = line.connector.errors.error(call, answer)
+            traces.answered(span, answer.status, error.code if error else "")
         state = line.connector.limit_state(call, answer)
         if state is not None:
             await self.budgets.believe(connection.id, state)
-        error = line.connector.errors.error(call, answer)
         spent_nothing = isinstance(error, RetryError) and error.limit
         if not spent_nothing and line.connector.quota(connection) is not None:
             self.spending.note(connection.id, call.cost)

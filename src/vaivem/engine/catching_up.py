@@ -104,7 +104,12 @@ class CatchingUp:
                 told["found"] += 1
                 told["new"] += await self._take(line, delivery, told)
         except VaivemError as error:
-            log.warning("Connection %s: what was missed could not be read: %s", line.connection.id, error)
+            log.warning(
+                "Connection %s: what was missed could not be read: %s",
+                line.connection.id,
+                error,
+                extra=line.ids,
+            )
             told["problem"] = error.problem.to_dict()
             told["tries"] -= isinstance(error, RetryError) and error.limit  # a limit only delays
             if error.recovery in (Recovery.RETRY, Recovery.RESOLVE) and told["tries"] < MOST_TRIES:
@@ -112,7 +117,9 @@ class CatchingUp:
         except Exception as error:
             if is_away(error):
                 raise
-            log.exception("Connection %s: what was missed could not be read", line.connection.id)
+            log.exception(
+                "Connection %s: what was missed could not be read", line.connection.id, extra=line.ids
+            )
             told["problem"] = BugError(detail=repr(error)).problem.to_dict()
         return told
 

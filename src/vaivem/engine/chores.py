@@ -5,6 +5,7 @@ A chore that fails stays in the queue as failed, with its trace; the next round 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +20,8 @@ from pgqueuer.models import Job, Schedule
 from vaivem.config import Config
 from vaivem.connectors.sdk import Delivery
 from vaivem.core.errors import UnreadableError, VaivemError
+from vaivem.engine.backfills import Backfills
+from vaivem.engine.bounces import Bounces
 from vaivem.engine.catalogs import read_catalog
 from vaivem.engine.catching_up import CatchingUp
 from vaivem.engine.desk import Desk, clean
@@ -29,6 +32,8 @@ from vaivem.engine.journal import is_away
 from vaivem.engine.keepalive import KeepAlive
 from vaivem.engine.links import Link
 from vaivem.engine.marking import mark_rules
+from vaivem.engine.moves import Moves
+from vaivem.engine.noticing import Noticing
 from vaivem.engine.rehearsals import Rehearsals
 from vaivem.engine.retention import Retention
 from vaivem.engine.statements import statement
@@ -63,12 +68,17 @@ class Chores:
         self._subscriptions = Subscriptions(config, desk.pool, desk.topology, caller, desk.clock, vault)
         self._catching_up = CatchingUp(desk, self._intake)
         self._rehearsals = Rehearsals(desk)
+        self._moves = Moves(desk)
+        self._backfills = Backfills(desk, self._intake)
         self._keep_alive = KeepAlive(desk)
+        self._noticing = Noticing(desk.pool, desk.topology, desk.clock)
+        self._bounces = Bounces(config.bounces_url, desk.pool)
         self._retention = Retention(desk.pool, desk.clock)
 
     async def run(self) -> None:
         """Do chores until cancelled."""
         connection = await asyncpg.connect(self._dsn)
+        past = asyncio.create_task(self._backfills.run())
         try:
             queue = PgQueuer.from_asyncpg_connection(connection)
             self._schedule(queue)
@@ -76,6 +86,7 @@ class Chores:
             await self._at_start()
             await queue.run(dequeue_timeout=timedelta(seconds=2), batch_size=10, max_concurrent_tasks=AT_ONCE)
         finally:
+            past.cancel()
             await connection.close(timeout=1)
             await self._link.close()
             await self._bell.close()
@@ -87,16 +98,29 @@ class Chores:
         await self._guarded("keep_webhooks", self._subscriptions.keep_all)
         await self._guarded("catch_up", self._catching_up.after_absence)
 
+    async def _forget_notices(self) -> None:
+        """Delete what members were told months ago."""
+        await self._desk.pool.execute(statement("notices", "forget"))
+
+    async def _forget_waits(self) -> None:
+        """Delete the waits for an event of runs that are over."""
+        await self._desk.pool.execute(statement("awaiting", "forget_all"))
+
     def _schedule(self, queue: PgQueuer) -> None:
         rounds: tuple[tuple[str, str, Callable[[], Awaitable[None]]], ...] = (
             ("keep_webhooks_round", EVERY_MINUTE, self._subscriptions.keep_all),
             ("keep_tokens_round", EVERY_MINUTE, self._keep_alive.run),
             ("alive_round", EVERY_MINUTE, self._catching_up.go_on),
             ("answered_round", EVERY_MINUTE, self._wake_answered),
+            ("moves_round", EVERY_MINUTE, self._moves.go_on),
+            ("people_round", EVERY_MINUTE, self._noticing.run),
             ("post_round", EVERY_MINUTE, self._desk.post.send_waiting),
+            ("bounces_round", EVERY_FIVE_MINUTES, self._bounces.look),
             ("catalogs_round", EVERY_HOUR, self._refresh_catalogs),
             ("retention_round", EVERY_NIGHT, self._retention.run),
             ("old_letters_round", EVERY_NIGHT, self._desk.post.forget),
+            ("old_notices_round", EVERY_NIGHT, self._forget_notices),
+            ("old_waits_round", EVERY_NIGHT, self._forget_waits),
         )
         errands = ((f"{name}_errand", EVERY_FIVE_MINUTES, work) for name, work in self._errands.items())
         for name, expression, work in (*rounds, *errands):
@@ -114,6 +138,7 @@ class Chores:
             "refresh_catalog": self._refresh_catalog_asked,
             "retake_rejected": self._retake,
             "rehearse": self._rehearsals.run,
+            "look": self._moves.run,
             "send_letters": self._send_letters,
         }
         for name, work in served.items():
@@ -139,6 +164,7 @@ class Chores:
             log.exception("Chore %s ended in a bug", name)
 
     async def _wake_answered(self) -> None:
+        await self._desk.pool.execute(statement("chores", "end_questions"))
         await self._desk.pool.execute(statement("chores", "wake_answered"))
 
     async def _send_letters(self, _payload: dict[str, Any]) -> None:
@@ -191,7 +217,9 @@ class Chores:
         except Exception as error:
             if is_away(error):
                 raise
-            log.exception("Connection %s: a delivery still cannot be read", line.connection.id)
+            log.exception(
+                "Connection %s: a delivery still cannot be read", line.connection.id, extra=line.ids
+            )
             await self._still_rejected(row, UnreadableError(detail=repr(error)))
         else:
             await self._desk.pool.execute(statement("chores", "retaken"), row["ws"], row["id"])

@@ -39,7 +39,7 @@ from vaivem.engine.ids import time_of
 from vaivem.engine.journal import Acquire, LinkRow, StepRow
 from vaivem.engine.linking import asked_kind, find, links_of
 from vaivem.engine.memory import DONE_BEFORE, Kept
-from vaivem.engine.parking import ParkError, SkipStepError
+from vaivem.engine.parking import ParkError, SkipStepError, look_pause
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line
 
@@ -50,8 +50,8 @@ SHORT_WAIT_SECONDS = 3.0
 CLAIM_QUEUE_SECONDS = 2.0
 CLAIM_POLL_SECONDS = 0.2
 BUSY_SECONDS = 0.5
-BUSY_MOST_SECONDS = 60.0  # a holder may wait for days, and each look of another run may cost reads
-BUSY_SHARE = 0.25  # of the time that the holder waits already
+BUSY_MOST_SECONDS = 60.0
+INTENT_SECONDS = 1.0  # how much older than its write an intent may be
 MAX_KEPT_BYTES = 1024 * 1024
 
 
@@ -153,6 +153,9 @@ class StepContext:
         kept = self._run.memory.at(n)
         if kept is not None:
             self._same(kept.name, call.name)
+            error = self._line.connector.errors.error(call, kept.answer)
+            if error is not None:
+                raise error
             return kept.answer
         return await self._sent(call, n, write=False, done=True)
 
@@ -161,7 +164,7 @@ class StepContext:
         while True:
             begun = self._desk.clock.now()
             reach("call.before_send")
-            look = partial(self._desk.look_at_lease, call.timeout) if write else None
+            look = partial(self._last_look, n, call) if write else None
             exchange = await self._desk.caller.exchange(self._line, call, bulk=self._run.item.bulk, look=look)
             reach("call.after_send")
             self._note(call, n, exchange, begun, write=write, done=done)
@@ -172,6 +175,16 @@ class StepContext:
             if pause is None:
                 raise error
             await asyncio.sleep(pause)
+
+    async def _last_look(self, n: int, call: Call) -> None:
+        """Look at the lease, and have the intent say when the write leaves: it may have waited since.
+
+        Looking for a write in doubt waits from then on until the vendor must have it.
+        """
+        run = self._run
+        if (self._desk.clock.now() - run.intended).total_seconds() > INTENT_SECONDS:
+            await self._desk.flush(run, intent=n)
+        await self._desk.look_at_lease(call.timeout)
 
     def _note(
         self, call: Call, n: int, exchange: Exchange, begun: datetime, *, write: bool, done: bool
@@ -226,7 +239,7 @@ class StepContext:
         n = self._take_place()
         self._writes[call.name] += 1
         kept = self._run.memory.at(n)
-        if kept is not None:
+        if kept is not None and not kept.refused:  # what is refused here was a look for this write
             self._same(kept.name, call.name)
             return _taken(kept, take)
         before = self._done_before(call, repeat)
@@ -283,14 +296,18 @@ class StepContext:
         memory = self._run.memory
         if memory.doubt is None:
             return None
-        doubt, memory.doubt = memory.doubt, None
         self._run.intent = True  # durable since then
-        if isinstance(repeat, Idempotent | Keyed):
-            return None
-        answer = memory.answers.get(self._doubt_slot(n))
+        found = None
+        if not isinstance(repeat, Idempotent | Keyed):
+            found = await self._settled(n, call, repeat, memory.doubt)
+        memory.doubt = None  # not before: a look that fails leaves the write in doubt
+        return found
+
+    async def _settled(self, n: int, call: Call, repeat: Repeat, doubt: datetime) -> Any | None:
+        answer = self._run.memory.answers.get(self._doubt_slot(n))
         if answer is not None:
             return await self._answered(n, call, repeat, answer)
-        if isinstance(repeat, Unsafe):
+        if not isinstance(repeat, Findable):
             raise await self._ask_doubt(n, call, "write_in_doubt")
         self._await_settled(doubt, self._settling(repeat))
         found = await self._look(n, repeat.find)
@@ -364,6 +381,7 @@ class StepContext:
         """Do what a person said of a write in doubt."""
         choice = answer.get("choice")
         if choice == "skip":
+            self._run.memory.doubt = None
             raise SkipStepError
         if choice != "done":
             self._add_answer(n, call, "told_to_do_it", None)
@@ -449,7 +467,7 @@ class StepContext:
             op = Acquire(run.item.ws, run.item.run_id, self._next, wanted)
             known = await self._desk.journal.acquire(op)
             if known is not None:
-                run.intent = True
+                run.intent, run.intended = True, self._desk.clock.now()
                 return next((known[key] for _, _, key in wanted if key in known), None)
             if pause > CLAIM_POLL_SECONDS:
                 raise await self._busy(wanted)
@@ -464,7 +482,7 @@ class StepContext:
         holder = await self._desk.pool.fetchrow(statement("journal", "holder"), *arguments)
         now = self._desk.clock.now()
         waited = (now - holder["since"]).total_seconds() if holder and holder["since"] else 0.0
-        pause = min(BUSY_MOST_SECONDS, max(BUSY_SECONDS, BUSY_SHARE * waited))
+        pause = look_pause(waited, first=BUSY_SECONDS, last=BUSY_MOST_SECONDS)
         params = {"run": str(holder["run_id"])} if holder is not None else {}
         return ParkError("claim", "record_busy", now + timedelta(seconds=pause), self.connection.id, params)
 
@@ -520,7 +538,8 @@ class StepContext:
                 **about,
             }
             await self._desk.ask(self._run, self.connection.id, slot, "choice", question)
-            raise ParkError("decision", "several_matches", None, self.connection.id, {"object": object_key})
+            code = "several_matches" if len(candidates) > 1 else "match_unsure"
+            raise ParkError("decision", code, None, self.connection.id, {"object": object_key})
         if answer.get("choice") == "skip":
             raise SkipStepError
         if answer.get("choice") == "create":

@@ -168,5 +168,18 @@ def wake_chore(cursor: Cursor, name: str, payload: Mapping[str, Any]) -> None:
     _run(cursor, "wake_chore", name=name, payload=json.dumps(dict(payload)).encode())
 
 
+def keep_found(cursor: Cursor, ws: int, move: int) -> tuple[list[Any], list[Any]]:
+    """Keep the links and keys that a move's look found; return those that were not there before."""
+    links = _run(cursor, "keep_found_links", ws=ws, move=move)
+    keys = _run(cursor, "keep_found_keys", ws=ws, move=move)
+    return json.loads(links[0]) if links else [], json.loads(keys[0]) if keys else []
+
+
+def drop_found(cursor: Cursor, ws: int, links: Sequence[Any], keys: Sequence[Any]) -> None:
+    """Drop links and keys that a move kept."""
+    _run(cursor, "drop_links", ws=ws, links=json.dumps(list(links)))
+    _run(cursor, "drop_keys", ws=ws, keys=json.dumps(list(keys)))
+
+
 def _wake(cursor: Cursor) -> None:
     cursor.execute("notify vv_lanes")

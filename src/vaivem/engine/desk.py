@@ -30,6 +30,7 @@ from vaivem.engine.post import Post
 from vaivem.engine.topology import Line, Topology
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def plain(text: str) -> str:
@@ -97,7 +98,9 @@ class RunState:
     found_by: set[str] = field(default_factory=set)  # what its event is found by already
     written: list[tuple[int, Written]] = field(default_factory=list)  # by connection
     linked: list[Link] = field(default_factory=list)
+    person: str = ""  # who is in the automation by this run
     intent: bool = False  # a durable intent stands for the next write
+    intended: datetime = LONG_AGO  # when it was made
     settled: bool = False  # intents before are done with
     released: bool = False  # claims before are done with
 
@@ -165,11 +168,18 @@ class Desk:
             self.give_local(run)
             run.released = False
         run.settled = False
-        run.intent = intent is not None
+        if intent is not None:
+            run.intent, run.intended = True, self.clock.now()
+        else:
+            run.intent = False
         return gone
 
     async def drop(self, run: RunState, *, keeps: bool) -> None:
-        """Make what a waiting run did durable; what is certainly not done leaves no intent and no claim."""
+        """Make what a waiting run did durable; what is certainly not done leaves no intent and no claim.
+
+        A write that was in doubt before, and that the run has not come to again, stays in doubt.
+        """
+        keeps = keeps or run.memory.doubt is not None
         run.settled = not keeps
         run.released = not keeps
         op = Outcome(

@@ -68,7 +68,10 @@ class DirectCaller:
             finally:
                 await db.close(timeout=1)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("Connection %s: its calls were not counted: %s", self._connection.id, error)
+            conn = self._connection.id
+            log.warning(
+                "Connection %s: its calls were not counted: %s", conn, error, extra={"connection": conn}
+            )
 
     @property
     def connection(self) -> Connection:

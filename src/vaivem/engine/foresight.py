@@ -13,18 +13,20 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from vaivem.connectors.sdk import Answer, Call, Connection, Event, Trigger
-from vaivem.core.compiler import (
+from vaivem.core.compiled_steps import (
     CompiledAction,
     CompiledBranch,
     CompiledEmail,
-    CompiledRule,
+    CompiledNotify,
     CompiledStep,
+    CompiledStop,
 )
+from vaivem.core.compiler import CompiledRule
 from vaivem.core.conditions import each_test
 from vaivem.core.errors import Problem, RetryError
 from vaivem.core.fields import Field, group_of
 from vaivem.core.mapping import MappingError
-from vaivem.core.steps import ActionStep, FieldMapping, FindStep, OnBad, Origin
+from vaivem.core.steps import ActionStep, FieldMapping, FindStep, OnBad, Origin, Source
 from vaivem.core.templates import paths_of
 
 T = TypeVar("T")
@@ -152,6 +154,10 @@ def _steps(steps: Sequence[CompiledStep], scope: Mapping[str, Any], zone: str) -
             yield ForeseenStep(step.id, step, tuple(_lines(step, scope, zone)))
         elif isinstance(step, CompiledEmail):
             yield ForeseenStep(step.id, step, tuple(_letter(step, scope, zone)))
+        elif isinstance(step, CompiledNotify):
+            yield ForeseenStep(step.id, step, tuple(_notice(step, scope, zone)))
+        elif isinstance(step, CompiledStop) and _stops(step, scope, zone):
+            return
 
 
 def _lines(step: CompiledAction, scope: Mapping[str, Any], zone: str) -> Iterable[Foreseen]:
@@ -192,8 +198,10 @@ def _is_later(mapping: FieldMapping, step: ActionStep | FindStep) -> bool:
     over = repeats.get(group_of(mapping.field))
     if over is not None and over.over.startswith(LATER):
         return True
-    if source.origin is Origin.FROM:
-        return str(source.content).startswith(LATER)
+    return (source.origin is Origin.FROM and str(source.content).startswith(LATER)) or _reads_later(source)
+
+
+def _reads_later(source: Source) -> bool:
     return source.origin is Origin.TEXT and any(path.startswith(LATER) for path in paths_of(source.content))
 
 
@@ -206,13 +214,26 @@ def _letter(step: CompiledEmail, scope: Mapping[str, Any], zone: str) -> Iterabl
     try:
         content = step.fill(scope, zone=zone)
     except MappingError as error:
-        later = any(
-            source.origin is Origin.TEXT and any(path.startswith(LATER) for path in paths_of(source.content))
-            for source in (step.step.to, step.step.subject, step.step.body)
-        )
-        if not later:
+        if not any(_reads_later(source) for source in step.step.sources.values()):
             yield from (Foreseen(one.path, None, problem=one) for one in error.problems)
         return
     yield Foreseen("to", None, ", ".join(content.to))
     yield Foreseen("subject", None, content.subject)
     yield Foreseen("body", None, content.body)
+
+
+def _notice(step: CompiledNotify, scope: Mapping[str, Any], zone: str) -> Iterable[Foreseen]:
+    try:
+        text = step.fill(scope, zone=zone)
+    except MappingError as error:
+        if not _reads_later(step.step.text):
+            yield from (Foreseen(one.path, None, problem=one) for one in error.problems)
+        return
+    yield Foreseen("member", None, step.step.member)
+    yield Foreseen("text", None, text)
+
+
+def _stops(step: CompiledStop, scope: Mapping[str, Any], zone: str) -> bool:
+    """Say whether nothing after this step can be told: the run ends here, or that is known only then."""
+    later = any(test.field.startswith(LATER) for test in each_test(step.step.condition))
+    return later or step.look(scope, zone=zone).passed

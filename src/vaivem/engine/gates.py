@@ -90,7 +90,7 @@ class Gates:
         arguments = (conn, code, json.dumps(dict(params)), many)
         if await self._pool.fetchval(statement("gates", "pause"), *arguments) is not None:
             self._states[conn] = PAUSED
-            log.warning("Connection %s is paused: %s", conn, code)
+            log.warning("Connection %s is paused: %s", conn, code, extra={"connection": conn})
         else:
             await self.look(conn)  # closed already, or held, or another worker found the vendor up
 
@@ -119,7 +119,9 @@ class Gates:
         """
         self._states[conn] = SPENT
         self._spent[conn] = (time.monotonic() + seconds, code)
-        log.warning("Connection %s has spent its budget of the day: %s", conn, code)
+        log.warning(
+            "Connection %s has spent its budget of the day: %s", conn, code, extra={"connection": conn}
+        )
         params = json.dumps({"cost": cost})
         await self._pool.execute(statement("gates", "spend"), conn, code, params, seconds, SPENT_TRY_SECONDS)
 
@@ -150,7 +152,7 @@ class Gates:
     async def hold(self, conn: int, code: str, params: Mapping[str, Any]) -> None:
         """The credentials are no longer accepted: its runs wait for a person."""
         self._states[conn] = HELD
-        log.warning("Connection %s needs to be reconnected: %s", conn, code)
+        log.warning("Connection %s needs to be reconnected: %s", conn, code, extra={"connection": conn})
         async with self._pool.acquire() as db, db.transaction():
             # The connection before the gate, as a reconnect locks them.
             await db.execute(statement("topology", "need_reconnect"), conn)

@@ -26,6 +26,7 @@ from vaivem.engine.links import Link
 from vaivem.engine.metrics import CONTENT_TYPE, Metrics, may_read
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, Topology, TopologyKeeper
+from vaivem.engine.traces import traces
 from vaivem.processes.collector import tune_collector
 from vaivem.vault import Vault
 
@@ -66,6 +67,7 @@ class IngestApp:
         await self._look.fetch(statement("chores", "make_partitions"))  # we may be here before any worker
         self._ids = IdMaker(rows[0]["node"], self._clock.time)
         self._intake = Intake(self._topology, self._ids, self._clock, self._link, self._notify)
+        traces.begin("web")
         tune_collector()
         keeper = TopologyKeeper(dsn, self._topology)
         self._tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(self._keep_time())]
@@ -78,6 +80,7 @@ class IngestApp:
         for link in (self._link, self._look, self._notify):
             await link.close()
         await self._metrics.close()
+        traces.end()
 
     async def _keep_time(self) -> None:
         while True:
@@ -190,7 +193,7 @@ class IngestApp:
             await self._reject(line, delivery, error, webhooks.unreadable.status)
             return webhooks.unreadable
         except Exception as error:  # whatever a parser stumbles over: kept, listed, read again after a fix
-            log.exception("Connection %s: a delivery could not be read", connection.id)
+            log.exception("Connection %s: a delivery could not be read", connection.id, extra=line.ids)
             await self._reject(
                 line, delivery, UnreadableError(detail=repr(error)), webhooks.unreadable.status
             )
@@ -199,8 +202,13 @@ class IngestApp:
             await self._intake.take(line, plain, events)
         except DatabaseAwayError:
             raise
+        except VaivemError as error:
+            await self._reject(line, delivery, error, webhooks.unreadable.status)
+            return webhooks.unreadable
         except Exception as error:  # an event that the database does not take is not lost either
-            log.exception("Connection %s: a delivery could not be kept as events", connection.id)
+            log.exception(
+                "Connection %s: a delivery could not be kept as events", connection.id, extra=line.ids
+            )
             problem = UnreadableError(detail=repr(error))
             await self._reject(line, delivery, problem, webhooks.unreadable.status)
             return webhooks.unreadable
@@ -215,7 +223,7 @@ class IngestApp:
         if now - self._listed.get(conn, -FLOOD_SECONDS) < FLOOD_SECONDS:
             return
         self._listed[conn] = now
-        log.warning("Connection %s: a delivery is not authentic: %s", conn, error)
+        log.warning("Connection %s: a delivery is not authentic: %s", conn, error, extra=line.ids)
         since = id_at(self._clock.after(-FLOOD_SECONDS))
         row = self._rejection(line, delivery, error, 401, b"")
         with contextlib.suppress(DatabaseAwayError):

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from vaivem.connectors.sdk import Connection, Delivery, Event
+from vaivem.core.errors import UnreadableError
 from vaivem.core.identity import search_terms, term_hash
 from vaivem.engine.batches import Batcher
 from vaivem.engine.clock import Clock
@@ -24,8 +25,12 @@ from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.links import Link
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, RuleUse, Topology
+from vaivem.engine.traces import traces
 
 DIGEST_HOURS = 72
+MOST_EVENTS = 5_000  # of one delivery: each costs the event loop, which others wait for
+MOST_KEPT_BYTES = 256 * 1024 * 1024  # of one delivery: it is kept with each of its events
+SLICE, SLICE_BYTES = 500, 8 * 1024 * 1024
 LIVE, BULK = 5, 0
 READY = 1
 MASK = "•••"
@@ -53,6 +58,7 @@ class Arrival:
     headers: bytes
     runs: list[tuple[int, int, int, int, int, int, int]] = field(default_factory=list)
     terms: tuple[int, ...] = ()
+    begun: int = 0  # for its trace
 
 
 class Intake:
@@ -77,13 +83,37 @@ class Intake:
     async def take(
         self, line: Line, delivery: Delivery, events: Sequence[Event], *, bulk: bool = False
     ) -> int:
-        """Keep the events of one delivery; return how many were new. Returns only after the commit."""
+        """Keep the events of one delivery; return how many were new. Returns only after the commit.
+
+        Raises UnreadableError for more events than one delivery may hold. Many are kept a slice at a time, so
+        that others wait for a slice only; sent again after a crash in between, what was kept is known.
+        """
+        size = len(delivery.body) + 1
+        most = min(MOST_EVENTS, max(1, MOST_KEPT_BYTES // size))
+        if len(events) > most and not bulk:
+            raise UnreadableError("too_many_events", params={"count": len(events), "most": most})
         kept = self._masks.masked(delivery, line.connection)
         headers = orjson.dumps(kept.headers)
+        # All are made before the first is kept: one that cannot be made leaves none of its delivery behind.
         arrivals = [
             self._arrival(line, delivery, kept, headers, event, part, bulk)
             for part, event in enumerate(events)
         ]
+        step, new = min(SLICE, max(1, SLICE_BYTES // size)), 0
+        for begin in range(0, len(arrivals), step):
+            new += await self._batcher.submit(arrivals[begin : begin + step])
+        return new
+
+    async def take_past(self, line: Line, delivery: Delivery, events: Sequence[Event], rule: int) -> int:
+        """Keep events from before a rule was switched on, each with a run of this rule alone, as bulk."""
+        kept = self._masks.masked(delivery, line.connection)
+        headers = orjson.dumps(kept.headers)
+        arrivals = []
+        for part, event in enumerate(events):
+            one = self._arrival(line, delivery, kept, headers, event, part, bulk=True)
+            uses = self._topology.rules_for(line.connection.id, event.kind)
+            one.runs = [self._run(use, line.connection.id, event, one) for use in uses if use.id == rule]
+            arrivals.append(one)
         return await self._batcher.submit(arrivals) if arrivals else 0
 
     def _arrival(
@@ -99,6 +129,7 @@ class Intake:
         ws, conn = line.connection.workspace, line.connection.id
         key, until = self._identity(delivery, event, part)
         arrival = Arrival(ws, conn, key, until, self._ids.next(), event, part, bulk, masked, headers)
+        arrival.begun = traces.now()
         arrival.terms = tuple({term_hash(ws, term) for term in search_terms([*event.terms, event.record])})
         for use in self._topology.rules_for(conn, event.kind):
             if takes(use, event):
@@ -148,6 +179,8 @@ class Intake:
         new = {row["event_id"] for row in rows}
         if new:
             self._bell.ring()
+        if traces.on:
+            _trace([one for one in kept if one.event_id in new])
         again += [one for one in kept if one.event_id not in new]
         await self._note_repeats([one for one in again if not one.bulk])  # bulk: we asked for it ourselves
         return [sum(one.event_id in new for one in arrivals) for arrivals in batch]
@@ -162,6 +195,12 @@ class Intake:
             await self._link.fetch(statement("ingest", "repeated"), *columns(rows, 4))
         except DatabaseAwayError as error:
             log.info("%d repeated deliveries were taken and not counted: %s", len(again), error)
+
+
+def _trace(new: Sequence[Arrival]) -> None:
+    for one in new:
+        ids = {"workspace": one.ws, "connection": one.conn, "event": one.event_id}
+        traces.accepted(one.event_id, one.begun, ids, one.event.kind if one.runs else "")
 
 
 def takes(use: RuleUse, event: Event) -> bool:

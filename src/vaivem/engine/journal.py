@@ -127,6 +127,7 @@ def is_away(error: BaseException) -> bool:
     gone = (
         OSError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # what the driver makes of a connection that is lost while it prepares
         asyncpg.PostgresConnectionError,
         asyncpg.CannotConnectNowError,
         asyncpg.AdminShutdownError,

@@ -62,7 +62,7 @@ class KeepAlive:
             await self._desk.caller.renew(line)
         except VaivemError as error:
             conn = line.connection.id
-            log.warning("Connection %s: its access could not be renewed: %s", conn, error)
+            log.warning("Connection %s: its access could not be renewed: %s", conn, error, extra=line.ids)
             problem = {
                 "at": self._desk.clock.now().isoformat(),
                 "tries": int(tried.get("tries") or 0) + 1,

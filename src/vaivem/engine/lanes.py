@@ -15,6 +15,9 @@ from msgspec.structs import replace
 from vaivem.connectors.sdk import Delivery
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, RuleError, VaivemError
 from vaivem.core.retry import may_retry, next_pause
+from vaivem.engine.automations import WAITS, leave, look_once_more
+from vaivem.engine.awaiting import AWAITS
+from vaivem.engine.awaiting import look_once_more as look_for_event
 from vaivem.engine.desk import Desk, Item, RunState
 from vaivem.engine.former import recall_former
 from vaivem.engine.gates import HELD, OPEN
@@ -24,18 +27,24 @@ from vaivem.engine.memory import Memory, recall
 from vaivem.engine.parking import ParkError
 from vaivem.engine.runs import Ending, Execution, Status
 from vaivem.engine.statements import statement
+from vaivem.engine.traces import traces
+from vaivem.logs import about
 
 HELD_LOOK_SECONDS = 60.0
 REOPENED_LOOK_SECONDS = 1.0  # a person reconnected while a call with the old access was refused
 LIMIT_LOOK_SECONDS = 5.0
 ARRIVING_SECONDS = 0.005
+BEFORE_ALL = -(2**63)  # a place: runs that are tried again go before the first one
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLane:
-    """A lane that this worker owns now, with its first items. `recover`: its first run began before."""
+    """A lane that this worker owns now, with its first items. `recover`: its first run began before.
+
+    `changed`: it was worked while it was claimed, and its items are to be read.
+    """
 
     ws: int
     key: int
@@ -44,6 +53,7 @@ class ClaimedLane:
     recover: bool
     bulk: bool
     items: tuple[Item, ...]
+    changed: bool = False
 
 
 def claimed_lanes(rows: Iterable[asyncpg.Record]) -> list[ClaimedLane]:
@@ -60,6 +70,7 @@ def claimed_lanes(rows: Iterable[asyncpg.Record]) -> list[ClaimedLane]:
             own[0]["recover"],
             own[0]["prio"] == 0,
             tuple(read_item(ws, key, row) for row in own if row["seq"] is not None),
+            own[0]["changed"],
         )
         for (ws, key), own in grouped.items()
     ]
@@ -107,13 +118,18 @@ class LaneWorker:
     async def work(self) -> None:
         """Work the lane."""
         items, recover, seq = self._lane.items, self._lane.recover, self._lane.tail
+        if self._lane.changed:
+            items = await self._more(BEFORE_ALL)
         while True:
             for item in items:
                 seq = item.seq
+                about.set(item)
                 began = recover or item.begun
                 memory = await recall(self._desk.pool, item.ws, item.run_id) if began else Memory()
                 recover = False
-                if await self._one(item, memory, last=item is items[-1]) is not After.NEXT:
+                with traces.run(item):
+                    after = await self._one(item, memory, last=item is items[-1])
+                if after is not After.NEXT:
                     return
             items = await self._more(seq)
             while not items:
@@ -178,6 +194,7 @@ class LaneWorker:
             log.exception("Run %s ended in a bug", item.run_id)
             return await self._finish(run, _bug(item, error), last=last)
         if ending is None:
+            traces.ended("waiting", "wait_step")
             return After.NEXT  # it left the lane
         return await self._finish(run, ending, last=last)
 
@@ -208,7 +225,10 @@ class LaneWorker:
 
     async def _finish(self, run: RunState, ending: Ending, *, last: bool) -> After:
         gone = await self._desk.flush(run, finish=ending.finish(run), let_go=last)
+        if run.person:
+            await leave(self._desk, run)
         self._desk.breaker.note(run.item, run.records)
+        traces.ended(ending.status.name.lower(), ending.code)
         return After.GONE if gone else After.NEXT
 
     async def _failed(self, run: RunState, error: VaivemError, *, last: bool) -> After:
@@ -240,6 +260,11 @@ class LaneWorker:
         await self._desk.drop(run, keeps=park.keeps)
         works = park.failed and self._desk.caller.gates.state(park.conn) == OPEN
         await self._desk.park(run.item, run.item.lane, park, worked=park.pause if works else 0.0)
+        if park.code == WAITS:
+            await look_once_more(self._desk, run, park)
+        elif park.code == AWAITS:
+            await look_for_event(self._desk, run.item.ws, run.item.run_id)
+        traces.ended("waiting", park.code)
         return After.PARKED
 
 

@@ -16,6 +16,7 @@ import psutil
 
 from vaivem.engine.clock import boot_time
 from vaivem.engine.crashpoints import reach
+from vaivem.engine.journal import DatabaseAwayError
 from vaivem.engine.statements import statement
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 6.0
 BEAT_SECONDS = LEASE_SECONDS / 5
 PATIENCE_MILLISECONDS = 500  # for the row of a worker that is over
+# What a worker handed to the network before its lease ended may arrive for so long: nobody takes over before,
+# and what the vendor's machine has not confirmed by then is dropped (`outbound.new_client`).
+GRACE_SECONDS = 2.5
+LATE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +96,7 @@ class Lease:
             (
                 f"select set_config('lock_timeout', '{PATIENCE_MILLISECONDS}', true)",
                 _with(statement("leases", "clamp"), self.worker, self._seconds),
-                _with(statement("leases", "expire"), gone),
+                _with(statement("leases", "expire"), gone, GRACE_SECONDS),
                 statement("leases", "take_over"),
             )
         )
@@ -124,6 +129,17 @@ class Lease:
                 except LeaseLostError:
                     return False
         return self.covers(seconds)
+
+    async def watch(self) -> None:
+        """Wait for the end of the lease: nothing may leave after it, though a beat may wait for its answer.
+
+        Raises DatabaseAwayError then; LeaseLostError when this process stood still, and comes to it late.
+        """
+        while (left := self._until - boot_time()) > 0:  # noqa: ASYNC110 - each beat moves the end
+            await asyncio.sleep(left)
+        if left < -LATE_SECONDS:
+            raise LeaseLostError
+        raise DatabaseAwayError("the lease ended while the database did not answer")
 
     async def leave(self) -> None:
         """Give lanes back and end the lease: an orderly stop."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import asyncpg
 
@@ -22,9 +22,10 @@ from vaivem.engine.topology import Line, RuleUse, Topology
 class LineCatalog:
     """What a workspace's connections offer, as this process last read them (a core `Catalog`)."""
 
-    def __init__(self, topology: Topology, workspace: int) -> None:
+    def __init__(self, topology: Topology, workspace: int, members: Collection[str]) -> None:
         self._topology = topology
         self._workspace = workspace
+        self._members = members
 
     def _line(self, ref: ConnectionRef) -> Line | None:
         line = self._topology.lines.get(ref) if isinstance(ref, int) else None
@@ -50,19 +51,25 @@ class LineCatalog:
         line = self._line(ref)
         return action_shape(line.connector, line.connection, key) if line else None
 
+    def has_member(self, address: str) -> bool:
+        """Say whether somebody with this e-mail address is a member."""
+        return address.lower() in self._members
+
 
 async def mark_rules(pool: asyncpg.Pool, topology: Topology, conn: int | None = None) -> None:
     """Look at every published rule, or those that use a connection, and keep what is wrong with each."""
     for use in list(topology.rules.values()):
         if conn is None or conn in use.compiled.connections.values():
-            problems = [problem.to_dict() for problem in _problems(use, topology)]
+            members = await pool.fetch(statement("notices", "members"), use.workspace)
+            addresses = {row["email"] for row in members}
+            problems = [problem.to_dict() for problem in _problems(use, topology, addresses)]
             await pool.execute(
                 statement("topology", "mark_rule"), use.id, use.version, json.dumps(clean(problems))
             )
 
 
-def _problems(use: RuleUse, topology: Topology) -> Iterator[Problem]:
-    catalog = LineCatalog(topology, use.workspace)
+def _problems(use: RuleUse, topology: Topology, members: Collection[str]) -> Iterator[Problem]:
+    catalog = LineCatalog(topology, use.workspace, members)
     settling = Settling(catalog)
     rule = settling.rule(use.compiled.rule)
     known = {problem.path for problem in settling.problems}

@@ -18,7 +18,10 @@ DONE_BEFORE = "done_before"  # the code of a write that a replay leaves out
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A step that is final: a repeat of the run gets its answer from here."""
+    """A step that is final: a repeat of the run gets its answer from here.
+
+    `refused` is a read whose answer was an error, behind which the run went on: it goes the same way again.
+    """
 
     name: str
     write: bool
@@ -26,6 +29,7 @@ class Kept:
     status: int
     response: bytes
     code: str
+    refused: bool = False
 
     @property
     def answer(self) -> Answer:
@@ -71,12 +75,19 @@ async def recall(db: asyncpg.Pool, ws: int, run_id: int) -> Memory:
         memory.tries[n] = memory.tries.get(n, 0) + 1
         memory.sent[n] = memory.sent.get(n, 0) + row["write"]
         memory.calls += row["method"] != ""
-        if row["done"]:
+        refused = not row["done"] and not row["write"] and row["status"] > 0
+        if row["done"] or refused:
             memory.kept[n] = Kept(
-                row["name"], row["write"], row["known"], row["status"], row["response"] or b"", row["code"]
+                row["name"],
+                row["write"],
+                row["known"],
+                row["status"],
+                row["response"] or b"",
+                row["code"],
+                refused,
             )
-            if row["write"]:
-                memory.upto = max(memory.upto, n)
+        if row["done"] and row["write"]:
+            memory.upto = max(memory.upto, n)
     for row in await db.fetch(statement("lanes", "doubts"), ws, run_id):
         memory.doubt, memory.doubt_n = row["at"], max(memory.doubt_n, row["n"])
     for row in await db.fetch(statement("lanes", "answers"), ws, run_id):

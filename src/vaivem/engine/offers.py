@@ -8,7 +8,9 @@ from typing import Any
 
 from vaivem.connectors import sdk
 from vaivem.core.catalog import ActionShape, TriggerShape
-from vaivem.core.fields import Field, Option
+from vaivem.core.fields import Field, FieldType, Option
+
+NO_VALUES = frozenset({FieldType.LIST, FieldType.OBJECT, FieldType.OPTIONS})
 
 
 def trigger_shape(connector: sdk.Connector, seen: sdk.Connection, key: str) -> TriggerShape | None:
@@ -17,7 +19,20 @@ def trigger_shape(connector: sdk.Connector, seen: sdk.Connection, key: str) -> T
         found = connector.trigger(key)
     except KeyError:
         return None
-    return TriggerShape(found.kinds, found.fields(seen), filled(seen, found.options))
+    fields = found.fields(seen)
+    return TriggerShape(
+        found.kinds, fields, filled(seen, found.options), changing(found, fields), tuple(found.follows)
+    )
+
+
+def changing(trigger: sdk.Trigger, fields: Iterable[Field]) -> tuple[str, ...]:
+    """Return the fields whose change from a value to a value a trigger tells: plain ones of its groups."""
+    return tuple(
+        field.key
+        for field in fields
+        if any(field.key == one or field.key.startswith(f"{one}.") for one in trigger.changes)
+        and not (field.many or field.type in NO_VALUES or field.key.endswith((".id", ".url")))
+    )
 
 
 def action_shape(connector: sdk.Connector, seen: sdk.Connection, key: str) -> ActionShape | None:

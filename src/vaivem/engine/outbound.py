@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import OrderedDict
 from datetime import timedelta
@@ -22,6 +23,7 @@ from vaivem.config import PrivateHost
 from vaivem.connectors.sdk import Answer, Authorisation, Call, Connection, Connector
 from vaivem.core.errors import RetryError, RuleError, UncertainError, VaivemError
 from vaivem.engine.guard import checked_address
+from vaivem.engine.leases import GRACE_SECONDS
 
 USER_AGENT = f"Vaivem/{__version__}"
 CONNECT_SECONDS = 5.0
@@ -197,13 +199,18 @@ def broken_exchange(error: PyreqwestError, wire: Wire) -> VaivemError:
 
 def new_client() -> ClientBuilder:
     """Return how every client of ours begins."""
-    return (
+    made = (
         ClientBuilder()
         .user_agent(USER_AGENT)
         .follow_redirects(False)
         .runtime_multithreaded(True)  # its threads do the sending: the event loop has less to do
         .connect_timeout(timedelta(seconds=CONNECT_SECONDS))
     )
+    if sys.platform == "linux":
+        # A link that is cut in silence: what was sent into it must not arrive when it is healed, long after
+        # the write was given up, or another worker did it.
+        made = made.tcp_user_timeout(timedelta(seconds=GRACE_SECONDS))
+    return made
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+LOOK_SHARE = 0.25
+
 
 @dataclass
 class ParkError(Exception):
@@ -26,8 +28,17 @@ class ParkError(Exception):
     pause: float = 0.0
 
 
+def look_pause(waited: float, *, first: float, last: float) -> float:
+    """Return the seconds until a run looks again for what another one holds: a quarter of the time waited.
+
+    The other may wait for days itself, and each look may cost reads at the vendor.
+    """
+    return min(last, max(first, LOOK_SHARE * waited))
+
+
 @dataclass
 class SkipStepError(Exception):
-    """A person chose to skip the step."""
+    """The step is left out: a person chose to, or who would get its letter opted out."""
 
     code: str = "skipped_by_person"
+    params: Mapping[str, Any] = field(default_factory=dict)

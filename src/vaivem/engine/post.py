@@ -10,23 +10,33 @@ import asyncio
 import logging
 import smtplib
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.headerregistry import BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
+from email.policy import EmailPolicy, Policy
 from email.utils import make_msgid
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
+from typing_extensions import override
 
 from vaivem.core.errors import RecordError, RetryError, RuleError, VaivemError
 from vaivem.engine.statements import statement
+from vaivem.engine.ways_out import WaysOut
 from vaivem.vault import Vault, VaultError
 
 SMTP_SECONDS = 20.0
+LETTERS_AT_ONCE = (
+    4  # under the fewest threads that asyncio keeps (5), so that whoever has a turn really sends
+)
 OUTBOX_SCHEME = "outbox"
 FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 3600.0
 MOST_TRIES = 24
 REFUSED, LOST = 3, 4
+SOME_REFUSED = "mail_some_refused"
 
 log = logging.getLogger(__name__)
 
@@ -46,20 +56,30 @@ class Outgoing:
 class Post:
     """The way out for letters of one worker."""
 
-    def __init__(self, smtp_url: str | None, pool: asyncpg.Pool, vault: Vault) -> None:
+    def __init__(
+        self, smtp_url: str | None, pool: asyncpg.Pool, vault: Vault, ways_out: WaysOut | None = None
+    ) -> None:
         self._smtp_url = smtp_url
+        self.ways_out = ways_out
         self._pool = pool
         self._vault = vault
+        # Held from before a letter's intent until its outcome is kept: a kill leaves no more in doubt.
+        self.turn = asyncio.Semaphore(LETTERS_AT_ONCE)
 
     @property
     def open(self) -> bool:
         """Whether letters can leave at all."""
         return self._smtp_url is not None
 
+    @property
+    def domain(self) -> str:
+        """The domain that letters come from."""
+        return sender_of(self._smtp_url or "").rpartition("@")[2]
+
     async def hand(self, workspace: int, letter: Outgoing) -> str:
         """Send a rule's letter now; return "" when it was taken, a code when nobody can know.
 
-        Raises what is certainly not done.
+        The caller holds a `turn`. Raises what is certainly not done.
         """
         if self._smtp_url is None:
             raise RuleError("mail_not_configured")
@@ -77,8 +97,9 @@ class Post:
             await self._send(row, self._smtp_url)
 
     async def forget(self) -> None:
-        """Delete what is older than a month."""
+        """Delete what is older than a month, and what came back half a year ago."""
         await self._pool.execute(statement("letters", "forget"))
+        await self._pool.execute(statement("letters", "forget_bounces"))
 
     async def _send(self, row: asyncpg.Record, smtp_url: str) -> None:
         try:
@@ -137,18 +158,21 @@ def sender_of(smtp_url: str) -> str:
 def deliver(smtp_url: str, letter: Outgoing) -> str:
     """Hand a letter to the mail server; return "" when it took it, a code when that is unknown.
 
+    SOME_REFUSED: it took it, but not for each of several addresses.
+
     Raises what is certainly not done: RetryError for what may pass, RecordError for what was refused,
     RuleError for what only the operator can put right.
     """
     parts = urlsplit(smtp_url)
     message = _message(sender_of(smtp_url), letter)
     handed = taken = False
+    refused: Mapping[str, object] = {}
     try:
         with _server(smtp_url) as server:
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             handed = True
-            server.send_message(message)
+            refused = server.send_message(message)
             taken = True
     except smtplib.SMTPNotSupportedError as error:  # said before anything is sent
         raise RecordError("mail_refused", params={"message": str(error)[:300]}) from error
@@ -157,11 +181,13 @@ def deliver(smtp_url: str, letter: Outgoing) -> str:
             raise _refused(error) from error
     except (OSError, smtplib.SMTPException) as error:
         if taken:
-            return ""  # the goodbye went wrong; the letter is on its way all the same
+            return (
+                SOME_REFUSED if refused else ""
+            )  # the goodbye went wrong; the letter is on its way all the same
         if not handed:
             raise RetryError("mail_server_unreachable", detail=str(error)[:300]) from error
         return "mail_answer_lost"
-    return ""
+    return SOME_REFUSED if refused else ""
 
 
 def reach(smtp_url: str) -> None:
@@ -180,8 +206,25 @@ def reach(smtp_url: str) -> None:
         raise RetryError("mail_server_unreachable", detail=str(error)[:300]) from error
 
 
+class _WholeHeader(UnstructuredHeader, BaseHeader):
+    """A header in one line: folded, a long address would be encoded as words, and mail programs miss it."""
+
+    @override
+    def fold(self, *, policy: Policy[Any]) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+def _policy() -> EmailPolicy[EmailMessage]:
+    registry = HeaderRegistry()
+    registry.map_to_type("list-unsubscribe", _WholeHeader)
+    return EmailPolicy(header_factory=registry)
+
+
+_POLICY = _policy()
+
+
 def _message(sender: str, letter: Outgoing) -> EmailMessage:
-    message = EmailMessage()
+    message = EmailMessage(policy=_POLICY)
     message["From"], message["To"], message["Subject"] = sender, ", ".join(letter.to), letter.subject
     message["Message-ID"] = letter.message_id or make_msgid(domain=sender.rpartition("@")[2])
     for name, value in letter.headers.items():

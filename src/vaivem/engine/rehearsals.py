@@ -7,26 +7,42 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
 
-from vaivem.connectors.sdk import Delivery, Event, Trigger
-from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledEmail, CompiledRule, CompiledStep
-from vaivem.core.errors import RuleError, VaivemError
+from vaivem.connectors.sdk import Action, Delivery, Event, Outcome, Reader, Trigger
+from vaivem.core.changes import Judgement, Kept
+from vaivem.core.compiled_steps import (
+    CompiledAction,
+    CompiledAwait,
+    CompiledBranch,
+    CompiledEmail,
+    CompiledNotify,
+    CompiledStep,
+    CompiledStop,
+)
+from vaivem.core.compiler import CompiledRule
+from vaivem.core.errors import RuleError, SkipError, VaivemError
 from vaivem.core.kinship import Relative, relatives
+from vaivem.core.mapping import MappingError
 from vaivem.core.steps import ActionStep, FindStep, Missing
+from vaivem.engine.changes import Told, judge_all
 from vaivem.engine.desk import Desk, clean
 from vaivem.engine.direct import ChoreCaller
 from vaivem.engine.ids import id_at, time_of
-from vaivem.engine.rehearsing import AsksError, RehearsalContext, UnforeseenError
+from vaivem.engine.rehearsing import AsksError, RehearsalContext, StoppedError, UnforeseenError
+from vaivem.engine.runs import may_skip
 from vaivem.engine.statements import statement
-from vaivem.engine.topology import Line
+from vaivem.engine.topology import Line, RuleUse
 
 MOST_EVENTS = 100
+
+Row = Mapping[str, Any]  # an event as the history has it
+MakeContext = Callable[[Mapping[str, Any]], RehearsalContext]  # of the step's options
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +82,7 @@ class Rehearsals:
         events = await self._desk.pool.fetch(statement("trials", "past"), *arguments)
         await self._desk.pool.execute(statement("trials", "began"), row["id"], len(events))
         for event in events[row["looked_at"] :]:
-            result = await _OneEvent(self._desk, row["rule_id"], rule, line, trigger).result(event)
+            result = await OneEvent(self._desk, row["rule_id"], rule, line, trigger).result(event)
             kept = json.dumps([clean(result)], ensure_ascii=False)
             if await self._desk.pool.fetchval(statement("trials", "found"), row["id"], kept) is None:
                 return
@@ -78,7 +94,12 @@ class Rehearsals:
         return line
 
 
-class _OneEvent:
+async def rehearse_one(desk: Desk, use: RuleUse, line: Line, row: Row) -> dict[str, Any]:
+    """Return what a published rule would do with one event, as in a dry run."""
+    return await OneEvent(desk, use.id, use.compiled, line, use.trigger).result(row)
+
+
+class OneEvent:
     """One event of a dry run."""
 
     def __init__(self, desk: Desk, rule: int, compiled: CompiledRule, line: Line, trigger: Trigger) -> None:
@@ -93,12 +114,16 @@ class _OneEvent:
         self._about: tuple[Relative, ...] = ()
         self._steps: list[dict[str, Any]] = []
 
-    async def result(self, row: asyncpg.Record) -> dict[str, Any]:
+    async def result(self, row: Row) -> dict[str, Any]:
         """Return what would come of it: ``result``, why, and each step with what it would write."""
         told: dict[str, Any] = {"event": str(row["id"]), "title": row["title"]}
         try:
             outcome = await self._run(row)
+        except StoppedError:
+            raise
         except VaivemError as error:
+            if self._ends_all(error):
+                raise
             problems = [problem.to_dict() for problem in error.problems[:20]]
             outcome = {
                 "result": "fails",
@@ -112,16 +137,26 @@ class _OneEvent:
             outcome = {"result": "fails", "code": "bug", "params": {"kind": type(error).__name__}}
         return {**told, **outcome, "steps": self._steps}
 
-    async def _run(self, row: asyncpg.Record) -> dict[str, Any]:
+    async def _run(self, row: Row) -> dict[str, Any]:
         event = self._event(row)
         options, moment = self._compiled.trigger.options, time_of(row["id"])
         if not self._trigger.accepts(event, options):
             return {"result": "left_out", "code": "not_accepted"}
         record = self._trigger.record(event, options)
         self._source = f"{self._source_line.connection.id}:{event.object}:{record}"
-        data = await self._trigger.scope(ChoreCaller(self._desk.caller, self._source_line), event, options)
+        data = await self._trigger.scope(self._reader(self._source_line), event, options)
         if data is None:
             return {"result": "left_out", "code": "not_yet"}
+        changed = self._compiled.trigger.changed
+        if changed is not None:
+            told = Told.of(self._trigger, self._source_line.connection, event, changed.field, data)
+            # What was there before, where the vendor does not tell, nobody knows any more: the value decides.
+            before = {one: Kept(changed.before, None) for one in told.subjects}
+            known = {} if told.before else before
+            change, _ = judge_all(changed, known, told, self._trigger, self._zone)
+            if change.judgement is not Judgement.CHANGED:
+                code = change.judgement.value
+                return {"result": "left_out", "code": code, "params": change.params(changed)}
         today = moment.astimezone(ZoneInfo(self._zone)).date().isoformat()
         title, kinds = self._compiled.rule.title, self._source_line.connector.kinds
         self._about = relatives(self._source_line.connection.id, kinds, event.object, record, data)
@@ -145,7 +180,7 @@ class _OneEvent:
             return "creates"
         return "updates" if any(one["fields"] for one in writes) else "unchanged"
 
-    def _event(self, row: asyncpg.Record) -> Event:
+    def _event(self, row: Row) -> Event:
         webhooks = self._source_line.connector.webhooks
         if webhooks is None:
             raise RuleError("event_is_gone")
@@ -154,23 +189,31 @@ class _OneEvent:
         events = webhooks.parse(delivery, self._source_line.connection)
         return events[int(row["part"])]
 
-    async def _each(self, steps: Sequence[CompiledStep], row: asyncpg.Record) -> None:
+    async def _each(self, steps: Sequence[CompiledStep], row: Row) -> None:
         for step in steps:
             if isinstance(step, CompiledAction):
                 await self._act(step, row)
             elif isinstance(step, CompiledBranch):
                 _, way = step.choose(self._scope, zone=self._zone)
                 await self._each(way, row)
+            elif isinstance(step, CompiledStop):
+                if step.look(self._scope, zone=self._zone).passed:
+                    raise _StopError
+            elif isinstance(step, CompiledAwait):
+                self._scope["steps"][step.id] = {"happened": False}
             elif isinstance(step, CompiledEmail):
                 letter = step.fill(self._scope, zone=self._zone)
-                fields = [
-                    {"field": "to", "before": "", "after": ", ".join(letter.to)},
-                    {"field": "subject", "before": "", "after": letter.subject},
-                ]
-                write = {"call": "email", "creates": False, "fields": fields}
-                self._steps.append({"step": step.id, "records": [], "writes": [write]})
+                self._tell(step.id, "email", {"to": ", ".join(letter.to), "subject": letter.subject})
+            elif isinstance(step, CompiledNotify):
+                text = step.fill(self._scope, zone=self._zone)
+                self._tell(step.id, "notice", {"member": step.step.member, "text": text})
 
-    async def _act(self, compiled: CompiledAction, row: asyncpg.Record) -> None:
+    def _tell(self, step: str, call: str, said: Mapping[str, str]) -> None:
+        fields = [{"field": name, "before": "", "after": text} for name, text in said.items()]
+        write = {"call": call, "creates": False, "fields": fields}
+        self._steps.append({"step": step, "records": [], "writes": [write]})
+
+    async def _act(self, compiled: CompiledAction, row: Row) -> None:
         step, line = compiled.step, self._desk.topology.lines.get(compiled.connection_id)
         if line is None:
             raise RuleError("connection_is_gone", params={"connection": compiled.connection_id})
@@ -178,19 +221,30 @@ class _OneEvent:
         options = dict(step.options)
         if isinstance(step, ActionStep) and step.key is not None:
             options["key"] = {"by": step.key.by.value, "field": step.key.field}
-        context = RehearsalContext(
-            self._desk,
-            line,
-            rule=self._rule,
-            values=compiled.resolve(self._scope, zone=self._zone),
-            options=options,
-            source=self._source,
-            now=time_of(row["id"]),
-            about=self._about,
-        )
-        told: dict[str, Any] = {"step": step.id, "records": [], "writes": context.writes}
+        try:
+            values = compiled.resolve(self._scope, zone=self._zone)
+        except MappingError as error:
+            if not may_skip(step, error):
+                raise
+            return
+
+        def make(options: Mapping[str, Any]) -> RehearsalContext:
+            return self._context_of(
+                line,
+                rule=self._rule,
+                values=values,
+                options=options,
+                source=self._source,
+                now=time_of(row["id"]),
+                about=self._about,
+            )
+
+        told: dict[str, Any] = {"step": step.id, "records": [], "writes": []}
         self._steps.append(told)
-        outcome = await action.run(context)
+        try:
+            outcome = await self._perform(action, step.id, options, make, told)
+        except SkipError:
+            return
         told["records"] = [record.to_dict() for record in outcome.records]
         self._scope["steps"][step.id] = dict(outcome.output)
         if isinstance(step, FindStep) and not outcome.records:
@@ -198,3 +252,23 @@ class _OneEvent:
                 raise _StopError
             if step.missing is Missing.FAIL:
                 raise RuleError("nothing_found", params={"step": step.id})
+
+    def _ends_all(self, error: VaivemError) -> bool:
+        """Say whether an error is of more than this event."""
+        return False
+
+    def _reader(self, line: Line) -> Reader:
+        """Return what reads at a connection."""
+        return ChoreCaller(self._desk.caller, line)
+
+    def _context_of(self, line: Line, **parts: Any) -> RehearsalContext:
+        """Return what a step works with."""
+        return RehearsalContext(self._desk, line, **parts)
+
+    async def _perform(
+        self, action: Action, step: str, options: Mapping[str, Any], make: MakeContext, told: dict[str, Any]
+    ) -> Outcome:
+        """Do one action; what it would write goes to `told`."""
+        context = make(options)
+        told["writes"] = context.writes
+        return await action.run(context)

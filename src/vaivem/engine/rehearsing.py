@@ -36,6 +36,10 @@ class AsksError(Exception):
     """The run would wait for a person: several records fit."""
 
 
+class StoppedError(Exception):
+    """A person stopped it, or another worker has it."""
+
+
 class RehearsalContext:
     """One step of one dry run (an `ActionContext`). `writes` are what it would have sent."""
 

@@ -12,13 +12,20 @@ from vaivem.engine.ids import SHIFT, id_at
 from vaivem.engine.statements import statement
 
 BATCH = 5000
+SEEN_PAGES = 64  # of what was delivered before, at once: about 5,000 rows
+REMEMBERED_DAYS = 30  # deliveries, at the least
 LOCK_MILLISECONDS = 200  # events wait no longer than this for a partition to be dropped
 LOCK_TRIES = 8
 LOCK_PAUSE_SECONDS = 0.5
 WEEK_MILLISECONDS = 604_800_000
+LEAST = -(1 << 63)
 THINNED = (
-    "thin_steps", "thin_decisions", "thin_runs", "thin_terms", "thin_events", "thin_repeated",
+    "thin_steps", "thin_decisions", "thin_runs", "thin_events", "thin_repeated",
     "thin_rejected", "thin_replay_runs", "thin_replays",
+)  # fmt: skip
+FORGOTTEN = (
+    "forget_records", "forget_documents", "forget_fields", "forget_old_keys", "forget_heard",
+    "forget_document_events", "forget_people", "forget_names", "forget_merged_names", "forget_changes",
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -44,17 +51,22 @@ class Retention:
         workspaces = await self._pool.fetch(statement("chores", "workspaces"))
         longest = max((row["retention_days"] for row in workspaces), default=0)
         bound = id_at(self._clock.after(-longest * 86400.0))
+        for name in ("forget_told", "forget_values"):
+            await self._pool.execute(statement("changes", name))
         for row in await self._pool.fetch(statement("chores", "old_weeks")):
             if (row["week"] + 1) * WEEK_MILLISECONDS << SHIFT <= bound:
                 await self._drop(row["names"])
         for row in workspaces:
             await self._thin(row["id"], row["retention_days"])
-        for name in ("forget_digests", "forget_ids", "prune_chore_log", "prune_links", "prune_call_windows"):
+        await self._forget_seen(max(REMEMBERED_DAYS, longest))
+        for name in ("prune_chore_log", "prune_links", "prune_call_windows"):
             await self._pool.execute(statement("chores", name))
         await self._pool.execute(statement("breaker", "forget_hours"))
         await self._pool.execute(statement("echoes", "forget"))
         await self._pool.execute(statement("spending", "forget"))
         await self._pool.execute(statement("linking", "forget"))
+        for name in FORGOTTEN:
+            await self._pool.execute(statement("people", name))
         for row in await self._pool.fetch(statement("chores", "old_weeks")):
             await self._drop(row["names"], only_empty=True)
 
@@ -62,28 +74,40 @@ class Retention:
         """Drop a week's partitions, all or none: a run needs all of its week's.
 
         Events go first: the lock is asked for shortly, some times; what is in use stays for another night.
+        What was deleted row by row leaves its room behind, which a look for rows would read under the lock:
+        it is given back before.
         """
+        if only_empty:
+            if await self._any_row(self._pool, partitions):
+                return
+            await self._pool.execute(f"vacuum {_named(partitions)}")
         for _ in range(LOCK_TRIES):
             try:
                 await self._drop_now(partitions, only_empty=only_empty)
-            except asyncpg.LockNotAvailableError:
+            except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
                 await asyncio.sleep(LOCK_PAUSE_SECONDS)
             else:
                 return
         log.info("Partitions %s are in use: they are dropped another night", ", ".join(partitions))
 
     async def _drop_now(self, partitions: list[str], *, only_empty: bool) -> None:
-        tables = ", ".join(f'"{name}"' for name in partitions)
+        """Drop them, with the lock held for no longer than a look takes.
+
+        Where something still reads old rows, their room is not given back yet: the look is cut short.
+        """
+        tables = _named(partitions)
         async with self._pool.acquire() as db, db.transaction():
-            if only_empty and await self._any_row(db, partitions):
-                return
             await db.execute(f"set local lock_timeout = '{LOCK_MILLISECONDS}ms'")
             await db.execute(f"lock table {tables} in access exclusive mode")
-            if not only_empty or not await self._any_row(db, partitions):
-                await db.execute(f"drop table {tables}")
+            if only_empty:
+                await db.execute(f"set local statement_timeout = '{LOCK_MILLISECONDS}ms'")
+                if await self._any_row(db, partitions):
+                    return
+                await db.execute("set local statement_timeout = 0")
+            await db.execute(f"drop table {tables}")
 
     @staticmethod
-    async def _any_row(db: asyncpg.pool.PoolConnectionProxy, partitions: list[str]) -> bool:
+    async def _any_row(db: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy, partitions: list[str]) -> bool:
         for name in partitions:
             if await db.fetchval(f'select exists (select 1 from "{name}")'):  # noqa: S608 - a name of the catalog
                 return True
@@ -91,8 +115,28 @@ class Retention:
 
     async def _thin(self, ws: int, days: int) -> None:
         bound = id_at(self._clock.after(-days * 86400.0))
+        await self._thin_terms(ws, bound)
         for name in THINNED:
             deleted = BATCH
             while deleted == BATCH:
                 done: str = await self._pool.execute(statement("chores", name), ws, bound, BATCH)
                 deleted = int(done.rpartition(" ")[2])
+
+    async def _thin_terms(self, ws: int, bound: int) -> None:
+        begin = (LEAST, LEAST)
+        while end := await self._pool.fetchrow(
+            statement("chores", "next_old_terms"), ws, bound, BATCH, *begin
+        ):
+            await self._pool.execute(statement("chores", "thin_terms"), ws, bound, *begin, *end)
+            begin = (end["hash"], end["event_id"])
+
+    async def _forget_seen(self, days: int) -> None:
+        bound = id_at(self._clock.after(-days * 86400.0))
+        pages: int = await self._pool.fetchval(statement("chores", "seen_pages"))
+        for first in range(0, pages, SEEN_PAGES):
+            span = (first, 0), (first + SEEN_PAGES, 0)
+            await self._pool.execute(statement("chores", "forget_seen"), *span, bound)
+
+
+def _named(partitions: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in partitions)

@@ -11,19 +11,43 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from vaivem.connectors.sdk import Action, Event
-from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledEmail, CompiledStep, CompiledWait
+from vaivem.core.changes import Judgement
+from vaivem.core.compiled_steps import (
+    CompiledAction,
+    CompiledAwait,
+    CompiledBranch,
+    CompiledEmail,
+    CompiledNotify,
+    CompiledStep,
+    CompiledStop,
+    CompiledWait,
+)
 from vaivem.core.errors import BugError, Problem, RecordError, RuleError, SkipError, VaivemError
 from vaivem.core.identity import search_terms, term_hash
 from vaivem.core.kinship import Relative, relatives
 from vaivem.core.mapping import MappingError
 from vaivem.core.steps import ActionStep, Empty, FindStep, Missing
 from vaivem.core.values import Values
+from vaivem.engine.automations import NotInsideError, enter
+from vaivem.engine.awaiting import (
+    AWAITS,
+    NAME,
+    NOTHING_CAME,
+    Awaiting,
+    Source,
+    look_once_more,
+    outcome_row,
+    read_outcome,
+)
+from vaivem.engine.changes import Told, look
 from vaivem.engine.context import PLACES, StepContext
-from vaivem.engine.desk import Desk, RunState, as_json
+from vaivem.engine.desk import NEVER, Desk, RunState, as_json
 from vaivem.engine.ids import SHIFT, id_at
 from vaivem.engine.journal import Finish, StepRow
-from vaivem.engine.letters import send_letter
+from vaivem.engine.letters import Letters
+from vaivem.engine.notices import send_notice
 from vaivem.engine.parking import ParkError, SkipStepError
+from vaivem.engine.past import allowed
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, RuleUse
 
@@ -64,6 +88,8 @@ class Ending:
         params = dict(self.params)
         if run.notes:
             params["notes"] = run.notes[:MAX_NOTES]
+        if run.memory.doubt is not None:  # for who retries the run: the write may have been done
+            params["doubt"] = {"n": run.memory.doubt_n, "at": run.memory.doubt.isoformat()}
         named = search_terms([part for row in run.records for part in (row["id"], row["name"])])
         found_by = named - run.found_by if named else named
         return Finish(
@@ -95,8 +121,12 @@ def _day_of(quarter: int, zone: str) -> str:
     return moment.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
+@dataclass
 class StopRunError(Exception):
     """The rule says that the run ends here (a lookup found nothing, "stop")."""
+
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 class LeftLaneError(Exception):
@@ -116,6 +146,8 @@ class Execution:
         self._places = use.compiled.places
         self._source = ""
         self._about: tuple[Relative, ...] = ()
+        self._quiet = allowed(run.item.delivery, bulk=run.item.bulk)
+        self._told = False  # somebody: by e-mail or with a notice
 
     async def run(self) -> Ending | None:
         """Run to the end; None when the run has left its lane to wait.
@@ -131,7 +163,8 @@ class Execution:
         try:
             await self._steps(self._use.compiled.steps)
         except StopRunError as stop:
-            return Ending(Status.NOTHING if not self._run.records else Status.DONE, str(stop))
+            did = self._run.records or self._told
+            return Ending(Status.DONE if did else Status.NOTHING, stop.code, stop.params)
         except LeftLaneError:
             return None
         return Ending(Status.DONE)
@@ -161,7 +194,10 @@ class Execution:
         record = use.trigger.record(event, use.options)
         self._source = f"{use.source}:{event.object}:{record}"
         begins = not self._run.memory.tries and item.replay_of is None
-        if begins and use.trigger.stops_echoes and await self._desk.echoes.is_own(item.ws, use.source, event):
+        stops = begins and use.trigger.stops_echoes
+        own = stops and await self._desk.echoes.is_own(item.ws, use.source, event)
+        changed = use.compiled.trigger.changed
+        if own and changed is None:
             return Ending(Status.NOTHING, "our_own_change")
         if item.bulk and begins and await self._known(event):  # no reads for what a webhook brought already
             return Ending(Status.NOTHING, "already_started")
@@ -175,13 +211,31 @@ class Execution:
         once = use.trigger.once_key(event, use.options)
         if once is not None and not await self._first(once):
             return Ending(Status.NOTHING, "already_started", {"key": once})
+        if changed is not None:
+            told = Told.of(use.trigger, line.connection, event, changed.field, data)
+            change = await look(
+                self._desk.pool, item.ws, item.rule, self._first_run, self._source, changed, told,
+                use.trigger, self._zone,
+            )  # fmt: skip
+            if own:
+                return Ending(Status.NOTHING, "our_own_change")
+            if change.judgement is not Judgement.CHANGED:
+                return Ending(Status.NOTHING, change.judgement.value, change.params(changed))
         self._about = relatives(use.source, line.connector.kinds, event.object, record, data)
         today = _day(item.run_id >> SHIFT, self._zone)
         self._scope = {**data, "steps": {}, "rule": {"title": use.compiled.rule.title}, "today": today}
         verdict = use.compiled.passes(self._scope, zone=self._zone)
         if verdict.passed:
-            return None
+            return await self._enter()
         return Ending(Status.NOTHING, "filtered", {"tests": [test.to_dict() for test in verdict.reasons]})
+
+    async def _enter(self) -> Ending | None:
+        """Let an automation's person in; return an ending when there is nobody, or they are in already."""
+        try:
+            await enter(self._desk, self._run, self._use.compiled, self._scope)
+        except NotInsideError as not_inside:
+            return Ending(Status.NOTHING, not_inside.code, not_inside.params)
+        return None
 
     async def _is_late(self, event: Event, *, begins: bool) -> bool:
         """Say whether a later event of the record came first. A run that goes on does as it began."""
@@ -232,6 +286,12 @@ class Execution:
                     await self._steps(way)
                 case CompiledWait():
                     await self._wait(step)
+                case CompiledAwait():
+                    await self._await(step)
+                case CompiledStop():
+                    self._stop(step)
+                case CompiledNotify():
+                    await self._notify(step)
                 case CompiledEmail():
                     await self._mail(step)
 
@@ -250,14 +310,23 @@ class Execution:
             about=self._about,
         )
 
+    def _is_kept_quiet(self, step: str, *, reaches: bool = True) -> bool:
+        """Say whether a step is left out because its event is of the past and it would reach people."""
+        if not reaches or self._quiet is None or step in self._quiet:
+            return False
+        self._leave_out(step, (Problem("past_left_out", {"step": step}),))
+        return True
+
     async def _act(self, compiled: CompiledAction) -> None:
         step = compiled.step
         line = self._line(compiled.connection_id)
         action = self._action(line, step.action)
+        if self._is_kept_quiet(step.id, reaches=not action.reads_only and action.reaches(step.options)):
+            return
         try:
             values = compiled.resolve(self._scope, zone=self._zone)
         except MappingError as error:
-            if not _may_skip(step, error):
+            if not may_skip(step, error):
                 raise
             self._leave_out(step.id, error.problems)
             return
@@ -306,17 +375,66 @@ class Execution:
             waited = former is not None and former.waited(step.id)
             due = now if waited else step.until(self._scope, now=now, zone=self._zone)
             if due > now:
-                await self._leave(step.id, own, due)
+                park = ParkError("wait", "waits_as_the_rule_says", due, params={"step": step.id})
+                await self._leave(own, park)
                 raise LeftLaneError
         self._run.steps.append(self._passed(n, step.id))
 
-    async def _leave(self, step: str, own: int, due: datetime) -> None:
+    async def _leave(self, own: int, park: ParkError) -> None:
         item = self._run.item
         await self._desk.drop(self._run, keeps=False)
         # First the word that it waits: a crash in between begins the wait again, and says no less.
-        park = ParkError("wait", "waits_as_the_rule_says", due, params={"step": step})
         await self._desk.park(item, own, park)
-        await self._desk.journal.leave_lane(item.ws, item.lane, item.seq, own, due)
+        await self._desk.journal.leave_lane(item.ws, item.lane, item.seq, own, park.due or NEVER)
+
+    async def _await(self, step: CompiledAwait) -> None:
+        """Leave the lane until the event has come or the time is over; later steps read which it was."""
+        n = self._places[step.id] * PLACES + PLACES - 1  # after the reads that tell which event it is
+        run = self._run
+        kept = run.memory.at(n)
+        if kept is None:
+            former = run.former.write(step.id, NAME, 0) if run.former is not None else None
+            response = former.response if former is not None else await self._awaited(step, n)
+            if former is not None:
+                run.steps.append(outcome_row(step.id, n, response, self._desk.clock.now()))
+        else:
+            response = kept.response
+        self._scope["steps"][step.id] = read_outcome(response)
+
+    async def _awaited(self, step: CompiledAwait, n: int) -> bytes:
+        """Return what came of a wait for an event, made durable; raises what makes the run wait for it."""
+        run, item, desk = self._run, self._run.item, self._desk
+        await desk.flush(run)  # from when on events count is told by the journal
+        own, awaiting = self._lane_key("await", item.run_id, step.id), self._awaiting(step)
+        await awaiting.begin(own)
+        told = await awaiting.look()
+        if told is None and desk.clock.now() < awaiting.until:
+            park = ParkError("wait", AWAITS, awaiting.until, params={"step": step.id})
+            if item.lane == own:
+                raise park
+            await self._leave(own, park)
+            await look_once_more(desk, item.ws, item.run_id)
+            raise LeftLaneError
+        at = awaiting.until if told is None else desk.clock.now()
+        run.steps.append(outcome_row(step.id, n, told or NOTHING_CAME, at))
+        await desk.flush(run)
+        await awaiting.end()
+        return told or NOTHING_CAME
+
+    def _awaiting(self, step: CompiledAwait) -> Awaiting:
+        compiled, line = self._use.compiled, self._line(step.connection_id)
+        known = step.known(self._scope)
+        if step.step.about is not None and step.step.equals is None:
+            known = tuple(filter(None, (compiled.person(self._scope).partition(":")[2],)))
+        if step.step.about is not None and not known:
+            params = {"field": step.step.equals or step.step.about}
+            raise MappingError(problems=(Problem("wait_for_nobody", params, "about.as"),))
+        conn, object_key, record = self._source.split(":", 2)
+        return Awaiting(
+            self._desk, self._run, line, step, known=known, source=Source(int(conn), object_key, record),
+            reader=self._context(line, self._places[step.id], step.id, Values({}), step.step.options),
+            zone=self._zone,
+        )  # fmt: skip
 
     def _passed(self, n: int, step: str) -> StepRow:
         """Return the row that says a wait is behind us: it counts like a write."""
@@ -326,17 +444,35 @@ class Execution:
         )  # fmt: skip
 
     async def _mail(self, step: CompiledEmail) -> None:
+        if self._is_kept_quiet(step.id):
+            return
+        letters = Letters(self._desk, self._run, self._places[step.id] * PLACES, step)
+        if letters.remain:
+            await letters.send(step.fill(self._scope, zone=self._zone))
+        self._scope["steps"][step.id] = {"sent": letters.sent}
+        self._told = self._told or letters.sent
+
+    def _stop(self, step: CompiledStop) -> None:
+        verdict = step.look(self._scope, zone=self._zone)
+        if verdict.passed:
+            tests = [test.to_dict() for test in verdict.reasons]
+            raise StopRunError("stopped_as_the_rule_says", {"step": step.id, "tests": tests})
+
+    async def _notify(self, step: CompiledNotify) -> None:
+        if self._is_kept_quiet(step.id):
+            return
         n = self._places[step.id] * PLACES
         if self._run.memory.at(n) is None:
-            content = step.fill(self._scope, zone=self._zone)
-            try:
-                await send_letter(self._desk, self._run, n, step.id, content)
-            except SkipStepError as skip:
-                self._run.notes.append(Problem(skip.code, {"step": step.id}).to_dict())
+            text = step.fill(self._scope, zone=self._zone)
+            if not await send_notice(self._desk, self._run, n, step.step, text):
+                who = {"step": step.id, "member": step.step.member}
+                self._leave_out(step.id, (Problem("member_is_gone", who),))
+                return
         self._scope["steps"][step.id] = {"sent": True}
+        self._told = True
 
 
-def _may_skip(step: ActionStep | FindStep, error: MappingError) -> bool:
+def may_skip(step: ActionStep | FindStep, error: MappingError) -> bool:
     """Say whether nothing but empty required fields is wrong with a step that may be left out for that."""
     lacking = all(problem.code == "required_missing" for problem in error.problems)
     return isinstance(step, ActionStep) and step.empty is Empty.SKIP and lacking

@@ -102,13 +102,17 @@ class Subscriptions:
             try:
                 await self._ensure(line, webhooks, address, found)
             except VaivemError as error:
-                log.warning("Connection %s: the webhook is not right: %s", line.connection.id, error)
+                log.warning(
+                    "Connection %s: the webhook is not right: %s", line.connection.id, error, extra=line.ids
+                )
                 found["problem"] = before or {}
                 self._note_problem(found, error)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 raise  # the database, not the vendor
             except Exception as error:  # a connector's bug: this webhook has a problem, the others have none
-                log.exception("Connection %s: its webhook could not be looked after", line.connection.id)
+                log.exception(
+                    "Connection %s: its webhook could not be looked after", line.connection.id, extra=line.ids
+                )
                 self._note_problem(found, BugError(detail=repr(error)))
         await self._pool.execute(
             statement("topology", "save_subscription"), line.connection.id, json.dumps(found)

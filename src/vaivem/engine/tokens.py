@@ -24,6 +24,7 @@ from vaivem.engine.crashpoints import reach
 from vaivem.engine.oauth import TOKEN_PARTS, ask_refresh, flow
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.statements import statement
+from vaivem.logs import hide
 from vaivem.vault import Vault, VaultError
 
 AHEAD_SECONDS = 300.0  # a token in use is refreshed this long before its end
@@ -100,9 +101,11 @@ class Tokens:
         if row is None or row["credentials"] is None:
             raise RuleError("connection_is_gone", params={"connection": conn})
         try:
-            return _Stored(row["credentials"], self._vault.open(row["credentials"]), row["expires"])
+            credentials = self._vault.open(row["credentials"])
         except VaultError as error:
             raise ReconnectError("credentials_locked", detail=str(error)) from error
+        hide(credentials)
+        return _Stored(row["credentials"], credentials, row["expires"])
 
     async def _save(
         self, db: asyncpg.pool.PoolConnectionProxy, conn: int, stored: _Stored, made: Mapping[str, Any]
@@ -112,6 +115,7 @@ class Tokens:
         Whatever else was saved meanwhile stays (a webhook's secret), and a person's reconnect wins.
         """
         before, now = stored.credentials, made
+        hide(dict(made))
         while True:
             sealed = self._vault.seal(dict(now))
             arguments = (conn, stored.sealed, sealed, made["lasts_seconds"])
@@ -131,9 +135,11 @@ class Tokens:
         if row is None:
             raise RuleError("oauth_app_missing", params={"connector": connection.connector})
         try:
-            return App(row["client_id"], self._vault.open(row["client_secret"])["client_secret"])
+            secret = self._vault.open(row["client_secret"])["client_secret"]
         except VaultError as error:
             raise RuleError("oauth_app_locked", detail=str(error)) from error
+        hide(secret)
+        return App(row["client_id"], secret)
 
 
 def _is_other(stored: Mapping[str, Any], connection: Connection) -> bool:

@@ -19,10 +19,12 @@ import asyncpg
 
 from vaivem.connectors.sdk import Connection, Connector, Trigger
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
-from vaivem.core.compiler import CompiledAction, CompiledBranch, CompiledRule, CompiledStep
+from vaivem.core.compiled_steps import CompiledAction, CompiledBranch, CompiledStep
+from vaivem.core.compiler import CompiledRule
 from vaivem.core.errors import BugError, RuleError, VaivemError
 from vaivem.engine.links import SESSION
 from vaivem.engine.statements import statement
+from vaivem.logs import hide
 from vaivem.vault import Vault, VaultError
 
 CHANNEL = "vv_config"
@@ -54,6 +56,11 @@ class Line:
     expires: datetime | None = None
     refreshed: datetime | None = None
     locked: bool = False  # no key here opens its credentials
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """What the log says that a message about this connection is about."""
+        return {"workspace": self.connection.workspace, "connection": self.connection.id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +133,9 @@ class Topology:
         return self._writers.get(connection, [])
 
     def heard(self) -> set[int]:
-        """Return the connections that a rule which is on starts from."""
-        return {use.source for use in self.rules.values() if not use.paused}
+        """Return the connections that a rule which is on starts from, or waits at for something to happen."""
+        uses = [use for use in self.rules.values() if not use.paused]
+        return {use.source for use in uses}.union(*(use.compiled.awaited for use in uses))
 
     def in_use(self) -> set[int]:
         """Return the connections that rules which are on start from or call."""
@@ -179,6 +187,7 @@ class Topology:
         except VaultError as error:
             log.error("Connection %s: %s", row["id"], error)
             credentials, locked = {}, True
+        hide(credentials)
         connection = Connection(
             id=row["id"],
             workspace=row["workspace_id"],

@@ -22,6 +22,7 @@ import uvloop
 
 from vaivem.config import Config
 from vaivem.engine.apart import Apart
+from vaivem.engine.awaiting import Lookout
 from vaivem.engine.budgets import Budgets, bucket_shape
 from vaivem.engine.caller import Caller
 from vaivem.engine.chores import Chores, Errand
@@ -41,6 +42,8 @@ from vaivem.engine.spending import Spending
 from vaivem.engine.statements import statement
 from vaivem.engine.tokens import Tokens
 from vaivem.engine.topology import Topology, TopologyKeeper
+from vaivem.engine.traces import traces
+from vaivem.engine.ways_out import WaysOut
 from vaivem.processes.collector import tune_collector
 from vaivem.processes.heartbeat import Pulse
 from vaivem.vault import Vault
@@ -130,7 +133,7 @@ class Worker:
                 journal=Journal(lease.worker, outcome_db, acquire_db, lease_lost),
                 lease=lease,
                 lost=lease_lost,
-                post=Post(self._config.smtp_url, pool, self._vault),
+                post=Post(self._config.smtp_url, pool, self._vault, WaysOut(self._config, pool)),
             )
             await claim_db.add_listener(LANES_CHANNEL, lambda *_: self._wake.set())
             chores = Chores(self._config, self._dsn, desk, self._vault, self._errands)
@@ -157,9 +160,11 @@ class Worker:
         tasks: list[asyncio.Future[Any]] = [
             self._broken,
             asyncio.create_task(self._beat(lease, desk)),
+            asyncio.create_task(self._watch(lease)),
             asyncio.create_task(keeper.run()),
             asyncio.create_task(chores.run()),
             asyncio.create_task(Replays(desk).run()),
+            asyncio.create_task(Lookout(desk).run()),
             asyncio.create_task(desk.breaker.run()),
             asyncio.create_task(desk.caller.spending.run()),
             asyncio.create_task(self._claim(desk, claim_db)),
@@ -200,6 +205,12 @@ class Worker:
                     self._wake.set()
                 await desk.caller.gates.load()
             await asyncio.sleep(BEAT_SECONDS)
+
+    async def _watch(self, lease: Lease) -> None:
+        try:
+            await lease.watch()
+        except LeaseLostError:
+            lease_lost()
 
     async def _claim(self, desk: Desk, db: asyncpg.Connection) -> None:
         while not self.stopping.is_set():
@@ -273,7 +284,10 @@ class Worker:
         if is_away(error):
             self._break(error)
         else:
-            log.error("Lane %s ended in a bug of ours; it is tried again later", lane.key, exc_info=error)
+            ids = {"workspace": lane.ws, "lane": lane.key}
+            log.error(
+                "Lane %s ended in a bug of ours; it is tried again later", lane.key, exc_info=error, extra=ids
+            )
             later = asyncio.create_task(self._set_back(desk, lane))
             self._lanes.add(later)
             later.add_done_callback(self._lanes.discard)
@@ -360,6 +374,8 @@ async def _pass_on(stop: asyncio.Event, stopping: asyncio.Event) -> None:
 
 def main(config: Config, errands: Mapping[str, Errand] | None = None) -> int:
     """Run a worker until SIGTERM or SIGINT; return the exit code. `errands` are done every five minutes."""
+    traces.begin("worker")
     tune_collector()
     uvloop.run(_live(config, errands or {}))
+    traces.end()
     return 0  # the command line leaves the embedded database and then ends without winding down

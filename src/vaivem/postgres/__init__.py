@@ -14,10 +14,13 @@ __all__ = ["DatabaseError", "EmbeddedServer", "join", "leave"]
 _joined: dict[tuple[int, Path], EmbeddedServer] = {}
 
 
-def leave() -> None:
-    """Give up every server that this process joined; the last of a server's users stops it."""
+def leave(patience_seconds: float = 0.0) -> None:
+    """Give up every server that this process joined; the last of a server's users stops it.
+
+    `patience_seconds` is for one whose fellow users end at this moment, too.
+    """
     for key in list(_joined):
-        _joined.pop(key).leave()
+        _joined.pop(key).leave(patience_seconds)
 
 
 atexit.register(leave)

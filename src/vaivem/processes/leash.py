@@ -19,11 +19,21 @@ ORDERLY_SECONDS = 12.0
 PR_SET_PDEATHSIG = 1
 
 
+_supervisor = 0
+
+
 def attach() -> None:
     """Tie this process to the supervisor that started it, if one did."""
+    global _supervisor
     parent = os.environ.pop(PARENT_VARIABLE, "")  # for us only, not for what we start
     if parent.isdigit():
-        attach_to(int(parent))
+        _supervisor = int(parent)
+        attach_to(_supervisor)
+
+
+def orphaned() -> bool:
+    """Whether a supervisor started this process and is gone."""
+    return bool(_supervisor) and os.getppid() != _supervisor
 
 
 def attach_to(parent: int) -> None:

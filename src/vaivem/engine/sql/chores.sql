@@ -74,10 +74,19 @@ delete from replay where (ws, id) in (
   select ws, id from replay p where ws = $1 and state not in (2, 4) and made < to_timestamp(($2::bigint >> 22) / 1000.0)
     and not exists (select 1 from replay_run q where q.ws = p.ws and q.replay = p.id) limit $3);
 
+-- name: next_old_terms
+-- Where the next of a workspace's old words end, in the order of their index, so that none is read in vain twice.
+-- $1 workspace, $2 lowest id that is kept, $3 how many, $4 and $5 hash and event behind which to go on
+select hash, event_id from (
+  select hash, event_id from term where ws = $1 and event_id < $2 and (hash, event_id) > ($4::bigint, $5::bigint)
+  order by hash, event_id limit $3) t
+order by hash desc, event_id desc limit 1;
+
 -- name: thin_terms
-delete from term where (ws, hash, event_id) in (
-  select ws, hash, event_id from term t where ws = $1 and event_id < $2
-    and not exists (select 1 from item i where i.event_id = t.event_id) limit $3);
+-- $1 workspace, $2 lowest id that is kept, $3 and $4 hash and event behind which, $5 and $6 up to which
+delete from term t where ws = $1 and event_id < $2
+  and (hash, event_id) > ($3::bigint, $4::bigint) and (hash, event_id) <= ($5::bigint, $6::bigint)
+  and not exists (select 1 from item i where i.event_id = t.event_id);
 
 -- name: thin_decisions
 -- What was asked and answered in runs that have ended.
@@ -98,13 +107,15 @@ delete from repeated where (ws, event_id) in (
 -- name: thin_rejected
 delete from rejected where (ws, id) in (select ws, id from rejected where ws = $1 and id < $2 limit $3);
 
--- name: forget_digests
-delete from seen where until < vv_now();
+-- name: seen_pages
+select pg_relation_size('seen') / current_setting('block_size')::int;
 
--- name: forget_ids
--- As long as the longest history is kept, and never under 30 days.
-delete from seen where until is null and event_id < ((extract(epoch from vv_now()) * 1000)::bigint
-  - greatest(30, (select max(retention_days) from workspace))::bigint * 86400000) << 22;
+-- name: forget_seen
+-- What need not be remembered of some pages of the table: no index is kept for this, no page is read twice, and a
+-- delivery that comes again waits for no more than these. $1 first page, $2 the page behind the last,
+-- $3 lowest event that is remembered for good
+delete from seen where ctid >= $1::tid and ctid < $2::tid
+  and (until < vv_now() or until is null and event_id < $3);
 
 -- name: prune_chore_log
 delete from pgqueuer_log where created < now() - interval '3 days';
@@ -115,6 +126,11 @@ delete from link where conn in (select id from connection where removed < vv_now
 
 -- name: prune_call_windows
 delete from call_window where at[cardinality(at)] < vv_now() - interval '2 days';
+
+-- name: end_questions
+-- Questions about a connection that was removed in the very moment in which they were asked.
+update decision set answer = '{"choice": "stopped"}', answered = vv_now()
+where answer is null and conn in (select id from connection where removed is not null);
 
 -- name: wake_answered
 -- Runs whose question was answered in the very moment in which they parked.

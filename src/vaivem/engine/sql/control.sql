@@ -44,7 +44,9 @@ with w as (
 select key from w;
 
 -- name: retry_now
-with w as (
+-- A run that awaits an event goes on as though its time were over.
+with a as (update awaited set until = least(until, vv_now()) where ws = %(ws)s and run_id = %(run_id)s),
+w as (
   update lane l set due = vv_now() from pending p
   where p.ws = %(ws)s and p.run_id = %(run_id)s and p.state <> 'decision' and l.ws = p.ws and l.key = p.lane and l.state = 1
   returning l.key)
@@ -66,9 +68,13 @@ returning state = 2, tail;
 -- (which came later), or, where a worker has the lane in hand, behind it. What waits first may have a journal too.
 -- In a statement of its own, so that it sees what was taken in before the lane was locked. A ready lane becomes another
 -- row: a claim that is under way would have the row of now with the places of before, and never see the new first one.
+-- A write that was in doubt when the run failed is in doubt again.
 with r as (
   delete from run where ws = %(ws)s and id = %(run_id)s and status = 2 and replayed_by is null
-  returning ws, id, event_id, rule, version, replay_of),
+  returning ws, id, event_id, rule, version, replay_of, params),
+n as (
+  insert into intent (ws, run_id, n, owner, at)
+  select ws, id, (params->'doubt'->>'n')::int, 0, (params->'doubt'->>'at')::timestamptz from r where params ? 'doubt'),
 f as materialized (select min(seq) as seq from item where ws = %(ws)s and lane = %(lane)s),
 h as (
   update item x set begun = true from f, r where not %(owned)s and x.ws = %(ws)s and x.lane = %(lane)s and x.seq = f.seq),
@@ -200,3 +206,34 @@ where ws = %(ws)s and id = %(replay)s and state = 1 returning id;
 -- name: stop_replay
 update replay set state = case state when 2 then 4 else 5 end, ended = case state when 2 then null else vv_now() end
 where ws = %(ws)s and id = %(replay)s and state in (0, 1, 2) returning id;
+
+-- name: keep_found_links
+with made as (
+  insert into linked (ws, conn, object, record, of_conn, of_object, of_record, at)
+  select distinct %(ws)s::int, (l->>0)::int, l->>1, l->>2, (l->>3)::int, l->>4, l->>5, vv_now()
+  from move_found f cross join jsonb_array_elements(f.links) l where f.move_id = %(move)s
+  on conflict do nothing returning conn, object, record, of_conn, of_object, of_record)
+select coalesce(jsonb_agg(jsonb_build_array(conn, object, record, of_conn, of_object, of_record)), '[]')::text from made;
+
+-- name: keep_found_keys
+with made as (
+  insert into link (ws, conn, object, key, record_id, run_id, at)
+  select distinct on (2, 3, 4) %(ws)s::int, (k->>0)::int, k->>1, k->>2, k->>3, 0, vv_now()
+  from move_found f cross join jsonb_array_elements(f.keys) k where f.move_id = %(move)s
+  on conflict do nothing returning conn, object, key, record_id)
+select coalesce(jsonb_agg(jsonb_build_array(conn, object, key, record_id)), '[]')::text from made;
+
+-- name: drop_links
+with gone as (
+  delete from linked using jsonb_array_elements(%(links)s::jsonb) l
+  where ws = %(ws)s and conn = (l->>0)::int and object = l->>1 and record = l->>2 and of_conn = (l->>3)::int
+    and of_object = l->>4 and of_record = l->>5 returning 1)
+select count(*) from gone;
+
+-- name: drop_keys
+-- Only what the move kept: a run that remembered another record since is right.
+with gone as (
+  delete from link using jsonb_array_elements(%(keys)s::jsonb) k
+  where ws = %(ws)s and conn = (k->>0)::int and object = k->>1 and key = k->>2 and record_id = k->>3 and run_id = 0
+  returning 1)
+select count(*) from gone;

@@ -3,6 +3,8 @@
 -- more each may have: $5 in all, $6 of bulk; $7 turns the order of gates.
 -- A paused gate whose time has come lets one lane through, as a probe; the next one only when that one has not told in
 -- ten seconds whether the vendor is up. While the budget of the day is spent one live lane is let through now and then.
+-- What is locked is the lane as it is now, what else is read is as it was when the statement began. A lane that was another
+-- then (it was worked and given back in between) is `changed`: its items are out of date, and its worker reads them anew.
 with me as materialized (select id from worker where id = $1 for key share),
 p as materialized (
   select conn from gate
@@ -19,30 +21,30 @@ g as materialized (
   where room > 0
   order by (conn + $7::int) % 997),
 c as materialized (
-  select l.ws, l.key from g cross join lateral (
-    select ws, key from (
+  select l.* from g cross join lateral (
+    select * from (
       select * from (
-        select ws, key from lane
+        select ws, key, recover, xmin as version from lane
         where gate = g.conn and state = 1 and prio > 0 and due <= (select vv_now())
         order by prio desc, due limit g.room for update skip locked) live
       union all
       select * from (
-        select ws, key from lane
+        select ws, key, recover, xmin as version from lane
         where gate = g.conn and state = 1 and prio = 0 and due <= (select vv_now())
         order by due limit g.bulk for update skip locked) bulk) either
     limit g.room) l
   limit $2),
 u as (
   update lane l set state = 2, owner = $1, recover = false from c, me where l.ws = c.ws and l.key = c.key
-  returning l.ws, l.key, l.gate, l.prio, l.tail,
-            (select o.recover from lane o where o.ws = l.ws and o.key = l.key) as recover),
+  returning l.ws, l.key, l.gate, l.prio, l.tail, c.recover,
+            (select o.xmin from lane o where o.ws = l.ws and o.key = l.key) is distinct from c.version as changed),
 q as (
   update gate set probed = vv_now() + interval '10 seconds' from p
   where gate.conn = p.conn and exists (select 1 from u where u.gate = p.conn))
-select u.ws, u.key, u.gate, u.prio, u.tail, u.recover, i.seq, i.run_id, i.event_id, i.rule, i.version, i.replay_of,
+select u.ws, u.key, u.gate, u.prio, u.tail, u.recover, u.changed, i.seq, i.run_id, i.event_id, i.rule, i.version, i.replay_of,
        i.begun, e.conn, e.part, e.bulk, e.title, e.method, e.path, e.query, e.headers, e.body
 from u left join lateral (
-  select * from item i where i.ws = u.ws and i.lane = u.key order by seq limit 20) i on true
+  select * from item i where i.ws = u.ws and i.lane = u.key order by seq limit 20) i on not u.changed
 left join event e on e.ws = i.ws and e.id = i.event_id
 order by u.key, i.seq;
 

@@ -17,13 +17,18 @@ update worker w set until = now() + make_interval(secs => $2) from (
 where w.id = x.id;
 
 -- name: expire
--- Waits for that worker's statements in flight, then fences it for good. $1 workers whose process is gone
-delete from worker where until < now() or id = any($1::bigint[]);
+-- Waits for that worker's statements in flight, then fences it for good. $1 workers whose process is gone, $2 seconds
+-- for what others handed to the network
+delete from worker where until < now() - make_interval(secs => $2) or id = any($1::bigint[]);
 
 -- name: take_over
+-- The owners that are gone are found first, as a list. Asked of each lane, "has its owner no row?" is not asked again of
+-- a lane that another worker freed and claimed before it could be locked here, and a living worker would lose it.
 with o as materialized (
   select ws, key from lane
-  where owner is not null and not exists (select 1 from worker x where x.id = owner)
+  where owner = any(array(
+    select distinct l.owner from lane l
+    where l.owner is not null and not exists (select 1 from worker x where x.id = l.owner)))
   order by ws, key for update skip locked)
 update lane l set state = 1, owner = null, recover = true, prio = 9 from o where l.ws = o.ws and l.key = o.key;
 

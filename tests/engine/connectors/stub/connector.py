@@ -35,7 +35,7 @@ from vaivem.connectors.sdk import (
     Written,
     load_manifest,
 )
-from vaivem.core.errors import RetryError, SignatureError, SkipError, UnreadableError
+from vaivem.core.errors import RecordError, RetryError, SignatureError, SkipError, UnreadableError
 from vaivem.core.fields import Field
 
 
@@ -168,6 +168,21 @@ class PutLinked(Put):
         return _outcome("thing", made, "updated")
 
 
+class PutNew(Put):
+    """Puts a thing that is not there yet, and makes a keyed one in any case."""
+
+    key = "put_new"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        path, body = f"/things/{context.values['thing.record']}", {"name": str(context.values["thing.name"])}
+        try:
+            await context.read(Call("things.get", "GET", path))
+        except RecordError:
+            await context.write(Call("things.put", "PUT", path, json=body), Idempotent(), _id)
+        call = Call("things.keyed", "POST", "/keyed", json={**body, "key": context.reference})
+        return _outcome("thing", await context.write(call, Keyed(context.reference), _id), "created")
+
+
 class PutWhole(Put):
     """Wants an address, and has nothing to do for nobody."""
 
@@ -291,6 +306,17 @@ class PostUnsafe(StubAction):
         return _outcome("note", await context.write(call, Unsafe(), _id), "created")
 
 
+class NoteOnce(StubAction):
+    """Looks at the things, then leaves a note: nothing makes that safe to repeat."""
+
+    key = "note_once"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        await context.read(Call("things.list", "GET", "/things"))
+        call = Call("notes.post", "POST", "/notes", json={"name": context.values["thing.name"]})
+        return _outcome("note", await context.write(call, Unsafe(), _id), "created")
+
+
 class PersonAndDeal(StubAction):
     """Find a person, create or update it, create a deal: three calls."""
 
@@ -334,6 +360,7 @@ class StubConnector(Connector):
     triggers = (ThingHappened(), ThingChanged(), ThingSeen(), ThingOnce())
     actions = (
         Put(),
+        PutNew(),
         PutWhole(),
         PutLinked(),
         PostKeyed(),
@@ -342,6 +369,7 @@ class StubConnector(Connector):
         PostUnsure(),
         FindThing(),
         PostUnsafe(),
+        NoteOnce(),
         PersonAndDeal(),
     )
     webhooks = StubWebhooks()

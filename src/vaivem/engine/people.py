@@ -1,0 +1,178 @@
+"""Who is who: records of all systems, put together to people and companies, and the documents sent to them.
+
+What is noted does not depend on the order in which it is told, nor on how often: of each field the value that
+was told last stays, and what ends a document is not taken back. That two records are the same is concluded
+from what they have in common at the moment; a member may say otherwise (`hub.records.linking`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vaivem.connectors.sdk.documents import RANKS, Step
+from vaivem.core.identity import match_keys, normalise_cpf, search_terms
+from vaivem.core.kinship import DEAL, PERSON
+from vaivem.core.numbers import parse_datetime
+from vaivem.engine.statements import statement
+
+MOST_FIELDS, MOST_TEXT, MOST_VALUES, MOST_WORDS = 80, 500, 10, 12
+RECIPIENT = "recipient"  # a signer, by address: signers' tools have no contacts of their own
+SURE = ("email:", "cpf_cnpj:", "code:")  # a telephone is often that of a company, or of a family
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A record as an event tells it. `event_id` 0: no event did."""
+
+    conn: int
+    object: str
+    record: str
+    kind: str
+    data: Mapping[str, Any]
+    told: datetime
+    event_id: int
+
+
+async def note_record(db: Any, ws: int, sight: Sight) -> int:
+    """Note a record, whose it is and what it is known by; return its number."""
+    row = await db.fetchrow(
+        statement("people", "record"), ws, sight.conn, sight.object, sight.record, sight.kind,
+        json.dumps(_fields(sight)), sight.told, sight.event_id,
+    )  # fmt: skip
+    number: int = row["id"]
+    keys = list(_keys(sight.kind, {key: value for key, (value, _at) in json.loads(row["fields"]).items()}))
+    await db.execute(statement("people", "forget_keys"), ws, number, keys)
+    await db.execute(statement("people", "keys"), ws, number, keys, row["told"])
+    if sight.event_id:
+        await db.execute(statement("people", "hear"), ws, number, sight.event_id)
+    if sight.kind == DEAL:
+        return number
+    if row["person"] is None:
+        person = await db.fetchval(statement("people", "make_person"), ws, sight.kind, sight.told)
+        await db.execute(statement("people", "belong"), ws, number, person)
+    sure = [key for key in keys if key.startswith(SURE)]
+    for like in await db.fetch(statement("people", "alike"), ws, number, sight.kind, sure):
+        why, _, value = like["key"].partition(":")
+        await bind(db, ws, number, like["id"], why, value, sight.told)
+    person = await db.fetchval(statement("people", "person_of"), ws, number)
+    await db.execute(statement("people", "named"), ws, person, sight.told)
+    return number
+
+
+async def bind(db: Any, ws: int, one: int, other: int, why: str, value: str, at: datetime) -> None:
+    """Say that two records are the same, unless their people's documents or a member say otherwise."""
+    people = [await db.fetchval(statement("people", "person_of"), ws, number) for number in (one, other)]
+    keep, gone = min(people), max(people)
+    if keep != gone:
+        if await db.fetchval(statement("people", "apart"), ws, keep, gone):
+            return
+        await db.execute(statement("people", "merge_records"), ws, keep, gone)
+        await db.execute(statement("people", "merge_person"), ws, keep, gone)
+        await db.execute(statement("people", "named"), ws, keep, at)
+    await db.execute(statement("people", "bind"), ws, one, other, why, value, at)
+
+
+async def note_step(db: Any, ws: int, conn: int, step: Step, told: datetime, event_id: int) -> None:
+    """Note a step of a document, for the document and for each recipient whose step it is."""
+    about, rank = step.document, RANKS[step.state]
+    at = parse_datetime(step.at, "UTC") or told
+    document, name = str(about["id"]), str(about.get("name") or "")
+    texts = (name, str(about.get("url") or ""), str(about.get("sender") or ""))
+    sent, completed = (parse_datetime(about.get(key), "UTC") for key in ("sent_at", "completed_at"))
+    if step.state != "closed":
+        completed = None  # a recipient's own end is not the document's
+    await db.execute(
+        statement("people", "document"), ws, conn, document, *texts, step.state, rank, sent, completed, told
+    )
+    words = [f"document:{word}" for word in sorted(search_terms([name]))[:MOST_WORDS]]
+    heard = [""]
+    for one in step.recipients:
+        who = _who(one)
+        if not who:
+            continue
+        heard.append(who)
+        number = await note_record(db, ws, Sight(conn, RECIPIENT, who, PERSON, one, told, event_id))
+        await _note_recipient(db, ws, (conn, document, who), number, one, step.state, at, told)
+        await db.execute(statement("people", "keys"), ws, number, words, told)
+    for who in heard[1:] or heard:
+        await db.execute(statement("people", "document_event"), ws, conn, document, event_id, step.state, who)
+
+
+async def _note_recipient(
+    db: Any,
+    ws: int,
+    key: tuple[int, str, str],
+    number: int,
+    one: Mapping[str, Any],
+    state: str,
+    at: datetime,
+    told: datetime,
+) -> None:
+    own = {"closed": "completed", "voided": "sent"}.get(state, state)  # at the end all have signed
+    sent, opened = (at if own == name and state == name else None for name in ("sent", "opened"))
+    ended = at if own in ("completed", "declined") else None
+    name, email = str(one.get("name") or ""), str(one.get("email") or "").strip()
+    await db.execute(
+        statement("people", "recipient"),
+        ws,
+        *key,
+        number,
+        name,
+        email,
+        own,
+        RANKS[own],
+        sent,
+        opened,
+        ended,
+        told,
+    )
+
+
+def _who(recipient: Mapping[str, Any]) -> str:
+    """Return what a recipient is told from others by, at this connection and over its documents."""
+    email = str(recipient.get("email") or "").strip().casefold()
+    return email or str(recipient.get("id") or recipient.get("name") or "")
+
+
+def _fields(sight: Sight) -> dict[str, tuple[str | list[str], float]]:
+    """Return a record's plain values as texts, each with when it was told; the account's own fields too."""
+    told = sight.told.timestamp()
+    found: dict[str, tuple[str | list[str], float]] = {}
+    for key, value in sight.data.items():
+        inner = value.items() if isinstance(value, Mapping) and key == "custom" else ((key, value),)
+        for name, one in inner:
+            many = list(_plain(one if isinstance(one, list) else [one]))
+            if many and len(found) < MOST_FIELDS:
+                found[str(name)] = (many if isinstance(one, list) else many[0], told)
+    return found
+
+
+def _plain(values: Iterable[Any]) -> Iterator[str]:
+    plain = (str(value) for value in values if isinstance(value, str | int | float))
+    filled = (text.replace("\x00", "").strip()[:MOST_TEXT] for text in plain)
+    yield from [text for text in filled if text][:MOST_VALUES]
+
+
+def _keys(kind: str, fields: Mapping[str, Any]) -> Iterator[str]:
+    """Return what a record is known by. A person's CNPJ is their company's, which others have too."""
+
+    def said(*names: str) -> list[str]:
+        values = [fields.get(name) for name in names]
+        return [str(x) for value in values for x in (value if isinstance(value, list) else [value]) if x]
+
+    numbers = said("cpf_cnpj", "cpf", "cnpj", "documentation", "document")
+    if kind == PERSON:
+        numbers = [number for number in numbers if normalise_cpf(number)]
+    told = {
+        "email": said("email", "emails"),
+        "phone": said("phone", "phones", "mobile", "mobile_phone", "personal_phone"),
+        "code": said("external_code", "external_id"),
+        "cpf_cnpj": numbers,
+    }
+    yield from dict.fromkeys(map(str, match_keys(kind, **told)))
+    words = search_terms(said("name", "title"))
+    yield from (f"name:{word}" for word in sorted(words)[:MOST_WORDS])
