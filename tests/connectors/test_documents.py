@@ -17,7 +17,9 @@ from tests.connectors.docusign import recorded as docusign
 from tests.connectors.fake_context import FakeReader
 
 from vaivem.connectors.sdk import Connection, Connector, Delivery, Event
-from vaivem.connectors.sdk.documents import CHAINS, DocumentMoved
+from vaivem.connectors.sdk.documents import CHAINS, RANKS, DocumentMoved
+from vaivem.core.changes import Change, Judgement, Kept
+from vaivem.engine.changes import Told, judge_all
 
 ALL = {"states": list(CHAINS)}
 
@@ -67,6 +69,7 @@ SIGNINGS = {
             "declined": "refusal__roles_in_list",
             "closed": "document_closed__two_signers",
             "voided": "cancel__by_hand",
+            "changed": "update_deadline__a_week_later",
         },
         clicksign.BRUNO,
         clicksign.ANA,
@@ -82,6 +85,7 @@ SIGNINGS = {
             "declined": "recipient-declined",
             "closed": "envelope-completed",
             "voided": "envelope-voided",
+            "changed": "envelope-corrected",
         },
         "otavio@tresirmaos.example",
         "julia@raiarsolar.example",
@@ -109,6 +113,7 @@ async def test_events_in_any_order_end_in_the_same_tags(signing: Signing) -> Non
     told = {state: await signing.told(state, ALL) for state in signing.names}
     keys = {state: signing.trigger.once_key(signing.event(state), ALL) for state in signing.names}
     assert len(set(keys.values())) == len(keys)
+    assert keys["changed"] is None, "of changes, each one counts"
     happened = ["sent", "opened", "completed", "declined", "closed"]
     for order in itertools.permutations([*happened, "opened"]):
         held: dict[str, list[str]] = {}
@@ -138,3 +143,65 @@ async def test_what_a_rule_does_not_follow_gives_no_tag(signing: Signing) -> Non
     assert not signing.trigger.accepts(signing.event("closed"), {})
     ended = await signing.told("closed", {"states": ["sent", "closed"]})
     assert [signing.plain(tag) for tag in ended["tags"]] == ["every", "Sent"]
+
+
+@EVERY
+async def test_tags_have_the_names_that_the_rule_gives_them(signing: Signing) -> None:
+    named = {"prefix": "contratos", "tag_opened": "abriu o contrato", "tag_completed": " assinou "}
+    step = await signing.told("completed", named)
+    mark = signing.trigger.mark
+    assert step["tags"] == ["contratos", f"contratos-{mark}_Sent", "abriu o contrato", "assinou"]
+    shown = signing.trigger.example(named)["step"]["tags"]
+    assert shown == step["tags"], "the preview says what will be written"
+
+
+@EVERY
+async def test_any_change_is_followed_without_a_tag_of_its_own(signing: Signing) -> None:
+    for options in ({}, {"states": ["sent", "closed"]}):
+        assert not signing.trigger.accepts(signing.event("changed"), options)
+    alone = {"states": ["changed"]}
+    for state in signing.names:
+        assert signing.trigger.accepts(signing.event(state), alone)
+        step = await signing.told(state, alone)
+        assert (step["state"], step["tags"]) == (state, [signing.trigger.prefix])
+    both = {"states": ["completed", "changed"]}
+    opened = await signing.told("opened", both)
+    assert (opened["state"], [signing.plain(tag) for tag in opened["tags"]]) == ("opened", ["every"])
+
+
+async def test_only_the_recipients_that_the_rule_is_about_are_told() -> None:
+    """Those who sign, unless copies and others are wanted; nobody whose turn has not come."""
+    signing = SIGNINGS["docusign"]
+
+    def people(step: dict[str, Any]) -> set[str]:
+        return {one["email"] for one in step["recipients"]}
+
+    signers = people(await signing.told("closed", ALL))
+    copies = people(await signing.told("closed", {**ALL, "groups": ["copies"]}))
+    both = people(await signing.told("closed", {**ALL, "groups": ["signers", "copies"]}))
+    assert signers
+    assert copies
+    assert not signers & copies
+    assert both == signers | copies
+    assert people(await signing.told("closed", {**ALL, "who": "everybody"})) >= both, "as rules said before"
+
+
+@pytest.mark.parametrize("vendor", SIGNINGS)
+@pytest.mark.parametrize("order", [*itertools.permutations(("sent", "opened", "completed"))])
+async def test_a_state_changes_forward_only_whatever_the_order(vendor: str, order: tuple[str, ...]) -> None:
+    """A rule that waits for a change of the state hears each step that leads on, and none that leads back."""
+    signing, change = SIGNINGS[vendor], Change("step.state")
+    kept: dict[str, Kept] = {}
+    heard: list[str] = []
+    for state in (*order, order[0]):
+        scope = {"step": await signing.told(state, ALL)}
+        told = Told.of(signing.trigger, signing.connection, signing.event(state), change.field, scope)
+        assert told.subjects != ("",), "each recipient has a state"
+        found, fresh = judge_all(change, kept, told, signing.trigger, "America/Sao_Paulo")
+        kept |= {one: Kept(told.value, told.at) for one in fresh}
+        if found.judgement is Judgement.CHANGED:
+            heard.append(state)
+    ranks = [RANKS[one] for one in heard]
+    assert ranks == sorted(set(ranks))
+    who = signing.trigger.subjects("step.state", {"step": await signing.told("completed", ALL)})
+    assert [kept[one].value for one in who] == ["completed"]

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from pyreqwest.client import Client, ClientBuilder
+from tests.simulators.receiver import Receiver
 
 from vaivem.simulators.kit.account import Settings, Simulator
 from vaivem.simulators.kit.server import BoundServer
@@ -90,3 +91,14 @@ async def start() -> AsyncIterator[Start]:
     yield start_one
     for stop in reversed(stops):
         await stop()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """Somebody outside who takes webhooks."""
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.take, "127.0.0.1", 0)
+    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/in"
+    yield receiver
+    server.close()
+    await server.wait_closed()

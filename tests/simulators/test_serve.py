@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +71,18 @@ def test_state_is_kept(tmp_path):
     end(process)
     assert [d["id"] for d in tables["documents"]] == made["documents"]
     assert tables["documents"][0]["metadata"] == {"a": 1}
+
+
+def test_a_client_that_speaks_tls_only_is_answered():
+    process, ready = begin("--tls")
+    assert ready["base_url"].startswith("https://127.0.0.1:")
+    trusting = ssl.create_default_context(cafile=ready["certificate"])
+    with urllib.request.urlopen(ready["pages_url"], timeout=30, context=trusting) as answer:
+        assert answer.status == 200
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib.request.urlopen(ready["pages_url"], timeout=30)
+    end(process)
+    assert not Path(ready["certificate"]).exists()
 
 
 def test_exit_after_start_and_public_base():

@@ -8,6 +8,7 @@ import importlib
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import orjson
 import uvloop
 
 from vaivem.simulators.kit.account import Settings, Simulator, build_app
+from vaivem.simulators.kit.certificate import Certificate, make_certificate
 from vaivem.simulators.kit.server import BoundServer
 from vaivem.simulators.kit.store import UnreadableStateError
 
@@ -56,20 +58,22 @@ async def run(
     port: int = 0,
     public_base: str | None = None,
     on_ready: Callable[[BoundServer], None] | None = None,
+    tls: Certificate | None = None,
 ) -> None:
     """Serve ``simulator`` in this event loop until the server given to ``on_ready`` is stopped.
 
     ``public_base`` is the address people and vendors' links use, where a proxy stands in front.
     """
+    scheme = "https" if tls else "http"
 
     def bound(actual_port: int) -> None:
         shown_host = f"[{host}]" if ":" in host else host
-        simulator.base_url = (public_base or f"http://{shown_host}:{actual_port}").rstrip("/")
+        simulator.base_url = (public_base or f"{scheme}://{shown_host}:{actual_port}").rstrip("/")
         if on_ready is not None:
             # The socket listens from here on: a connection made now waits for the worker.
             asyncio.get_running_loop().call_soon(on_ready, server)
 
-    server = BoundServer(build_app(simulator, settings), host, port, bound, simulator.stopping.set)
+    server = BoundServer(build_app(simulator, settings), host, port, bound, simulator.stopping.set, tls)
     await server.serve()
 
 
@@ -82,8 +86,11 @@ def serve(
     state: Path | None = None,
     exit_after_start: bool = False,
     public_base: str | None = None,
+    tls: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; prints one line of JSON on stdout when ready.
+
+    With ``tls`` it speaks https, with a certificate made for the time being; the line names its file.
 
     Raises ``UnknownSimulatorError``, ``UnreadableStateError``, ``ValueError`` for a wrong limits mode, and
     ``OSError`` where the port is taken.
@@ -91,16 +98,23 @@ def serve(
     simulator = make(name)
     settings = Settings(limits, None if retries is None else tuple(retries), state)
 
+    certificate: Certificate | None = None
+
     def ready(server: BoundServer) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        sys.stdout.write(orjson.dumps(ready_line(simulator)).decode() + "\n")
+        line = ready_line(simulator)
+        if certificate is not None:
+            line["certificate"] = str(certificate.certificate)
+        sys.stdout.write(orjson.dumps(line).decode() + "\n")
         sys.stdout.flush()
         if exit_after_start:
             server.stop()
 
-    uvloop.run(run(simulator, settings, host, port, public_base, ready))
+    with tempfile.TemporaryDirectory(prefix="vaivem-tls-") as folder:
+        certificate = make_certificate(Path(folder), host) if tls else None
+        uvloop.run(run(simulator, settings, host, port, public_base, ready, certificate))
 
 
 def _pauses(text: str) -> list[float]:
@@ -117,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--retries", type=_pauses, help="pauses between webhook tries in seconds: 1,5,15")
     parser.add_argument("--state", type=Path, help="keep the account in this file")
     parser.add_argument("--public-base", help="the address in front of a proxy")
+    parser.add_argument("--tls", action="store_true", help="speak https, with a certificate of its own")
     parser.add_argument("--exit-after-start", action="store_true")
     given = parser.parse_args(arguments)
     try:

@@ -99,7 +99,7 @@ async def test_a_tag_that_somebody_made_meanwhile_is_taken() -> None:
     made = listed("tags", {"id": "20", "tag": "cliente", "tagType": "contact"})
     routes: dict[str, Reply] = {
         **KNOWN,
-        "tags.search": [listed("tags"), made],
+        "tags.search": [listed("tags"), listed("tags"), made],
         "tags.create": answer(422, {"errors": [{"title": "exists", "code": "duplicate"}]}),
         "contacts.contactTags": listed("contactTags"),
         "contactTags.create": answer(201, {"contactTag": {"id": "5"}}),

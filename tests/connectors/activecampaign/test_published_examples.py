@@ -37,6 +37,10 @@ DEAL = {
 }  # fmt: skip
 ACCOUNT = {"name": "x", "website": "https://x.example", "owner": "1"}
 WEBHOOK = {"name": "x", "url": "https://h.example", "events": ["update"], "sources": ["api"], "listid": 0}
+TASK = {
+    "ownerType": "deal", "relid": 9, "title": "x", "note": "x", "duedate": "2026-12-01T12:00:00+00:00",
+    "dealTasktype": 1, "status": 0, "assignee": 1,
+}  # fmt: skip
 RECORD = {
     "externalId": "e",
     "fields": [{"id": "f", "value": "x"}],
@@ -96,6 +100,9 @@ CALLS = [
     sales_client.update_deal("9", body("deal", DEAL)),
     sales_client.pipelines(),
     sales_client.stages("1"),
+    sales_client.task_types(),
+    sales_client.tasks("Deal", "9"),
+    sales_client.create_task(TASK),
 ]
 # Said once for all lists, on the page about paging, and left out of most descriptions.
 PAGING = {"limit", "offset"}

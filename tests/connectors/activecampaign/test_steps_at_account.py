@@ -241,9 +241,63 @@ async def test_a_document_goes_forward_only(ac: Ac, wired: Wired) -> None:
     assert [one.did for one in both.records] == ["created", "created"]
     assert both.output["document"]["status"] == "completed"
     voided = await step(wired, "save_document", document | {"document.status": "voided"})
-    assert voided.output["document"]["status"] == "completed"
+    assert voided.output["document"]["status"] == "voided", "it can be after somebody signed"
+    for status in ("completed", "changed"):  # told late: a voided document is over
+        after = await step(wired, "save_document", document | {"document.status": status})
+        assert (after.records[0].did, after.output["document"]["status"]) == ("kept", "voided")
     kept = await ac.kept(quote(EMAIL))
     assert len(kept["records"]) == 3, kept
+
+
+@pytest.mark.parametrize(
+    ("edited", "event", "then"),
+    [
+        ({"status": "Voided"}, "opened", {"status": "Delivered"}),
+        ({"status": "Sent"}, "sent", {"status": "Delivered"}),  # told late: the status stays where it was
+        ({"status": None}, "completed", {"status": "Completed"}),
+        ({"sender": "Somebody", "link": "https://other.example"}, "changed", {"status": "Delivered"}),
+        ({"sent-at": "2020-01-01T00:00:00+00:00", "document": "Outro"}, "opened", {"status": "Delivered"}),
+    ],
+)
+async def test_what_somebody_edits_is_put_right_with_the_next_event(
+    ac: Ac, wired: Wired, edited: dict[str, Any], event: str, then: dict[str, Any]
+) -> None:
+    chosen = await wired.connector.prepare(wired, "document_object")
+    await wired.look()
+    wired.connection = replace(wired.connection, settings={**wired.connection.settings, **chosen})
+    contact = (await step(wired, "create_or_update_contact", {"contact.email": EMAIL})).records[0].id
+    document: dict[str, Any] = {
+        "document.key": "env-1",
+        "document.recipient": EMAIL,
+        "document.contact": contact,
+        "document.name": "Contrato",
+        "document.sender": "Bia",
+        "document.url": "https://sign.example/1",
+        "document.sent_at": NOW.isoformat(),
+    }
+    memory: dict[tuple[str, str], str] = {}
+
+    async def told(status: str) -> Any:
+        context = LiveContext(wired, "save_document", document | {"document.status": status}, memory=memory)
+        outcome = await context.run()
+        memory.update(context.memory)
+        return outcome
+
+    await told("opened")
+    (before,) = (await ac.kept(quote(EMAIL)))["records"]
+    values = {**before["values"], **edited}
+    record = {
+        "externalId": f"env-1:{EMAIL}",
+        "fields": [{"id": key, "value": value} for key, value in values.items()],
+        "relationships": {"primary-contact": [int(contact)]},
+    }
+    schema = chosen["document_object"]
+    assert (await ac.api("POST", f"/customObjects/records/{schema}", {"record": record})).status < 300
+    assert (await ac.kept(quote(EMAIL)))["records"][0]["values"] != before["values"]
+    assert (await told(event)).records[0].did == "updated"
+    (after,) = (await ac.kept(quote(EMAIL)))["records"]
+    assert after["values"] == {**before["values"], **then}
+    assert (await told(event)).records[0].did == "kept", "and then there is nothing to put right"
 
 
 async def test_any_object_s_record_is_made_and_changed_by_its_id(ac: Ac, wired: Wired) -> None:
@@ -299,3 +353,21 @@ async def test_who_is_not_there_is_said(wired: Wired) -> None:
         await step(wired, "add_tags", {"contact.email": "nobody@x.example", "contact.tags": ["a"]})
     assert gone.value.code == "contact_not_there"
     assert not (await step(wired, "find_contact", {"contact.id": "99999"})).records
+
+
+async def test_a_task_is_there_once(ac: Ac, wired: Wired) -> None:
+    task = {
+        "task.title": "Ligar",
+        "task.type": number(wired, "task_types", "Chamada"),
+        "task.due": "2026-12-01T12:00:00+00:00",
+        "task.assignee": wired.connection.options("users")[1].value,
+    }
+    for target in ("deal", "contact"):
+        context = LiveContext(wired, "add_task", {f"task.{target}": "1", **task}, lost=["dealTasks.create"])
+        context.now = datetime.now(UTC)
+        assert (await context.run()).records[0].did == "created"
+    kept = (await ac.api("GET", "/dealTasks")).json["dealTasks"]
+    assert [(one["owner"]["type"], one["assignee"]) for one in kept] == [("deal", "2"), ("contact", "2")]
+    with pytest.raises(RecordError) as refused:
+        await step(wired, "add_task", {"task.deal": "999", **task})
+    assert refused.value.code == "task_refused"

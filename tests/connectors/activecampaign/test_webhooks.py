@@ -25,6 +25,7 @@ from vaivem.connectors.activecampaign.records import contact_from, contact_writt
 from vaivem.connectors.sdk import Delivery, Event
 from vaivem.core.echoes import is_echo, kept
 from vaivem.core.errors import ReconnectError, RuleError, SignatureError, UnreadableError
+from vaivem.core.kinship import relatives
 
 hooks = connector.webhooks
 assert hooks is not None
@@ -301,3 +302,16 @@ async def test_an_account_without_deals_is_looked_through_all_the_same() -> None
         },
     )
     assert await hooks.missed(looks, SINCE, UNTIL) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_delivery_says_who_it_is_about(name: str) -> None:
+    """The Records pages read people, companies and deals out of events: each with what it is known by."""
+    found = event(name)
+    about = relatives(5, connector.kinds, found.object, found.record, found.data)
+    assert about[0].object == found.object
+    assert about[0].record == found.record
+    assert about[0].told - {found.record}, "more than its number"
+    people = [one for one in about if one.kind == "person"]
+    assert all(any("@" in value for value in one.told) for one in people), people
+    assert people or found.object == "account"

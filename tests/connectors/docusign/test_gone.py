@@ -42,7 +42,7 @@ def problems(line: Connection) -> list[tuple[str, str]]:
             ],
         }
     )  # fmt: skip
-    catalog = LineCatalog(topology, 1)
+    catalog = LineCatalog(topology, 1, ())
     settling = Settling(catalog)
     settled = settling.rule(rule)
     known = {one.path for one in settling.problems}

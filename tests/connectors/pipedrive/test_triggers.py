@@ -95,3 +95,18 @@ async def test_a_person_s_organization_comes_along_and_nobody_leaves_it_empty() 
 async def test_a_record_that_is_gone_means_nothing_to_do() -> None:
     reader = FakeReader(connector, connection(), {"deals.read": said(deal(9, is_deleted=True))})
     assert await connector.trigger("deal_won").scope(reader, event("deal.change__won"), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "trigger", "path", "expected"),
+    [
+        ("deal.change__stage", "deal_updated", "deal.stage", ("4", "5")),
+        ("deal.change__won", "deal_updated", "deal.status", ("open", "won")),
+        ("deal.change__stage", "deal_updated", "deal.status", ("open", "open")),
+        ("person.change__email", "person_updated", "person.email", (None, "ana@padaria.example")),
+        ("person.change__email", "person_updated", "person.name", ("Ana Lima", "Ana Lima")),
+        ("deal.create__open", "deal_updated", "deal.status", None),
+    ],
+)
+def test_a_delivery_says_what_a_field_was(name: str, trigger: str, path: str, expected: object) -> None:
+    assert connector.trigger(trigger).told_change(connection(), event(name), path) == expected

@@ -132,10 +132,10 @@ def test_xml_with_entities_is_refused(body: bytes) -> None:
     ids=["xml", "json", "form"],
 )
 def test_a_huge_nesting_costs_no_time(body: bytes, type_: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(UnreadableError):
         read_body(body, type_)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,16 @@ def test_texts_are_the_same_in_every_language() -> None:
 def test_every_text_is_used() -> None:
     folder = ActiveCampaign().folder()
     code = "".join(path.read_text() for path in [*folder.glob("*.py"), *folder.glob("templates/*.html")])
-    begun = ("kit_", "said_", "field_", "list_status_", "deal_status_", "delivery_", "source_")
+    begun = (
+        "kit_",
+        "said_",
+        "field_",
+        "list_status_",
+        "deal_status_",
+        "task_status_",
+        "delivery_",
+        "source_",
+    )
     own = [key for key in texts(folder, "en") if not key.startswith(begun)]
     assert [key for key in own if f'"{key}"' not in code and f"'{key}'" not in code] == []
 
@@ -137,4 +146,4 @@ async def test_control_refuses_what_it_does_not_know(ac: Ac) -> None:
     for body in ({"plan": "gold"}, {"nothing": 1}, {"deals": "no"}):
         assert (await ac.call("POST", "/_control/quirks", body)).status == 400
     found = await ac.control("duplicates")
-    assert found == {"deals": [], "notes": [], "automations": []}
+    assert found == {"deals": [], "notes": [], "tasks": [], "automations": []}

@@ -168,6 +168,15 @@ async def answers(ac: Ac) -> dict[tuple[str, str, int], Any]:
     noted = await call("post", "/notes", 201, body=note)
     await call("put", "/notes/{id}", 200, f"/notes/{noted['note']['id']}", note)
     await call("get", "/notes/{id}", 200, f"/notes/{noted['note']['id']}")
+    await call("get", "/dealTasktypes", 200)
+    task = {"ownerType": "contact", "relid": own, "duedate": "2026-12-01", "dealTasktype": "1", "note": "x"}
+    todo = await call("post", "/dealTasks", 201, body={"dealTask": task})
+    await call("post", "/dealTasks", 400, body={"dealTask": {**task, "dealTasktype": "99"}})
+    at = f"/dealTasks/{todo['dealTask']['id']}"
+    for path, address in (("/dealTasks", "/dealTasks"), ("/dealTasks/{id}", at)):
+        await call("get", path, 200, address)
+        got[path, "get", 201] = got.pop((path, "get", 200))  # which the description has for reading, too
+    await call("delete", "/dealTasks/{id}", 200, at)
     await call("get", "/automations", 200)
     entry = {"contactAutomation": {"contact": own, "automation": "2"}}
     inside = await call("post", "/contactAutomations", 201, body=entry)
@@ -245,6 +254,7 @@ async def test_every_request_of_the_examples_is_taken(spec: Any, ac: Ac) -> None
         "/accounts": "/accounts",
         "/deals": "/deals",
         "/notes": "/notes",
+        "/dealTasks": "/dealTasks",
         "/contactAutomations": "/contactAutomations",
         "/customObjects/schemas": "/customObjects/schemas",
         "/webhooks": "/webhooks",

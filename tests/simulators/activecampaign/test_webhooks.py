@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.simulators.activecampaign.conftest import Ac, Answer, Receiver
+    from tests.simulators.activecampaign.conftest import Ac
+    from tests.simulators.reached import Answer
+    from tests.simulators.receiver import Receiver
 
 ALL = ["public", "admin", "api", "system"]
 

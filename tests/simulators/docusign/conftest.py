@@ -5,28 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from tests.simulators.docusign.receiver import Receiver
+from tests.simulators.reached import Answer
 
 from vaivem.simulators.docusign.app import SECOND, DocuSign
-
-
-class Answer(Protocol):
-    """What a call came to."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any: ...
-
-    @property
-    def text(self) -> str: ...
-
 
 BACK = "http://127.0.0.1:9/back"
 

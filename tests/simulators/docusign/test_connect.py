@@ -113,7 +113,7 @@ async def test_a_message_holds_what_was_asked_for(ds, receiver):
     whole = {**DATA, "includeData": ["custom_fields", "tabs", "documents"]}
     await ds.configuration(receiver.url, ["envelope-completed"], eventData=whole)
     envelope = await ds.sent()
-    await receiver.bodies(2)
+    await receiver.wait(2)
     await ds.act(envelope, "sign_all")
     summary = (await receiver.messages(3))[-1]["data"]["envelopeSummary"]
     assert summary["customFields"]["textCustomFields"][0]["name"] == "Centro de custo"
@@ -127,7 +127,7 @@ async def test_bodies_may_be_of_many_megabytes(ds, receiver):
     data = {**DATA, "includeData": ["recipients", "documents"]}
     await ds.configuration(receiver.url, ["envelope-sent"], eventData=data)
     await ds.sent()
-    (body,) = await receiver.bodies(1)
+    (body,) = await receiver.wait(1)
     assert len(body) > 8_000_000
 
 
@@ -182,7 +182,7 @@ async def test_an_envelopes_own_configuration_works_without_connect(ds, receiver
     ]
     envelope = await ds.sent(ds.definition(eventNotifications=notes))
     await ds.act(envelope, "sign_all")
-    assert len(await receiver.bodies(2)) == 2
+    assert len(await receiver.wait(2)) == 2
 
 
 async def test_recipient_connect_tells_the_account_of_who_receives(ds, receiver):
@@ -224,7 +224,7 @@ async def test_the_older_xml_has_no_zone_in_its_times(ds, receiver):
     fields = {"textCustomFields": [{"name": "hub", "value": "7"}]}
     envelope = await ds.sent(ds.definition(customFields=fields))
     await ds.act(envelope, "sign_all")
-    (raw,) = await receiver.bodies(1)
+    (raw,) = await receiver.wait(1)
     headers = receiver.got[0][0]
     assert headers["content-type"].startswith("text/xml")
     assert headers["x-docusign-signature-1"] == signature(key, raw)
@@ -251,12 +251,12 @@ def test_the_published_vector():
 async def test_every_active_key_signs_and_a_retired_one_no_longer(ds, receiver):
     await ds.configuration(receiver.url, ["envelope-sent"], includeHMAC="true")
     await ds.sent()
-    await receiver.bodies(1)
+    await receiver.wait(1)
     assert not [name for name in receiver.got[0][0] if name.startswith("x-docusign-signature")]
     first = await ds.good("POST", "/connect/secret", {}, 201)
     second = await ds.good("POST", "/connect/secret", {}, 201)
     await ds.sent()
-    headers, raw = (await receiver.bodies(2)) and receiver.got[1]
+    headers, raw = (await receiver.wait(2)) and receiver.got[1]
 
     def right(secret):
         digest = hmac.new(secret.encode(), raw, hashlib.sha256).digest()
@@ -270,7 +270,7 @@ async def test_every_active_key_signs_and_a_retired_one_no_longer(ds, receiver):
     assert [one["keyId"] for one in listed] == [second["keyId"]]
     assert "secret" not in listed[0]
     await ds.sent()
-    headers, raw = (await receiver.bodies(3)) and receiver.got[2]
+    headers, raw = (await receiver.wait(3)) and receiver.got[2]
     assert headers["x-docusign-signature-1"] == right(second["secret"])
     assert "x-docusign-signature-2" not in headers
 
@@ -368,7 +368,7 @@ async def test_doubled_and_missing_messages(ds, receiver):
     await ds.configuration(receiver.url, ["envelope-sent"])
     await ds.control("faults", {"p_webhook_double": 1})
     await ds.sent()
-    first, second = await receiver.bodies(2)
+    first, second = await receiver.wait(2)
     assert first == second
     await ds.control("faults", {"p_webhook_double": 0, "p_webhook_missing": 1})
     await ds.sent()
@@ -405,7 +405,7 @@ async def test_a_key_and_a_pair_of_tokens_are_known_beforehand(limited, receiver
     known = limited.credentials
     await limited.configuration(receiver.url, ["envelope-sent"], includeHMAC="true")
     await limited.sent()
-    (raw,) = await receiver.bodies(1)
+    (raw,) = await receiver.wait(1)
     headers = receiver.got[0][0]
     assert headers["x-docusign-signature-1"] == signature(known["connect_key"], raw)
     fresh = await limited.token(grant_type="refresh_token", refresh_token=known["refresh_token"])

@@ -213,7 +213,7 @@ async def test_what_connect_sends_fits(ds, receiver):
     made = await ds.sent(draft(ds) | {"status": "sent", "eventNotification": None})
     await ds.act(made, "sign_all")
     found = set()
-    for raw in await receiver.bodies(4):
+    for raw in await receiver.wait(4):
         found |= set(differences(named("envelope"), orjson.loads(raw)["data"]["envelopeSummary"]))
     known = {(one.field, one.differs) for one in deviations() if one.calls == MESSAGE}
     assert found == known

@@ -126,7 +126,7 @@ async def test_connect_is_set_up_by_hand(ds, receiver):
         assert (await ds.form("/connect", sent)).status == 303
     assert (await ds.form("/connect/keys", {})).status == 303
     await ds.sent()
-    bodies = await receiver.bodies(3)
+    bodies = await receiver.wait(3)
     assert sorted(body[:1] for body in bodies) == [b"<", b"{", b"{"]
     assert all("x-docusign-signature-1" in headers for headers, _ in receiver.got)
     configuration = next(iter(ds.simulator.account.configurations))

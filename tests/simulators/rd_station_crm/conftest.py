@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from tests.simulators.reached import Answer, Reached
 
 from vaivem.simulators.rd_station_crm.app import RdStationCrm
 
 
-class Answer(Protocol):
-    """What a call came to."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any: ...
-
-    @property
-    def text(self) -> str: ...
-
-
-class Crm:
+class Crm(Reached):
     """One account and the ways to call it."""
 
     def __init__(self, running: Any) -> None:
-        self.running = running
+        super().__init__(running)
         self.simulator: RdStationCrm = running.simulator
-        self.base_url: str = running.base_url
-        self.credentials = self.simulator.credentials()
         self.token = self.credentials["token"]
 
     async def v2(
@@ -57,24 +42,6 @@ class Crm:
         pairs = urlencode({"token": token or self.token, **query})
         answer: Answer = await self.running.call(method, f"/api/v1/{path}?{pairs}", body)
         return answer
-
-    async def call(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> Answer:
-        """Call anything."""
-        answer: Answer = await self.running.call(method, path, body, headers)
-        return answer
-
-    async def form(self, path: str, fields: dict[str, str]) -> Answer:
-        """Send a form."""
-        answer: Answer = await self.running.form(path, fields)
-        return answer
-
-    async def control(self, path: str, body: Any = None, method: str = "") -> Any:
-        """Call the control app: GET without a body, POST with one. The call must be answered with 200."""
-        answer = await self.call(method or ("GET" if body is None else "POST"), f"/_control/{path}", body)
-        assert answer.status == 200, answer.text
-        return answer.json
 
     def first(self, table: str) -> dict[str, Any]:
         """The oldest record of a table."""

@@ -3,58 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
-
-import orjson
-import pytest
 
 if TYPE_CHECKING:
     from tests.simulators.rd_station_crm.conftest import Crm
-
-
-class Receiver:
-    """Takes deliveries; `statuses` are answered in turn, then 200."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.statuses: list[int] = []
-        self.url = ""
-        self._came = asyncio.Condition()
-
-    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {
-            name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)
-        }
-        body = await reader.readexactly(int(headers.get("content-length", "0")))
-        async with self._came:
-            self.got.append((headers, body))
-            self._came.notify_all()
-        status = self.statuses.pop(0) if self.statuses else 200
-        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
-        await writer.drain()
-        writer.close()
-
-    async def wait(self, count: int) -> list[bytes]:
-        """Wait until so many have come; return their bodies."""
-        async with asyncio.timeout(30), self._came:
-            await self._came.wait_for(lambda: len(self.got) >= count)
-        return [body for _, body in self.got]
-
-    async def envelopes(self, count: int) -> list[dict[str, Any]]:
-        """Wait until so many have come; return what they say."""
-        return [orjson.loads(body) for body in await self.wait(count)]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    server = await asyncio.start_server(receiver.take, "127.0.0.1", 0)
-    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/in"
-    yield receiver
-    server.close()
-    await server.wait_closed()
+    from tests.simulators.receiver import Receiver
 
 
 async def subscribe(crm: Crm, receiver: Receiver, event: str, **more: str) -> str:
@@ -83,7 +36,7 @@ async def test_deal_document_and_header(crm: Crm, receiver: Receiver) -> None:
         contact_ids=[contact["id"]], custom_fields={"referencia-externa": "R1"}, one_time_price=1500
     )
     await crm.v2("PUT", f"deals/{deal['id']}", {"status": "won"})
-    envelope = (await receiver.envelopes(1))[0]
+    envelope = (await receiver.documents(1))[0]
     assert receiver.got[0][0]["x-hub-key"] == "s3cret"
     assert receiver.got[0][0]["content-type"] == "application/json"
     assert (envelope["event_name"], envelope["event_timestamp"][-5:]) == ("crm_deal_updated", ".000Z")
@@ -105,7 +58,7 @@ async def test_each_event_has_its_own_webhook(crm: Crm, receiver: Receiver) -> N
     await crm.v2("PUT", path, {"job_title": "CFO"})
     await crm.v2("PUT", path, {"job_title": "CFO"})
     await crm.v2("PUT", path, {"job_title": "CEO"})
-    first, second = await receiver.envelopes(2)
+    first, second = await receiver.documents(2)
     assert first["document"]["job_title"] == "CFO"
     assert first["document"]["custom_fields"] == {
         "cpf": "1",
@@ -126,7 +79,7 @@ async def test_what_fires_for_a_deal(crm: Crm, receiver: Receiver) -> None:
     await crm.v2("PUT", path, {"contact_ids": [contact["id"]]})
     await crm.v1("PUT", path, {"deal": {"rating": 4}})
     await crm.control(f"deals/{deal['id']}/win", {})
-    got = await receiver.envelopes(4)
+    got = await receiver.documents(4)
     names = sorted(envelope["event_name"] for envelope in got)
     assert names == ["crm_deal_created", *["crm_deal_updated"] * 3]
 

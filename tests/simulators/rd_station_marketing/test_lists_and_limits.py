@@ -175,3 +175,21 @@ def test_documented_limits_by_plan() -> None:
 )
 def test_areas(method: str, path: str, area: str) -> None:
     assert area_of(method, path) == area
+
+
+async def test_what_the_vendors_library_asks_for_beside_leads(rd: Rd) -> None:
+    pages = (await rd.api("GET", "/platform/landing_pages/")).json
+    assert pages[0]["status"] == "PUBLISHED"
+    identifier = pages[0]["conversion_identifier"]
+    days = "?start_date=2020-01-01&end_date=2100-01-01"
+    before = (await rd.api("GET", "/platform/analytics/conversions" + days)).json["conversions"][0]
+    await rd.converted("nova@example.com", identifier)
+    after = (await rd.api("GET", "/platform/analytics/conversions" + days)).json["conversions"][0]
+    assert after["asset_identifier"] == identifier
+    assert after["conversions_count"] == before["conversions_count"] + 1
+    none = "?start_date=2020-01-01&end_date=2020-01-02"
+    rows = (await rd.api("GET", "/platform/analytics/conversions" + none)).json["conversions"]
+    assert not any(row["conversions_count"] for row in rows)
+    assert (await rd.api("GET", "/platform/emails/")).json == {"items": [], "total": 0}
+    assert (await rd.api("GET", "/platform/emails/1")).status == 404
+    assert (await rd.api("GET", "/platform/analytics/emails?start_date=soon")).status == 400

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 if TYPE_CHECKING:
-    from tests.simulators.rd_station_marketing.conftest import Answer, Rd
+    from tests.simulators.rd_station_marketing.conftest import Rd
+    from tests.simulators.reached import Answer
 
 BACK = "http://localhost:9/oauth/return"
 DAY = 86400

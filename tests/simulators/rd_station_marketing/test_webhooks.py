@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.simulators.rd_station_marketing.conftest import Answer, Rd, Receiver
+    from tests.simulators.rd_station_marketing.conftest import Rd
+    from tests.simulators.reached import Answer
+    from tests.simulators.receiver import Receiver
 
 ANA = "ana@example.com"
 
@@ -89,7 +91,7 @@ async def test_what_a_conversion_sends(rd: Rd, receiver: Receiver) -> None:
         cf_interesses=["Bateria"],
         tags=["vip"],
     )
-    body = (await receiver.bodies(2))[1]
+    body = (await receiver.documents(2))[1]
     assert receiver.got[1][0]["content-type"] == "application/json"
     assert set(body) == {
         "event_type",
@@ -126,7 +128,7 @@ async def test_when_they_fire_and_when_not(rd: Rd, receiver: Receiver) -> None:
     await rd.form(f"/leads/{lead['uuid']}/opportunity", {"value": "1.200,50"})
     flow = (await rd.api("GET", "/platform/workflows")).json["workflows"][0]
     await rd.api("POST", f"/platform/workflows/{flow['id']}/leads", {"leads": [ANA, "nobody@example.com"]})
-    bodies = await receiver.bodies(8)
+    bodies = await receiver.documents(8)
     await asyncio.sleep(0.1)
     kinds = sorted((body["event_type"], body["event_identifier"]) for body in bodies[2:])
     converted, marked = ("WEBHOOK.CONVERTED", "wanted"), ("WEBHOOK.MARKED_OPPORTUNITY", "default")
@@ -169,7 +171,7 @@ async def test_the_older_payload(rd: Rd, receiver: Receiver) -> None:
     await rd.converted(ANA, "segunda", company_name="Acme")
     lead = next(
         body["leads"][0]
-        for body in await receiver.bodies(2)
+        for body in await receiver.documents(2)
         if body["leads"][0]["last_conversion"]["source"] == "segunda"
     )
     assert (lead["email"], lead["company"], lead["opportunity"]) == (ANA, "Acme", "false")

@@ -67,6 +67,11 @@ class EnrolInAutomation(Action):
     options: ClassVar[tuple[Field, ...]] = (AGAIN,)
 
     @override
+    def reaches(self, options: Mapping[str, Any]) -> bool:
+        """An automation may send mails."""
+        return True
+
+    @override
     def adds(self, options: Mapping[str, Any]) -> bool:
         return options.get("again") == "finished"
 

@@ -39,6 +39,7 @@ from vaivem.connectors.activecampaign.list_actions import Subscribe, Unsubscribe
 from vaivem.connectors.activecampaign.note_actions import AddNote
 from vaivem.connectors.activecampaign.object_actions import SaveDocument, SaveObjectRecord
 from vaivem.connectors.activecampaign.objects import web_address
+from vaivem.connectors.activecampaign.task_actions import AddTask
 from vaivem.connectors.activecampaign.triggers import TRIGGERS
 from vaivem.connectors.activecampaign.webhooks import ActiveCampaignWebhooks
 from vaivem.connectors.sdk import (
@@ -61,7 +62,7 @@ _API = re.compile(r"/api(?:/\d+)?/*$")
 _HOSTS = (".api-us1.com", ".activehosted.com")  # where the account's name is the first part
 # The lists that a key's user or a plan may not have; forms then offer nothing there, and the checks say why.
 _MAY_LACK = frozenset(
-    {"lists", "pipelines", "stages", "objects", "document_objects", "relations", "fields/deal"}
+    {"lists", "pipelines", "stages", "task_types", "objects", "document_objects", "relations", "fields/deal"}
 )
 
 
@@ -84,6 +85,7 @@ class ActiveCampaignConnector(Connector):
         CreateDeal(),
         UpdateDeal(),
         AddNote(),
+        AddTask(),
         SaveDocument(),
         SaveObjectRecord(),
         FindContact(),
@@ -92,10 +94,11 @@ class ActiveCampaignConnector(Connector):
     )
     webhooks = ActiveCampaignWebhooks()
     lists: ClassVar[tuple[str, ...]] = (
-        "users", "tags", "tag_ids", "lists", "automations", "pipelines", "stages/<pipelines>", "objects",
-        "document_objects", "relations", "perstags",
+        "users", "tags", "tag_ids", "lists", "automations", "pipelines", "stages/<pipelines>", "task_types",
+        "objects", "document_objects", "relations", "perstags",
     )  # fmt: skip
     objects: ClassVar[tuple[str, ...]] = ("contact", "account", "deal", "record")
+    kinds: ClassVar[Mapping[str, str]] = {"contact": "person", "account": "company", "deal": "deal"}
 
     @override
     def authorise(self, connection: Connection) -> Authorisation:
@@ -252,6 +255,16 @@ async def _users(reader: Reader, of: str) -> list[Option]:
     return found
 
 
+async def _task_types(reader: Reader, of: str) -> list[Option]:
+    """Return the types of tasks but those that were switched off."""
+    rows = finding.every(reader, sales_client.task_types(), "dealTasktypes")
+    return [
+        Option(str(row["id"]), str(row.get("title") or ""))
+        async for row in rows
+        if str(row.get("status") or "0") == "0"
+    ]
+
+
 async def _objects(reader: Reader, of: str) -> list[Option]:
     return [Option(str(row["id"]), label_of(row)) async for row in _schemas(reader)]
 
@@ -280,6 +293,7 @@ _LISTS: Mapping[str, Any] = {
     "tags": _tags,
     "tag_ids": _tag_ids,
     "users": _users,
+    "task_types": _task_types,
     "objects": _objects,
     "document_objects": _document_objects,
     "relations": _relations,

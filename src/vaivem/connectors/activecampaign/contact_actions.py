@@ -106,7 +106,9 @@ class CreateOrUpdateContact(Action):
 
     @override
     def outputs(self, connection: Connection) -> tuple[Field, ...]:
-        return (*outputs_of(connection, "contact"), field("contacts", FieldType.LIST))
+        told = outputs_of(connection, "contact")
+        example = {one.key.partition(".")[2]: one.sample for one in told}
+        return (*told, field("contacts", FieldType.LIST, sample=[example]))
 
     @override
     async def run(self, context: ActionContext) -> Outcome:

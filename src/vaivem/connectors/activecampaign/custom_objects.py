@@ -6,7 +6,7 @@ documented, so everything that is known of a record is sent each time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from vaivem.connectors.activecampaign import client
@@ -33,7 +33,6 @@ NAMESPACES = {"contact": "contacts", "account": "accounts", "deal": "deals"}
 # The object for documents that Vaivém makes: one record for each document and contact.
 DOCUMENT_SLUG = "vaivem-document"
 STATES = ("sent", "opened", "completed", "declined", "voided")
-OVER = frozenset({"completed", "declined", "voided"})
 STATE_NAMES = {
     "sent": "Sent",
     "opened": "Delivered",
@@ -157,7 +156,12 @@ def record_from(row: Mapping[str, Any]) -> Record:
 
 
 async def save(
-    context: ActionContext, schema: str, external: str, values: Record, belongs: Mapping[str, list[str]]
+    context: ActionContext,
+    schema: str,
+    external: str,
+    values: Record,
+    belongs: Mapping[str, list[str]],
+    remember: Mapping[str, Callable[[Record], str]] | None = None,
 ) -> Record:
     """Make or change a record: an upsert by its external id."""
     body = {
@@ -169,4 +173,5 @@ async def save(
     def take(answer: Answer) -> Record:
         return record_from(client.one(answer, "record"))
 
-    return await context.write(client.save_object_record(schema, body), Idempotent(), take)
+    call = client.save_object_record(schema, body)
+    return await context.write(call, Idempotent(), take, remember=remember)

@@ -21,14 +21,13 @@ from vaivem.connectors.activecampaign.records import (
     deal_written,
     flat,
     not_told,
-    oldest,
-    same_name,
 )
 from vaivem.connectors.activecampaign.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Answer, Connection, Findable, Idempotent, Outcome
 from vaivem.core.errors import RecordError, RuleError
 from vaivem.core.fields import Field, FieldType
 from vaivem.core.identity import normalise_name
+from vaivem.core.likeness import oldest, same_name
 from vaivem.core.mapping import Values
 
 

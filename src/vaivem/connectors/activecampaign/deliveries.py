@@ -101,9 +101,29 @@ def _data(form: Mapping[str, Any], object_key: str, *, caught_up: bool) -> dict[
         "list": {"id": _list_id(form)},
         "updated": [str(name) for name in updated.values()],
     }
+    data |= {name: told for name in ("contact", "account") if (told := _told(name, form))}
     if object_key == "deal":
         data["deal"] = deal_of(_object(form.get("deal")))
     return data
+
+
+def _told(name: str, form: Mapping[str, Any]) -> Record:
+    """Return what a delivery says of a contact or a company, its own record or that of a deal."""
+    row, deal = _object(form.get(name)), _object(form.get("deal"))
+    own = str(row.get("id") or "").isdigit()
+    if name == "account":
+        told = {"id": row.get("id"), "name": row.get("name"), "website": row.get("website")} if own else {}
+    elif own:
+        parts = (row.get("first_name"), row.get("last_name"))
+        told = {
+            "id": row.get("id"),
+            "email": row.get("email"),
+            "name": " ".join(str(part) for part in parts if part),
+            "phone": row.get("phone"),
+        }
+    else:
+        told = {"id": deal.get("contactid"), "email": deal.get("contact_email")}
+    return {key: str(value) for key, value in told.items() if value} if told.get("id") else {}
 
 
 def deal_of(row: Mapping[str, Any]) -> Record:

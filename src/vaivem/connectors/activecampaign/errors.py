@@ -14,7 +14,10 @@ from typing import Any
 from vaivem.connectors.sdk import Answer, ErrorTable, Row, VendorMessage
 from vaivem.core.errors import ReconnectError, RecordError, RetryError, RuleError
 
-SALES = ("deals.", "dealGroups.", "dealStages.", "dealCustomFieldMeta.", "dealCustomFieldData.")
+SALES = (
+    "deals.", "dealGroups.", "dealStages.", "dealCustomFieldMeta.", "dealCustomFieldData.", "dealTasks.",
+    "dealTasktypes.",
+)  # fmt: skip
 _GONE = "no result found"
 
 
@@ -31,6 +34,7 @@ def _coded(*codes: str) -> Any:
 
 
 ROWS = (
+    Row(400, RecordError, "task_refused", _called("dealTasks.create")),
     Row(402, RuleError, "objects_not_in_plan", _called("objects.")),
     Row(402, RuleError, "plan_lacks_feature", _called(*SALES)),
     Row(402, ReconnectError, "account_unpaid"),

@@ -13,14 +13,12 @@ from vaivem.connectors.activecampaign.records import (
     account_from,
     contact_from,
     deal_from,
-    made_since,
-    same_name,
     values_from,
 )
 from vaivem.connectors.sdk import ActionContext, Call, Reader
 from vaivem.core.errors import RecordError
 from vaivem.core.folding import fold
-from vaivem.core.likeness import has_address
+from vaivem.core.likeness import has_address, made_since, same_name
 
 MAX_PAGES = 50
 NOBODY = ("", "0")  # the id of what a dry run made
@@ -138,7 +136,9 @@ async def made_lately(
     `reference` is an own field and what it must hold, where the account has one for that.
     """
     listed = await (deals_of(reader, contact_id) if contact_id else deals_titled(reader, title))
-    likely = [one for one in listed if same_name(one["title"], title) and made_since(one, since)]
+    likely = [
+        one for one in listed if same_name(one["title"], title) and made_since(one.get("created_at"), since)
+    ]
     if reference is None:
         return likely
     whole = [await deal(reader, one["id"]) for one in likely]

@@ -9,7 +9,6 @@ from typing_extensions import override
 from vaivem.connectors.activecampaign.custom_objects import (
     CONTACT_RELATION,
     NAMESPACES,
-    OVER,
     STATE_NAMES,
     STATES,
     Record,
@@ -21,11 +20,15 @@ from vaivem.connectors.activecampaign.objects import choice, field, label, live,
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome, RecordRef
 from vaivem.core.errors import RuleError, SkipError
 from vaivem.core.fields import Field, FieldType
+from vaivem.core.likeness import moment_of
 from vaivem.core.mapping import Values
 
 FIXED = ("object", "external_id", *NAMESPACES)
-_ORDER = {"sent": 1, "opened": 2} | dict.fromkeys(OVER, 3)
+# A document can be voided after somebody signed, and never the other way round: that is the last word.
+_ORDER = {"sent": 1, "opened": 2, "completed": 3, "declined": 3, "voided": 4}
 ENDED = "closed"  # the whole document is completed, and so is every recipient's
+CHANGED = "changed"  # something else became of it: the status stays
+REMEMBERED, SEPARATOR = ("status", "sent-at", "completed-at"), "|"
 _BY_NAME = {name: state for state, name in STATE_NAMES.items()}
 
 
@@ -111,7 +114,9 @@ def _outcome(connection: Connection, schema: str, made: Record, did: str) -> Out
 class SaveDocument(Action):
     """Keep a document for signature at a contact: one record for each document and recipient.
 
-    Its status goes forward only, so that events which come late or in another order change nothing.
+    Its status goes forward only, so that events which come late or in another order change nothing. What
+    somebody edited at the account is put right with the next event: its status and times are reckoned from
+    those that were written last, which are remembered with the record's key.
     """
 
     key = "save_document"
@@ -128,7 +133,7 @@ class SaveDocument(Action):
             field("document.key", FieldType.RECORD, required=True, sample="db4a2cf7-0e51"),
             field("document.recipient", FieldType.RECORD, sample="916487c8-3f0a"),
             field("document.contact", FieldType.RECORD, required=True),
-            choice("document.status", *STATES, ENDED, required=True),
+            choice("document.status", *STATES, ENDED, CHANGED, required=True),
             field("document.name", max_length=255, sample="Contrato Padaria Lima"),
             field("document.sender", max_length=255, sample="Bia Souza"),
             field("document.url", FieldType.URL),
@@ -159,12 +164,14 @@ class SaveDocument(Action):
         recipient = values["recipient"] or values["contact"]
         external = f"{values['key']}:{recipient}"
         belongs = {CONTACT_RELATION: [str(values["contact"])]}
-        async with context.claim("record", f"{schema}/{external}"):
+        key = f"{schema}/{external}"
+        async with context.claim("document", key) as claim:
             before = await record(context, schema, external)
-            every = _document(values, before["values"] if before else {})
+            every = _document(values, before["values"] if before else {}, claim.known)
             if before and every == before["values"] and not _joins(before, belongs):
                 return self._outcome(context.connection, values, before, "kept")
-            made = await save(context, schema, external, every, belongs)
+            told = SEPARATOR.join(str(every.get(name) or "") for name in REMEMBERED)
+            made = await save(context, schema, external, every, belongs, remember={key: lambda _: told})
         return self._outcome(context.connection, values, made, "updated" if before else "created")
 
     @staticmethod
@@ -175,18 +182,24 @@ class SaveDocument(Action):
         return Outcome((RecordRef("document", made["id"], did, str(values["name"] or ""), url),), shown)
 
 
-def _document(values: Values, before: Record) -> Record:
-    """Return all of a document's values: what was known stays, and its status never goes back."""
-    given = {
-        "document": values["name"],
-        "sender": values["sender"],
-        "link": values["url"],
-        "sent-at": values["sent_at"],
-        "completed-at": values["completed_at"],
-    }
-    kept = {number: value for number, value in before.items() if value is not None}
-    later = {number: value for number, value in given.items() if value is not None and not kept.get(number)}
-    told = str(values["status"])
-    old, new = _BY_NAME.get(str(before.get("status")), ""), "completed" if told == ENDED else told
-    moves = _ORDER.get(new, 0) > _ORDER.get(old, 0)
-    return {**kept, **later, "status": STATE_NAMES[new] if moves else before["status"]}
+def _document(values: Values, before: Record, written: str | None) -> Record:
+    """Return all of a document's values. Of its name, sender and link what the event says counts.
+
+    The status never goes back and a time stays as it was first told: both as they were `written` last; as the
+    record has them, where that is not known.
+    """
+    known = dict(zip(REMEMBERED, written.split(SEPARATOR), strict=False)) if written else before
+    texts = {"document": values["name"], "sender": values["sender"], "link": values["url"]}
+    times = {"sent-at": values["sent_at"], "completed-at": values["completed_at"]}
+    told = {number: value for number, value in texts.items() if value is not None}
+    for number, value in times.items():
+        moment, held = known.get(number) or value, before.get(number)
+        told[number] = (
+            held if held and moment_of(held) == moment_of(moment) else moment
+        )  # as the account writes it
+    status = str(values["status"])
+    old = _BY_NAME.get(str(known.get("status")), "")
+    new = {ENDED: "completed", CHANGED: "sent"}.get(status, status)
+    reached = new if _ORDER.get(new, 0) > _ORDER.get(old, 0) else old
+    every = {**before, **told, "status": STATE_NAMES[reached]}
+    return {number: value for number, value in every.items() if value is not None}

@@ -12,14 +12,11 @@ What is written has the keys of our fields without their group. A deal's value i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from vaivem.connectors.activecampaign.client import whole
 from vaivem.connectors.activecampaign.custom_values import CUSTOM, OwnFields, custom_of, major
 from vaivem.connectors.sdk import Connection, Written
-from vaivem.core import likeness
-from vaivem.core.identity import normalise_name
 from vaivem.core.likeness import moment_of
 from vaivem.core.numbers import parse_number
 
@@ -167,21 +164,6 @@ def deal_changed(deal: Record, names: Iterable[str]) -> Record | None:
     now = flat(deal)
     known = [_UPDATED.get(name, name) for name in names]
     return {key: now.get(key) for key in known} or None
-
-
-def same_name(one: Any, other: Any) -> bool:
-    """Say whether two names are one, without regard to accents, case and blanks."""
-    return normalise_name(str(one or "")) == normalise_name(str(other or ""))
-
-
-def made_since(record: Record, moment: datetime) -> bool:
-    """Say whether a record was created after `moment`, as far as two clocks can tell."""
-    return likeness.made_since(record.get("created_at"), moment)
-
-
-def oldest(records: Iterable[Record]) -> Record | None:
-    """Return the record created first, the same one however the vendor sorts; None for no records."""
-    return min(records, key=lambda one: (str(one.get("created_at") or ""), int(one["id"])), default=None)
 
 
 def text(value: Any) -> str | None:

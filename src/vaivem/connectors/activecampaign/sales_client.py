@@ -99,3 +99,18 @@ def pipelines() -> Call:
 def stages(pipeline: str) -> Call:
     """https://developers.activecampaign.com/reference/list-all-deal-stages"""
     return listed("dealStages", ("filters[d_groupid]", pipeline))
+
+
+def task_types() -> Call:
+    """https://developers.activecampaign.com/reference/list-all-deal-task-types"""
+    return listed("dealTasktypes")
+
+
+def tasks(kind: str, record_id: str) -> Call:
+    """https://developers.activecampaign.com/reference/list-all-tasks: those of one record."""
+    return listed("dealTasks", ("filters[reltype]", kind), ("filters[relid]", record_id))
+
+
+def create_task(body: Mapping[str, Any]) -> Call:
+    """https://developers.activecampaign.com/reference/create-a-task: on a contact or a deal."""
+    return Call("dealTasks.create", "POST", f"{PREFIX}/dealTasks", json={"dealTask": dict(body)})

@@ -156,6 +156,7 @@ class ContactUpdated(_There):
 
     key = "contact_updated"
     object = "contact"
+    changes = ("contact",)
     kinds = frozenset({"update"})
     stops_echoes = True
     sample = sample("contact", "update")
@@ -179,6 +180,7 @@ class AccountUpdated(_There):
 
     key = "account_updated"
     object = "account"
+    changes = ("account",)
     kinds = frozenset({"account_update"})
     sample = sample("account", "account_update")
 
@@ -201,6 +203,7 @@ class DealUpdated(_There):
 
     key = "deal_updated"
     object = "deal"
+    changes = ("deal",)
     kinds = frozenset({"deal_update"})
     stops_echoes = True
     sample = sample("deal", "deal_update")

@@ -25,15 +25,20 @@ KINDS = frozenset({"sign", "refusal", "cancel", "deadline", "document_closed"})
 Raw = Mapping[str, Any]
 
 
-async def missed(reader: Reader, since: datetime, until: datetime) -> list[Delivery]:
-    """Read the envelopes that changed between two moments, at most `PAGES` pages of them, oldest first."""
+async def missed(
+    reader: Reader, since: datetime, until: datetime, first: datetime | None = None
+) -> list[Delivery]:
+    """Read the envelopes that changed between two moments, at most `PAGES` pages of them, oldest first.
+
+    `first` is from when on what happened to them counts, if that is earlier.
+    """
     window = (since.isoformat(), until.isoformat())
     found: list[tuple[datetime, Delivery]] = []
     changed = client.list_envelopes(modified=window)
     envelopes = [row async for row in client.each(reader, changed, pages=PAGES)]
     for envelope in envelopes:
         if envelope.get("attributes", {}).get("status") != "draft":
-            found += await _in_envelope(reader, envelope, since, until)
+            found += await _in_envelope(reader, envelope, first or since, until)
     found.sort(key=lambda pair: pair[0])
     return [delivery for _, delivery in found]
 

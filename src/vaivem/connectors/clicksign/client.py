@@ -62,6 +62,74 @@ def list_document_events(envelope: str, document: str) -> Call:
     return _get("documents.events", f"/envelopes/{envelope}/documents/{document}/events")
 
 
+# https://developers.clicksign.com/reference/listar-envelopes
+def drafts_named(name: str) -> Call:
+    """List the drafts of exactly this name."""
+    return _get("envelopes.find", "/envelopes", ("filter[name]", name), ("filter[status]", "draft"))
+
+
+# https://developers.clicksign.com/reference/criar-envelope
+def create_envelope(attributes: Mapping[str, Any]) -> Call:
+    """Make a draft."""
+    data = {"type": "envelopes", "attributes": dict(attributes)}
+    return _write("envelopes.create", "POST", "/envelopes", data)
+
+
+# https://developers.clicksign.com/reference/editar-envelope
+def activate_envelope(envelope: str) -> Call:
+    """Let a draft be signed. Nobody is told by that."""
+    data = {"id": envelope, "type": "envelopes", "attributes": {"status": "running"}}
+    return _write("envelopes.activate", "PATCH", f"/envelopes/{envelope}", data)
+
+
+# https://developers.clicksign.com/reference/notificar-envelope
+def notify_signers(envelope: str) -> Call:
+    """Ask the signers whose turn it is to sign."""
+    data = {"type": "notifications", "attributes": {"message": None}}
+    return _write("notifications.create", "POST", f"/envelopes/{envelope}/notifications", data)
+
+
+# https://developers.clicksign.com/reference/criar-documento-por-modelo
+def create_document(
+    envelope: str, filename: str, template: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> Call:
+    """Add a document from a template: its key, and the variables' values as `data`."""
+    attributes = {"filename": filename, "template": dict(template), "metadata": dict(metadata)}
+    data = {"type": "documents", "attributes": attributes}
+    return _write("documents.create", "POST", f"/envelopes/{envelope}/documents", data)
+
+
+# https://developers.clicksign.com/reference/criar-signatario
+def create_signer(envelope: str, attributes: Mapping[str, Any]) -> Call:
+    """Add a signer."""
+    data = {"type": "signers", "attributes": dict(attributes)}
+    return _write("signers.create", "POST", f"/envelopes/{envelope}/signers", data)
+
+
+# https://developers.clicksign.com/reference/listar-requisitos
+def list_requirements(envelope: str) -> Call:
+    """List what the signers of an envelope have to do."""
+    return _get("requirements.list", f"/envelopes/{envelope}/requirements")
+
+
+# https://developers.clicksign.com/reference/criar-requisito-de-qualificacao
+def create_requirement(envelope: str, document: str, signer: str, attributes: Mapping[str, str]) -> Call:
+    """Say what a signer does on a document; the same a second time is refused (422)."""
+    ends = {"document": {"type": "documents", "id": document}, "signer": {"type": "signers", "id": signer}}
+    data = {
+        "type": "requirements",
+        "attributes": dict(attributes),
+        "relationships": {name: {"data": end} for name, end in ends.items()},
+    }
+    return _write("requirements.create", "POST", f"/envelopes/{envelope}/requirements", data)
+
+
+# https://developers.clicksign.com/reference/listar-modelos
+def list_templates() -> Call:
+    """List the templates."""
+    return _get("templates.list", "/templates")
+
+
 # https://developers.clicksign.com/reference/listar-webhooks
 def list_webhooks() -> Call:
     """List the account's webhooks, their secrets included."""
@@ -116,6 +184,18 @@ async def each(reader: Reader, call: Call, *, pages: int = 100) -> AsyncIterator
         seen += len(rows)
         if not rows or not _goes_on(content, seen, full=len(rows) >= size):
             return
+
+
+async def ends(reader: Reader, call: Call) -> list[Mapping[str, Any]]:
+    """Return the first and the last page of a list: in which order it comes is not documented."""
+    size = page_size(reader)
+    first = await reader.read(call.with_query(("page[number]", "1"), ("page[size]", str(size))))
+    last = -(-(record_count(first) or 0) // size)
+    answers = [first]
+    if last > 1:
+        paged = call.with_query(("page[number]", str(last)), ("page[size]", str(size)))
+        answers.append(await reader.read(paged))
+    return [row for answer in answers for row in (answer.json or {}).get("data") or ()]
 
 
 def page_size(reader: Reader) -> int:

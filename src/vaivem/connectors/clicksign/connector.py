@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from typing_extensions import override
 
 from vaivem.connectors.clicksign import checks, client
+from vaivem.connectors.clicksign.actions import ACTIONS
 from vaivem.connectors.clicksign.errors import ERRORS, limit_state
+from vaivem.connectors.clicksign.templates import read_templates, typed, variable_fields
 from vaivem.connectors.clicksign.triggers import TRIGGERS
 from vaivem.connectors.clicksign.webhooks import ClicksignWebhooks
 from vaivem.connectors.sdk import (
@@ -20,18 +24,23 @@ from vaivem.connectors.sdk import (
     Reader,
     load_manifest,
 )
+from vaivem.core.errors import RuleError
+from vaivem.core.fields import Field, Option
 
 # What people paste around a token: their mail programs' quotes, the angle brackets of examples.
 _AROUND_TOKENS = "\"'`<>“”‘’«»"
 
 
 class ClicksignConnector(Connector):
-    """Documents and signatures. It starts rules; it does not send documents yet."""
+    """Documents and signatures, and drafts from templates."""
 
     manifest = load_manifest("vaivem.connectors.clicksign")
     errors = ERRORS
     triggers = TRIGGERS
+    actions = ACTIONS
     webhooks = ClicksignWebhooks()
+    lists: ClassVar[tuple[str, ...]] = ("templates",)
+    objects: ClassVar[tuple[str, ...]] = ("variable",)
 
     @override
     def authorise(self, connection: Connection) -> Authorisation:
@@ -57,6 +66,26 @@ class ClicksignConnector(Connector):
     async def checks(self, reader: Reader) -> list[CheckResult]:
         """Check token, API user, envelopes, webhook permission and limit."""
         return await checks.run(reader)
+
+    @override
+    async def live_list(self, reader: Reader, source: str) -> list[Option]:
+        """Return the templates; none where the plan has none."""
+        try:
+            return await read_templates(reader)
+        except RuleError as error:
+            if error.code != "plan_lacks_feature":
+                raise
+            return []
+
+    @override
+    async def custom_fields(self, reader: Reader, object_key: str) -> list[Field]:
+        """Return the variables of the templates; where the plan has no templates, only those typed."""
+        try:
+            return await variable_fields(reader)
+        except RuleError as error:
+            if error.code != "plan_lacks_feature":
+                raise
+            return typed(reader.connection)
 
 
 connector = ClicksignConnector()

@@ -63,6 +63,10 @@ def says(*words: str) -> Callable[[Call, Answer], bool]:
     return test
 
 
+def _template_is_gone(call: Call, answer: Answer) -> bool:
+    return call.name == "documents.create" and says("template", "nao encontrad")(call, answer)
+
+
 def _objects(answer: Answer) -> list[dict[str, Any]]:
     return [e if isinstance(e, dict) else {"detail": str(e)} for e in errors_of(answer)]
 
@@ -114,6 +118,7 @@ ERRORS = ErrorTable(
     Row(403, RuleError, "plan_lacks_feature", says("nao possui acesso")),
     Row(403, RecordError, "wrong_state", says("status")),
     Row(403, RecordError, "wrong_state", says("ja assinou")),
+    Row(422, RuleError, "template_gone", _template_is_gone),
     Row(422, RetryError, "still_processing", says("ainda", "process")),
     Row(422, RecordError, "already_used", says("ja esta em uso")),
     Row(503, RuleError, "envelopes_off", _feature_is_off),

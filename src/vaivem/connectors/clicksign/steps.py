@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vaivem.connectors.sdk.documents import CLOSED, COMPLETED, DECLINED, OPENED, SENT, VOIDED, Step
+from vaivem.connectors.sdk.documents import (
+    CHANGED,
+    CLOSED,
+    COMPLETED,
+    DECLINED,
+    OPENED,
+    RECIPIENT_FIELDS,
+    SENT,
+    VOIDED,
+    Step,
+)
 
 STATES_OF: Mapping[str, str] = {
     "add_signer": SENT,
@@ -16,19 +26,24 @@ STATES_OF: Mapping[str, str] = {
     "cancel": VOIDED,
     "deadline": VOIDED,
 }
+# Whatever else becomes of a document; of one that is not running yet, nobody was told anything.
+CHANGES = frozenset({"remove_signer", "close", "auto_close", "deadline", "update_deadline"})
 NOT_TOLD = frozenset({"step.sender"})
 _OF_ONE = frozenset({OPENED, COMPLETED, DECLINED})
-_TOLD = ("key", "name", "first_name", "last_name", "email", "phone")
 
 
 def step_of(kind: str, data: Mapping[str, Any]) -> Step | None:
     """Return what an event means, None for one that is no step."""
-    state, document = STATES_OF.get(kind), data["document"]
+    document = data["document"]
+    state = STATES_OF.get(kind) or (CHANGED if kind in CHANGES else None)
     if state is None or (state == SENT and document["status"] != "running"):
         return None  # added to a draft: nobody was sent anything yet
     if kind == "deadline" and document["status"] != "canceled":
-        return None  # somebody had signed: it is completed, and told so
-    people = [data["signer"]] if state in _OF_ONE else data.get("added") or data["signers"]
+        state = CHANGED  # somebody had signed: it is completed, and told so
+    if state == CHANGED and document["status"] == "draft":
+        return None
+    added = data.get("added") if state == SENT else None
+    people = [data["signer"]] if state in _OF_ONE else added or data["signers"]
     at = data["event"]["occurred_at"]
     completed = at if state == COMPLETED else document["finished_at"] if state == CLOSED else None
     told = {
@@ -43,4 +58,4 @@ def step_of(kind: str, data: Mapping[str, Any]) -> Step | None:
 
 
 def _recipient(signer: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id" if key == "key" else key: signer.get(key) for key in _TOLD}
+    return {"id": signer.get("key"), **{key: signer.get(key) for key in RECIPIENT_FIELDS}}

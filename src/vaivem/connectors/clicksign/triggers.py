@@ -18,7 +18,7 @@ from vaivem.connectors.clicksign.objects import (
     listed_document,
 )
 from vaivem.connectors.clicksign.samples import moved_sample, sample
-from vaivem.connectors.clicksign.steps import NOT_TOLD, STATES_OF, step_of
+from vaivem.connectors.clicksign.steps import CHANGES, NOT_TOLD, STATES_OF, step_of
 from vaivem.connectors.sdk import Connection, Event, Reader, Trigger
 from vaivem.connectors.sdk.documents import STEP_FIELDS, DocumentMoved, Step
 from vaivem.core.fields import Field, FieldType, Option
@@ -133,7 +133,7 @@ class Moved(DocumentMoved):
     """
 
     object: ClassVar[str] = "document"
-    kinds = frozenset(STATES_OF)
+    kinds = frozenset(STATES_OF) | CHANGES
     prefix = "clicksign-integration"
     mark = "Clicksign_Envelope"
     sample = moved_sample(prefix, mark)

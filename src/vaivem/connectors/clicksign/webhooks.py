@@ -38,6 +38,8 @@ ONCE_PER_SIGNER = frozenset({"sign"})
 class ClicksignWebhooks(Webhooks):
     """Deliveries of one Clicksign account."""
 
+    past_days = 180  # asked for by a person, once: that is no polling
+
     @override
     def verify(self, delivery: Delivery, connection: Connection) -> None:
         """Compare `Content-Hmac` with the HMAC-SHA256 of the raw body under each secret we know."""
@@ -106,6 +108,11 @@ class ClicksignWebhooks(Webhooks):
         if not reader.connection.settings.get("catch_up", True):
             return []
         return await catch_up.missed(reader, since, until)
+
+    @override
+    async def past(self, reader: Reader, first: datetime, since: datetime, until: datetime) -> list[Delivery]:
+        """Return what happened since `first` to the documents that changed last between two moments."""
+        return await catch_up.missed(reader, since, until, first)
 
     @staticmethod
     async def _ours(reader: Reader, address: str) -> list[Mapping[str, Any]]:

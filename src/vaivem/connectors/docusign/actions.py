@@ -60,6 +60,11 @@ class CreateEnvelope(Action):
     options: ClassVar[tuple[Field, ...]] = (SENDING,)
 
     @override
+    def reaches(self, options: Mapping[str, Any]) -> bool:
+        """A new paper for each document of the past is hardly meant."""
+        return True
+
+    @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         templates = connection.options("templates")
         return (

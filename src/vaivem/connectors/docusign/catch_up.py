@@ -24,8 +24,14 @@ PAGES = 10
 STEPS_SINCE = timedelta(days=7)
 
 
-async def missed(reader: Reader, since: datetime, until: datetime) -> list[Delivery]:
-    """Return the steps of envelopes that changed between two moments, oldest first."""
+async def missed(
+    reader: Reader, since: datetime, until: datetime, first: datetime | None = None
+) -> list[Delivery]:
+    """Return the steps of envelopes that changed between two moments, oldest first.
+
+    `first` is how old a step of theirs may be: a week before, unless it is told.
+    """
+    earliest = first or since - STEPS_SINCE
     page = partial(client.changed, reader.connection, since, until)
     found: list[tuple[datetime, Delivery]] = []
     for row in await client.each(reader, range(PAGES), page, "envelopes"):
@@ -35,7 +41,7 @@ async def missed(reader: Reader, since: datetime, until: datetime) -> list[Deliv
         data = data_of(row, envelope, "", STATE)
         for step in steps_of(data["envelope"], data["recipients"]):
             when = moment(step.at)
-            if when is not None and since - STEPS_SINCE <= when <= until:
+            if when is not None and earliest <= when <= until:
                 found.append((when, _message(row, step, data["recipients"])))
     found.sort(key=lambda pair: pair[0])
     return [delivery for _, delivery in found]

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from vaivem.connectors.sdk.documents import CLOSED, COMPLETED, DECLINED, OPENED, SENT, VOIDED, Step
+from vaivem.connectors.docusign.objects import SIGNER_TYPES
+from vaivem.connectors.sdk.documents import (
+    CHANGED,
+    CLOSED,
+    COMPLETED,
+    DECLINED,
+    OPENED,
+    RECIPIENT_FIELDS,
+    SENT,
+    VOIDED,
+    Step,
+)
 
 STATES_OF: Mapping[str, str] = {
     "recipient-sent": SENT,
@@ -15,17 +26,45 @@ STATES_OF: Mapping[str, str] = {
     "envelope-voided": VOIDED,
     "envelope-completed": CLOSED,
 }
-_TOLD = ("name", "first_name", "last_name", "email", "phone")
+# Whatever else becomes of an envelope that was sent. A draft is nobody's yet.
+CHANGES = frozenset(
+    {
+        "envelope-sent", "envelope-resent", "envelope-delivered", "envelope-declined", "envelope-corrected",
+        "recipient-resent", "recipient-authenticationfailed", "recipient-autoresponded",
+        "recipient-reassign", "recipient-delegate",
+    }
+)  # fmt: skip
+# Which recipients a rule is about, and the vendor's lists of them.
+SIGNERS, COPIES, RECEIVERS, HELPERS = "signers", "copies", "receivers", "helpers"
+GROUPS: Mapping[str, frozenset[str]] = {
+    SIGNERS: SIGNER_TYPES,
+    COPIES: frozenset({"carbonCopies"}),
+    RECEIVERS: frozenset({"certifiedDeliveries"}),
+    HELPERS: frozenset({"agents", "editors", "intermediaries"}),
+}
 
 
-def step_of(kind: str, data: Mapping[str, Any], *, everybody: bool) -> Step | None:
-    """Return what a message means, None for one that is no step. `everybody`: not only those who sign."""
-    state = STATES_OF.get(kind)
+def lists_of(groups: Collection[str]) -> frozenset[str]:
+    """Return the vendor's lists of the recipients that a rule is about; those who sign, without a choice."""
+    chosen = [GROUPS[group] for group in groups if group in GROUPS]
+    return frozenset[str]().union(*chosen) if chosen else SIGNER_TYPES
+
+
+def step_of(kind: str, data: Mapping[str, Any], lists: Collection[str] | None = None) -> Step | None:
+    """Return what a message means, None for one that is no step. `lists`: whom to count, None: all.
+
+    Whose turn has not come was sent nothing: a change or the end of the envelope is not theirs.
+    """
+    state = STATES_OF.get(kind) or (CHANGED if kind in CHANGES else None)
     if state is None:
         return None
     envelope, own = data["envelope"], data["recipient"]
     alone = kind.startswith("recipient-")
-    people = [own] if alone else data["recipients"] if everybody else data["signers"]
+    people = [own] if alone else data["recipients"]
+    if lists is not None and not alone:
+        people = [one for one in people if one.get("kind") in lists]
+    if state in (VOIDED, CHANGED):
+        people = [one for one in people if one.get("status") != "created"]
     about = own if alone else envelope
     told = {
         "id": str(envelope["id"]).lower(),
@@ -41,4 +80,4 @@ def step_of(kind: str, data: Mapping[str, Any], *, everybody: bool) -> Step | No
 def _recipient(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recipient; what it is known by is its address, which JSON and XML agree on."""
     known = raw.get("email") or raw.get("name") or raw.get("id")
-    return {"id": str(known or "").casefold(), **{key: raw.get(key) for key in _TOLD}}
+    return {"id": str(known or "").casefold(), **{key: raw.get(key) for key in RECIPIENT_FIELDS}}

@@ -12,7 +12,7 @@ from vaivem.connectors.docusign.links import envelope_address
 from vaivem.connectors.docusign.messages import WHOLE, data_of, with_recipient
 from vaivem.connectors.docusign.objects import ENVELOPE_FIELDS, EVENT_FIELDS, RECIPIENT_FIELDS, SIGNER_TYPES
 from vaivem.connectors.docusign.samples import moved_sample, sample
-from vaivem.connectors.docusign.steps import STATES_OF, step_of
+from vaivem.connectors.docusign.steps import CHANGES, GROUPS, STATES_OF, lists_of, step_of
 from vaivem.connectors.sdk import Connection, Event, Reader, Trigger
 from vaivem.connectors.sdk.documents import STEP_FIELDS, DocumentMoved, Step
 from vaivem.core.fields import Field, FieldType, Option
@@ -26,6 +26,14 @@ WHO = Field(
     help_key="fields.who.help",
     options=(Option("signers"), Option("everybody")),
     sample="signers",
+)
+
+GROUPS_OF_PEOPLE = Field(
+    "groups",
+    FieldType.OPTIONS,
+    label_key="fields.groups",
+    help_key="fields.groups.help",
+    options=tuple(Option(group) for group in GROUPS),
 )
 
 # Everything that the vendor tells of an envelope or of a recipient.
@@ -182,8 +190,8 @@ class Moved(DocumentMoved):
     """An envelope made a step: sent, opened, signed, refused, at an end. The messages in common words."""
 
     object: ClassVar[str] = "envelope"
-    kinds = frozenset(STATES_OF)
-    options = (*DocumentMoved.options, WHO)
+    kinds = frozenset(STATES_OF) | CHANGES
+    options = (*DocumentMoved.options, GROUPS_OF_PEOPLE)
     prefix = "docusign-integration"
     mark = "DocuSign_Envelope"
     sample = moved_sample(prefix, mark)
@@ -194,26 +202,29 @@ class Moved(DocumentMoved):
 
     @override
     def step(self, event: Event) -> Step | None:
-        return step_of(event.kind, event.data, everybody=True)
+        return step_of(event.kind, event.data)
 
     @override
     def accepts(self, event: Event, options: Mapping[str, Any]) -> bool:
         """Let a step through that is followed, of whoever the rule is about; `scope` finds out the rest."""
-        about = not event.kind.startswith("recipient-") or _is_meant(
-            event.data["recipient"], options, unknown=True
-        )
-        return about and super().accepts(event, options)
+        kind = event.data["recipient"].get("kind") if event.kind.startswith("recipient-") else None
+        return (kind is None or kind in _lists(options)) and super().accepts(event, options)
 
     @override
     async def scope(
         self, reader: Reader, event: Event, options: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
-        data = await whole_data(reader, event)
-        one = event.kind.startswith("recipient-")
-        if one and not _is_meant(data["recipient"], options, unknown=False):
+        data, lists = await whole_data(reader, event), _lists(options)
+        if event.kind.startswith("recipient-") and data["recipient"].get("kind") not in lists:
             return None
-        step = step_of(event.kind, data, everybody=options.get("who") == "everybody")
+        step = step_of(event.kind, data, lists)
         return {**data, "step": self.told(step, options)} if step else None
+
+
+def _lists(options: Mapping[str, Any]) -> frozenset[str]:
+    """Return the vendor's lists of recipients that count. Rules of before said `who`."""
+    everybody = options.get("who") == "everybody" and not options.get("groups")
+    return lists_of(GROUPS if everybody else options.get("groups") or ())
 
 
 TRIGGERS = (

@@ -43,6 +43,7 @@ class DocusignWebhooks(Webhooks):
     """Messages of one account."""
 
     max_bytes = 64 * 1024 * 1024
+    past_days = 180  # the vendor lists six months
 
     @override
     def by_hand(self, connection: Connection) -> bool:
@@ -111,6 +112,11 @@ class DocusignWebhooks(Webhooks):
         if not reader.connection.settings.get("catch_up", True):
             return []
         return await catch_up.missed(reader, since, until)
+
+    @override
+    async def past(self, reader: Reader, first: datetime, since: datetime, until: datetime) -> list[Delivery]:
+        """Return what the list of changes tells of the past, with the steps since `first`."""
+        return await catch_up.missed(reader, since, until, first)
 
 
 def _wanted(address: str, kinds: Sequence[str]) -> dict[str, Any]:

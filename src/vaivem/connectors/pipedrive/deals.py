@@ -19,13 +19,13 @@ from vaivem.connectors.pipedrive.objects import (
     ref,
 )
 from vaivem.connectors.pipedrive.objects import field as own
-from vaivem.connectors.pipedrive.records import Record, made_since, same_name
+from vaivem.connectors.pipedrive.records import Record
 from vaivem.connectors.pipedrive.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType
 from vaivem.core.identity import normalise_name
-from vaivem.core.likeness import DOCUMENT_TYPES
+from vaivem.core.likeness import DOCUMENT_TYPES, made_since, same_name
 from vaivem.core.mapping import Values
 
 
@@ -106,8 +106,8 @@ async def create_deal(context: ActionContext, plan: DealPlan, key: str, declined
     def fits(deal: Record) -> bool:
         if reference:
             return bool(deal["custom"].get(reference) == context.reference)
-        same = same_name(deal, plan.title, "title") and (deal["person"] or "") == plan.person
-        return bool(same and made_since(deal, context.now))
+        same = same_name(deal["title"], plan.title) and (deal["person"] or "") == plan.person
+        return bool(same and made_since(deal.get("created_at"), context.now))
 
     return await settling.create(context, "deal", changes, (key,), fits, declined)
 

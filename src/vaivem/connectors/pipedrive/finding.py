@@ -15,14 +15,12 @@ from vaivem.connectors.pipedrive.records import (
     has_document,
     has_email,
     has_phone,
-    made_since,
     phone_spellings,
     record_from,
-    same_name,
 )
 from vaivem.connectors.sdk import Call, Reader
 from vaivem.core.errors import RecordError
-from vaivem.core.likeness import document_spellings
+from vaivem.core.likeness import document_spellings, made_since, same_name
 
 MAX_PAGES = 20
 
@@ -75,7 +73,9 @@ async def until(reader: Reader, object_key: str, first: Call, stop: Callable[[Re
 async def made_lately(reader: Reader, object_key: str, since: datetime) -> list[Record]:
     """Return what was made from a moment on, by the list that does not lag."""
     newest = client.newest(object_key)
-    return await until(reader, object_key, newest, lambda record: not made_since(record, since))
+    return await until(
+        reader, object_key, newest, lambda record: not made_since(record.get("created_at"), since)
+    )
 
 
 async def searched(reader: Reader, object_key: str, term: str, field: str) -> list[Record]:
@@ -113,7 +113,7 @@ async def by_name(reader: Reader, object_key: str, name: str) -> list[Record]:
     """Return the records of exactly this name (a deal's title)."""
     field = "title" if object_key == "deal" else "name"
     found = await searched(reader, object_key, name, field)
-    return [record for record in found if same_name(record, name, field)]
+    return [record for record in found if same_name(record.get(field), name)]
 
 
 async def deals_of(

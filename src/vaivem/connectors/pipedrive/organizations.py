@@ -7,13 +7,13 @@ from typing_extensions import override
 from vaivem.connectors.pipedrive import finding, settling
 from vaivem.connectors.pipedrive.custom_values import CUSTOM, key_of
 from vaivem.connectors.pipedrive.objects import organization_fields, output, ref
-from vaivem.connectors.pipedrive.records import Record, has_document, same_name
+from vaivem.connectors.pipedrive.records import Record, has_document
 from vaivem.connectors.pipedrive.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field
 from vaivem.core.identity import normalise_name
-from vaivem.core.likeness import DOCUMENT_TYPES
+from vaivem.core.likeness import DOCUMENT_TYPES, same_name
 from vaivem.core.mapping import Values
 
 Documents = list[tuple[str, str]]
@@ -28,7 +28,7 @@ async def settle_organization(context: ActionContext, values: Values) -> tuple[R
         held = [pair for pair in documents if organization["custom"].get(pair[0])]
         if held:
             return any(has_document(organization, code, number) for code, number in held)
-        return same_name(organization, name)
+        return same_name(organization.get("name"), name)
 
     async with context.claim("organization", *claims) as claim:
         organization = await settling.known(context, "organization", claim, claims, fits)

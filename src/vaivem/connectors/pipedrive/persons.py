@@ -11,13 +11,13 @@ from typing_extensions import override
 from vaivem.connectors.pipedrive import finding, settling
 from vaivem.connectors.pipedrive.custom_values import CUSTOM, key_of
 from vaivem.connectors.pipedrive.objects import output, person_fields, ref
-from vaivem.connectors.pipedrive.records import Record, has_document, has_email, has_phone, same_name
+from vaivem.connectors.pipedrive.records import Record, has_document, has_email, has_phone
 from vaivem.connectors.pipedrive.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Outcome
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType, Option
 from vaivem.core.identity import normalise_email, normalise_name, normalise_phone
-from vaivem.core.likeness import DOCUMENT_TYPES
+from vaivem.core.likeness import DOCUMENT_TYPES, same_name
 from vaivem.core.mapping import Values
 
 
@@ -78,13 +78,17 @@ class PersonKeys:
                 return has_document(person, code, number)
         if self.phone:
             return has_phone(person, self.phone)
-        return same_name(person, self.name)
+        return same_name(person.get("name"), self.name)
 
     def doubtful(self, person: Record, options: Mapping[str, Any]) -> bool:
         """Say whether a match may be somebody else: another address and another name."""
         if not self.email or not person["emails"] or has_email(person, self.email):
             return False
-        return options.get("other_email") != "same" and bool(self.name) and not same_name(person, self.name)
+        return (
+            options.get("other_email") != "same"
+            and bool(self.name)
+            and not same_name(person.get("name"), self.name)
+        )
 
 
 async def find_persons(context: ActionContext, keys: PersonKeys, options: Mapping[str, Any]) -> list[Record]:

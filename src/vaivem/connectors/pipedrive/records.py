@@ -12,14 +12,12 @@ Ids are texts here and numbers at the vendor. What is written has the keys of ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from vaivem.connectors.pipedrive.custom_values import CUSTOM, OwnFields, custom_of, whole
 from vaivem.connectors.sdk import Connection, Written
-from vaivem.core import likeness
-from vaivem.core.identity import normalise_name, normalise_phone
+from vaivem.core.identity import normalise_phone
 from vaivem.core.likeness import bare_document, has_address, has_number, moment_of
 
 Record = dict[str, Any]
@@ -111,6 +109,16 @@ def changed(connection: Connection, object_key: str, row: Mapping[str, Any], pre
     return {key: value for key, value in now.items() if key not in DERIVED and before.get(key) != value}
 
 
+def earlier(connection: Connection, object_key: str, now: Record, previous: Mapping[str, Any]) -> Record:
+    """Return a record as it was before a change; `previous` holds the fields that were changed."""
+    was = record_from(connection, object_key, previous)
+    told = {ours for ours, theirs in NAMES[object_key].items() if theirs in previous}
+    told |= {
+        many for one, many in (("email", "emails"), ("phone", "phones")) if {one, many} & previous.keys()
+    }
+    return {**now, **{key: was[key] for key in told}, "custom": {**now["custom"], **was["custom"]}}
+
+
 def has_email(person: Record, email: str) -> bool:
     """Say whether a person has an address."""
     return has_address(person["emails"], email)
@@ -124,21 +132,6 @@ def has_phone(person: Record, phone: str) -> bool:
 def has_document(record: Record, code: str, number: str) -> bool:
     """Say whether an own field holds a CPF or CNPJ, with or without its mask."""
     return bare_document(record["custom"].get(code)) == number
-
-
-def same_name(record: Record, name: str, key: str = "name") -> bool:
-    """Say whether a record bears a name, without regard to accents, case and blanks."""
-    return normalise_name(str(record.get(key) or "")) == normalise_name(name)
-
-
-def made_since(record: Record, moment: datetime) -> bool:
-    """Say whether a record was created after `moment`, as far as two clocks can tell."""
-    return likeness.made_since(record.get("created_at"), moment)
-
-
-def oldest(records: Iterable[Record]) -> Record | None:
-    """Return the record created first, the same one however the vendor sorts; None for no records."""
-    return min(records, key=lambda one: (str(one.get("created_at") or ""), int(one["id"])), default=None)
 
 
 def phone_spellings(phone: str) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from typing import Any
 
 from vaivem.connectors.pipedrive import client, finding
 from vaivem.connectors.pipedrive.objects import candidate
-from vaivem.connectors.pipedrive.records import Record, body_for, flat, oldest, record_from, written
+from vaivem.connectors.pipedrive.records import Record, body_for, flat, record_from, written
 from vaivem.connectors.sdk import ActionContext, Answer, Claim, Findable, Idempotent
+from vaivem.core.likeness import oldest
 from vaivem.core.mapping import Values
 
 Fits = Callable[[Record], bool]

@@ -12,10 +12,11 @@ from typing_extensions import override
 from vaivem.connectors.pipedrive import client
 from vaivem.connectors.pipedrive.custom_values import whole
 from vaivem.connectors.pipedrive.objects import field, live, web_address
-from vaivem.connectors.pipedrive.records import Record, made_since
+from vaivem.connectors.pipedrive.records import Record
 from vaivem.connectors.sdk import Action, ActionContext, Answer, Connection, Findable, Outcome, RecordRef
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType
+from vaivem.core.likeness import made_since
 from vaivem.core.mapping import Values
 
 MAX_NOTE_LENGTH = 100_000  # not in the vendor's documentation; seen in use
@@ -54,7 +55,7 @@ class AddNote(Action):
         async def find() -> Record | None:
             answer = await context.read(client.notes(next(iter(targets.items()))))
             listed = (_made(row) for row in client.rows(answer) if _plain(row.get("content")) == words)
-            return next((note for note in listed if made_since(note, context.now)), None)
+            return next((note for note in listed if made_since(note.get("created_at"), context.now)), None)
 
         body = {"content": _as_html(text), **{key: whole(value) for key, value in targets.items()}}
         made = await context.write(client.create_note(body), Findable(find), _take)
@@ -99,7 +100,7 @@ class AddActivity(Action):
                 for row in client.rows(answer)
                 if all(row.get(key) == body.get(key) for key in ("subject", "due_date"))
             ]
-            return next((one for one in same if made_since(one, context.now)), None)
+            return next((one for one in same if made_since(one.get("created_at"), context.now)), None)
 
         person = targets.pop("person_id", None)
         if person:  # the vendor mirrors the first participant in person_id

@@ -13,11 +13,12 @@ from typing_extensions import override
 
 from vaivem.connectors.pipedrive import finding
 from vaivem.connectors.pipedrive.objects import output
-from vaivem.connectors.pipedrive.records import Record
+from vaivem.connectors.pipedrive.records import Record, earlier
 from vaivem.connectors.pipedrive.trigger_fields import deleted_fields_of, deleted_sample, fields_of, sample
 from vaivem.connectors.sdk import Connection, Event, Reader, Trigger
 from vaivem.core.fields import Field, FieldType
 from vaivem.core.likeness import moment_of
+from vaivem.core.paths import read
 
 Scope = Mapping[str, Any]
 
@@ -74,6 +75,18 @@ class _Updated(_There):
     stops_echoes = True
 
     @override
+    def told_change(self, connection: Connection, event: Event, path: str) -> tuple[Any, Any] | None:
+        """Read both out of the event: it holds the fields that were changed as they were."""
+        previous = event.data["previous"]
+        if not previous:
+            return None
+        now: Record = event.data[self.object]
+        both = (earlier(connection, self.object, now, previous), now)
+        shown = ({self.object: output(connection, self.object, one)} for one in both)
+        before, after = (read(one, path) for one in shown)
+        return before, after
+
+    @override
     def accepts(self, event: Event, options: Mapping[str, Any]) -> bool:
         return not event.data["event"]["caught_up"]
 
@@ -92,6 +105,7 @@ class PersonUpdated(_Updated):
 
     key = "person_updated"
     object = "person"
+    changes = ("person",)
     kinds = frozenset({"person.change"})
     sample = sample("person", "person.change")
 
@@ -119,6 +133,7 @@ class OrganizationUpdated(_Updated):
 
     key = "organization_updated"
     object = "organization"
+    changes = ("organization",)
     kinds = frozenset({"organization.change"})
     sample = sample("organization", "organization.change")
 
@@ -146,6 +161,7 @@ class DealUpdated(_Updated):
 
     key = "deal_updated"
     object = "deal"
+    changes = ("deal",)
     kinds = frozenset({"deal.change"})
     sample = sample("deal", "deal.change")
 

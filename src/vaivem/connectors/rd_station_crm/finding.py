@@ -6,16 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from vaivem.connectors.rd_station_crm.client import Api
-from vaivem.connectors.rd_station_crm.records import (
-    Record,
-    has_email,
-    has_phone,
-    phone_spellings,
-)
+from vaivem.connectors.rd_station_crm.records import Record, has_email, has_phone, phone_spellings
 from vaivem.connectors.sdk import Answer, Call, Reader
 from vaivem.core.errors import RecordError
-from vaivem.core.identity import normalise_name
-from vaivem.core.likeness import document_spellings
+from vaivem.core.likeness import document_spellings, same_name
 
 T = TypeVar("T")
 
@@ -73,11 +67,6 @@ def without_doubles(records: Iterable[Record]) -> list[Record]:
     return list({record["id"]: record for record in records}.values())
 
 
-def same_name(record: Record, name: str) -> bool:
-    """Say whether a record bears a name, without regard to accents, case and blanks."""
-    return normalise_name(str(record.get("name") or "")) == normalise_name(name)
-
-
 async def contacts_by_email(reader: Reader, api: Api, email: str) -> list[Record]:
     """Return the contacts with an address: as it is and in lower case, compared without regard to case."""
     spellings = tuple(dict.fromkeys((email.lower(), email)))
@@ -100,13 +89,13 @@ async def contacts_by_document(reader: Reader, api: Api, key: str, number: str) 
 async def contacts_by_name(reader: Reader, api: Api, name: str) -> list[Record]:
     """Return the contacts of exactly this name."""
     found = await first_page(reader, api.contacts_named(name), api.read_contacts)
-    return [contact for contact in found if same_name(contact, name)]
+    return [contact for contact in found if same_name(contact.get("name"), name)]
 
 
 async def organizations_by_name(reader: Reader, api: Api, name: str) -> list[Record]:
     """Return the organizations of exactly this name: one at most, the vendor keeps names unique."""
     found = await first_page(reader, api.organizations_named(name), api.read_organizations)
-    return [organization for organization in found if same_name(organization, name)]
+    return [organization for organization in found if same_name(organization.get("name"), name)]
 
 
 async def organizations_by_document(reader: Reader, api: Api, key: str, number: str) -> list[Record]:
@@ -118,7 +107,7 @@ async def organizations_by_document(reader: Reader, api: Api, key: str, number: 
 async def deals_by_name(reader: Reader, api: Api, name: str, pipeline: str | None) -> list[Record]:
     """Return the deals of exactly this name, of one funnel or of all."""
     found = await first_page(reader, api.deals_named(name, pipeline), api.read_deals)
-    return [deal for deal in found if same_name(deal, name) and _in_funnel(deal, pipeline)]
+    return [deal for deal in found if same_name(deal.get("name"), name) and _in_funnel(deal, pipeline)]
 
 
 async def deals_by_contact(reader: Reader, api: Api, contact_id: str, pipeline: str | None) -> list[Record]:

@@ -10,9 +10,10 @@ from typing_extensions import override
 from vaivem.connectors.rd_station_crm.client import api_for
 from vaivem.connectors.rd_station_crm.finding import first_page
 from vaivem.connectors.rd_station_crm.objects import TASK_TYPES, choice, field, live, web_address
-from vaivem.connectors.rd_station_crm.records import Record, made_since, oldest
+from vaivem.connectors.rd_station_crm.records import Record
 from vaivem.connectors.sdk import Action, ActionContext, Connection, Findable, Outcome, RecordRef
 from vaivem.core.fields import Field, FieldType
+from vaivem.core.likeness import made_since, oldest
 from vaivem.core.sameness import same_value
 
 MAX_NOTE_LENGTH = 524_288
@@ -49,7 +50,7 @@ class AddNote(Action):
                 for note in notes
                 if note.get("deal") in (None, deal)
                 and str(note["text"]).strip() == text.strip()
-                and made_since(note, context.now)
+                and made_since(note.get("created_at"), context.now)
             )
 
         call = api.note_add(deal, text, user)
@@ -91,7 +92,11 @@ class AddTask(Action):
 
         async def find() -> Record | None:
             tasks = await first_page(context, api.tasks(wanted["deal"]), api.read_tasks)
-            return oldest(task for task in tasks if _is_it(task, wanted) and made_since(task, context.now))
+            return oldest(
+                task
+                for task in tasks
+                if _is_it(task, wanted) and made_since(task.get("created_at"), context.now)
+            )
 
         call = api.task_add(wanted)
         made = await context.write(call, Findable(find, sure=api.sees_all), api.read_task)

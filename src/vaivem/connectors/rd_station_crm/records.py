@@ -16,12 +16,10 @@ What is written has the keys of our fields without their group (``name``, ``emai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from vaivem.connectors.sdk import Written
-from vaivem.core import likeness
 from vaivem.core.identity import normalise_phone
 from vaivem.core.likeness import has_address, has_number, moment_of
 
@@ -96,16 +94,6 @@ def has_email(contact: Record, email: str) -> bool:
 def has_phone(contact: Record, phone: str) -> bool:
     """Say whether a contact has a phone number."""
     return has_number(contact["phones"], phone)
-
-
-def made_since(record: Record, moment: datetime) -> bool:
-    """Say whether a record was created after `moment`, as far as two clocks can tell."""
-    return likeness.made_since(record.get("created_at"), moment)
-
-
-def oldest(records: Iterable[Record]) -> Record | None:
-    """Return the record created first, the same one however the vendor sorts; None for no records."""
-    return min(records, key=lambda record: (str(record.get("created_at") or ""), record["id"]), default=None)
 
 
 def phone_spellings(phone: str) -> tuple[str, ...]:

@@ -16,14 +16,12 @@ from vaivem.connectors.rd_station_crm.records import (
     flat_contact,
     has_email,
     has_phone,
-    made_since,
-    oldest,
     written,
 )
 from vaivem.connectors.sdk import ActionContext, Claim, Connection, Findable, Idempotent, RecordRef
 from vaivem.core.errors import RecordError
 from vaivem.core.identity import normalise_email, normalise_name, normalise_phone
-from vaivem.core.likeness import DOCUMENT_TYPES, bare_document
+from vaivem.core.likeness import DOCUMENT_TYPES, bare_document, made_since, oldest, same_name
 from vaivem.core.mapping import Values
 
 
@@ -69,7 +67,7 @@ class ContactKeys:
                 return held == number
         if self.phone:
             return has_phone(contact, self.phone)
-        return finding.same_name(contact, self.name)
+        return same_name(contact.get("name"), self.name)
 
     def touch(self, contact: Record) -> bool:
         """Say whether a contact carries any of these keys."""
@@ -171,7 +169,7 @@ def _doubtful(contact: Record, keys: ContactKeys, options: Any) -> bool:
         return False
     if options.get("other_email") == "same" or not keys.name:
         return False
-    return not finding.same_name(contact, keys.name)
+    return not same_name(contact.get("name"), keys.name)
 
 
 async def _known(
@@ -211,7 +209,7 @@ async def _create(
             found = await find_contacts(context, api, keys)
         else:
             named = await finding.contacts_by_name(context, api, keys.name)
-            found = [contact for contact in named if made_since(contact, context.now)]
+            found = [contact for contact in named if made_since(contact.get("created_at"), context.now)]
         return oldest(c for c in found if keys.fit(c) and c["id"] not in declined)
 
     searched = bool(keys.email or keys.phone or (keys.documents and api.finds_by_field))

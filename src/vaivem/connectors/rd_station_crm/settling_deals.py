@@ -15,21 +15,13 @@ from typing import Any
 from vaivem.connectors.rd_station_crm import finding
 from vaivem.connectors.rd_station_crm.client import Api
 from vaivem.connectors.rd_station_crm.objects import deal_output, web_address
-from vaivem.connectors.rd_station_crm.records import (
-    CUSTOM,
-    OPEN,
-    Record,
-    custom_of,
-    flat_deal,
-    made_since,
-    oldest,
-    written,
-)
+from vaivem.connectors.rd_station_crm.records import CUSTOM, OPEN, Record, custom_of, flat_deal, written
 from vaivem.connectors.rd_station_crm.settling_contacts import record_id
 from vaivem.connectors.sdk import ActionContext, Connection, Findable, Idempotent, RecordRef
 from vaivem.core.errors import RecordError, RuleError
 from vaivem.core.fields import FieldType
 from vaivem.core.identity import normalise_name
+from vaivem.core.likeness import made_since, oldest, same_name
 from vaivem.core.mapping import Values
 from vaivem.core.sameness import same_value
 
@@ -220,13 +212,19 @@ async def _made_by_us(context: ActionContext, api: Api, plan: DealPlan) -> list[
     if _reference_field(context):
         marked = await _with_reference(context, api, plan)
         # By source there is one deal for this reference; else there may be earlier ones of other runs.
-        return [deal for deal in marked if plan.by == "source" or made_since(deal, context.now)]
+        return [
+            deal for deal in marked if plan.by == "source" or made_since(deal.get("created_at"), context.now)
+        ]
     found: list[Record] = []
     for contact in plan.contacts[:1]:
         found += await finding.deals_by_contact(context, api, contact, plan.pipeline)
     if not plan.contacts:
         found = await finding.deals_by_name(context, api, plan.name, plan.pipeline)
-    return [deal for deal in found if finding.same_name(deal, plan.name) and made_since(deal, context.now)]
+    return [
+        deal
+        for deal in found
+        if same_name(deal.get("name"), plan.name) and made_since(deal.get("created_at"), context.now)
+    ]
 
 
 def _still_meant(deal: Record, plan: DealPlan) -> bool:

@@ -10,12 +10,12 @@ from vaivem.connectors.rd_station_crm import finding
 from vaivem.connectors.rd_station_crm.client import Api
 from vaivem.connectors.rd_station_crm.custom_values import key_of
 from vaivem.connectors.rd_station_crm.objects import web_address
-from vaivem.connectors.rd_station_crm.records import Record, flat_organization, oldest, written
+from vaivem.connectors.rd_station_crm.records import Record, flat_organization, written
 from vaivem.connectors.rd_station_crm.settling_contacts import record_id
 from vaivem.connectors.sdk import ActionContext, Claim, Connection, Findable, Idempotent, RecordRef
 from vaivem.core.errors import RecordError
 from vaivem.core.identity import normalise_name
-from vaivem.core.likeness import DOCUMENT_TYPES
+from vaivem.core.likeness import DOCUMENT_TYPES, oldest, same_name
 from vaivem.core.mapping import Values
 
 
@@ -73,7 +73,7 @@ async def _look(
 ) -> Record | None:
     if claim.known:
         organization = await finding.one(context, api.organization(claim.known), api.read_organization)
-        if organization is not None and (documents or finding.same_name(organization, name)):
+        if organization is not None and (documents or same_name(organization.get("name"), name)):
             return organization
         if organization is None:
             for key in claims:

@@ -78,6 +78,7 @@ class ContactUpdated(_ContactTrigger):
     """A contact was changed."""
 
     key = "contact_updated"
+    changes = ("contact",)
     stops_echoes = True
     kinds = frozenset({"crm_contact_updated"})
     sample = sample("contact", "crm_contact_updated")
@@ -125,6 +126,7 @@ class OrganizationUpdated(_OrganizationTrigger):
     """An organization was changed."""
 
     key = "organization_updated"
+    changes = ("organization",)
     stops_echoes = True
     kinds = frozenset({"crm_organization_updated"})
     sample = sample("organization", "crm_organization_updated")
@@ -180,6 +182,7 @@ class DealUpdated(_DealTrigger):
     """A deal was changed."""
 
     key = "deal_updated"
+    changes = ("deal",)
     stops_echoes = True
     sample = sample("deal", "crm_deal_updated")
 

@@ -184,6 +184,13 @@ class Action:
         """
         return False
 
+    def reaches(self, options: Mapping[str, Any]) -> bool:
+        """Say whether it reaches people or begins something of its own: a note, a mail, an automation.
+
+        A backfill leaves such a step out, unless a person ticks it.
+        """
+        return self.adds(options)
+
     def available(self, connection: Connection) -> bool:
         """Say whether this connection's method and plan can do it; the form says why not."""
         return True

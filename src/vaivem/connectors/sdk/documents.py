@@ -18,12 +18,13 @@ from vaivem.connectors.sdk.events import Event
 from vaivem.connectors.sdk.triggers import Trigger
 from vaivem.core.fields import Field, FieldType, Option
 
-SENT, OPENED, COMPLETED, DECLINED, VOIDED, CLOSED = (
-    "sent", "opened", "completed", "declined", "voided", "closed",
+SENT, OPENED, COMPLETED, DECLINED, VOIDED, CLOSED, CHANGED = (
+    "sent", "opened", "completed", "declined", "voided", "closed", "changed",
 )  # fmt: skip
 # What a step says of those before it: who signed had been sent the document and had opened it, though the
 # vendor may tell that later, or never. `completed` is a recipient's own, `closed` the whole document's: that
-# all had been sent it shows in their tags alone, for it would begin a rule for "sent" once more.
+# all had been sent it shows in their tags alone, for it would begin a rule for "sent" once more. `changed` is
+# whatever else the vendor tells; a rule that follows it takes every step, and it has no tag of its own.
 CHAINS: Mapping[str, tuple[str, ...]] = {
     SENT: (SENT,),
     OPENED: (SENT, OPENED),
@@ -31,6 +32,7 @@ CHAINS: Mapping[str, tuple[str, ...]] = {
     DECLINED: (SENT, OPENED, DECLINED),
     VOIDED: (VOIDED,),
     CLOSED: (CLOSED,),
+    CHANGED: (CHANGED,),
 }
 FOLLOWED = (SENT, OPENED, COMPLETED, DECLINED)  # without a choice
 # As the integrations that people know spell them. A document's end is of nobody in particular: no tag.
@@ -41,6 +43,13 @@ TAG_NAMES: Mapping[str, str] = {
     DECLINED: "Declined",
 }
 
+# How far a document, or a recipient, is. What ends it is never taken back by what is told late.
+RANKS: Mapping[str, int] = {
+    CHANGED: 0, SENT: 1, OPENED: 2, COMPLETED: 3, DECLINED: 4, VOIDED: 5, CLOSED: 6,
+}  # fmt: skip
+STATE = "step.state"
+
+RECIPIENT_FIELDS = ("name", "first_name", "last_name", "email", "phone")  # of a step's, beside its id
 STEP_FIELDS = (
     Field(
         "step.state",
@@ -69,6 +78,10 @@ STATES = Field(
     options=tuple(Option(state) for state in CHAINS),
 )
 PREFIX = Field("prefix", label_key="fields.prefix", help_key="fields.prefix.help", max_length=60)
+MOST_OF_A_TAG = 100
+TAGS = tuple(
+    Field(f"tag_{state}", label_key=f"fields.tag_{state}", max_length=MOST_OF_A_TAG) for state in TAG_NAMES
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +103,14 @@ class DocumentMoved(Trigger):
     """A document for signature made a step that the rule follows; each step of each recipient once.
 
     A connector says what an event means (`step`), which events can mean something (`kinds`), how its tags
-    begin (`prefix`) and what they call the step (`mark`), as in ``<prefix>-<mark>_Sent``.
-    Texts beside the usual: ``fields.states``, ``fields.prefix`` and ``fields.step.*``.
+    begin (`prefix`) and what they call the step (`mark`), as in ``<prefix>-<mark>_Sent``; a rule may name
+    each itself (`TAGS`). Texts beside the usual: ``fields.states .prefix .tag_<state> .step.*``.
     """
 
     key = "document_moved"
-    options: ClassVar[tuple[Field, ...]] = (STATES, PREFIX)
+    options: ClassVar[tuple[Field, ...]] = (STATES, PREFIX, *TAGS)
+    changes: ClassVar[tuple[str, ...]] = (STATE,)
+    follows: ClassVar[tuple[tuple[str, str, tuple[str, ...]], ...]] = ((STATE, "states", FOLLOWED),)
     prefix: ClassVar[str]
     mark: ClassVar[str]
 
@@ -112,10 +127,16 @@ class DocumentMoved(Trigger):
     def once_key(self, event: Event, options: Mapping[str, Any]) -> str | None:
         step = self.step(event)
         state = followed(step, options) if step else None
-        if step is None or state is None:
+        if step is None or state in (None, CHANGED):  # of changes, each one counts
             return None
         who = "+".join(sorted(str(one.get("id") or one.get("email")) for one in step.recipients))
         return f"{step.document.get('id')}:{who}:{state}"
+
+    @override
+    def example(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        step = self.sample["step"]
+        shown = Step(COMPLETED, step["recipients"])
+        return {**self.sample, "step": {**step, "tags": self.tags(shown, options)}}
 
     @override
     async def scope(
@@ -123,6 +144,17 @@ class DocumentMoved(Trigger):
     ) -> Mapping[str, Any] | None:
         step = self.step(event)
         return {**event.data, "step": self.told(step, options)} if step else None
+
+    @override
+    def place(self, path: str, value: Any) -> int | None:
+        return RANKS.get(str(value)) if path == STATE else None
+
+    @override
+    def subjects(self, path: str, scope: Mapping[str, Any]) -> tuple[str, ...]:
+        if path != STATE:
+            return ("",)
+        people = scope["step"]["recipients"]
+        return tuple(dict.fromkeys(str(one.get("id") or one.get("email")) for one in people)) or ("",)
 
     def told(self, step: Step, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return what rules read of a step."""
@@ -142,16 +174,26 @@ class DocumentMoved(Trigger):
 
         Tags are added and never replaced: what comes late or in another order gives the same in the end.
         """
-        prefix = str(options.get("prefix") or "").strip() or self.prefix
         chosen = _chosen(options)
-        passed = dict.fromkeys((SENT, *CHAINS[step.state]))
+        prefix = str(options.get("prefix") or "").strip() or self.prefix
+        passed = dict.fromkeys((SENT, *CHAINS[step.state])) if step.state != CHANGED else {}
         named = (state for state in passed if state in chosen and state in TAG_NAMES)
-        return [prefix, *(f"{prefix}-{self.mark}_{TAG_NAMES[state]}" for state in named)]
+        return list(dict.fromkeys([prefix, *(self.tag(state, prefix, options) for state in named)]))
+
+    def tag(self, state: str, prefix: str, options: Mapping[str, Any]) -> str:
+        """Return a step's own tag: the rule's name for it, else the usual one."""
+        given = str(options.get(f"tag_{state}") or "").strip()
+        return given or f"{prefix}-{self.mark}_{TAG_NAMES[state]}"
 
 
 def followed(step: Step, options: Mapping[str, Any]) -> str | None:
-    """Return the last state on the way to this step that a rule follows, None where it follows none."""
+    """Return the last state on the way to this step that a rule follows, None where it follows none.
+
+    To a rule that follows every change, a step is what it is.
+    """
     chosen = _chosen(options)
+    if CHANGED in chosen:
+        return step.state
     return next((state for state in reversed(CHAINS[step.state]) if state in chosen), None)
 
 

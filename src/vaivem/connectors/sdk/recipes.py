@@ -9,7 +9,7 @@ files: ``recipes.<key>.name .help .title`` (the rule's title), ``recipes.<key>.<
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -31,14 +31,17 @@ class RecipeAccount(msgspec.Struct, frozen=True, kw_only=True):
 class RecipeChoice(msgspec.Struct, frozen=True, kw_only=True):
     """One choice. `type` says how it is asked.
 
-    ``choice``: one of `choices`. ``field``: one of the live options of `field` in the step called `step`.
-    ``template``: a text with fields of the event. `when` shows it only while other choices have these values.
+    ``choice``: one of `choices`; ``several``: some of them, with commas between. ``field``: one of the live
+    options of `field` in the step called `step`. ``template``: a text with fields of the event; ``text``: one
+    without. ``mapping``: fields of the step, each with the event's field that fills it, as
+    ``target=source,target=source``; in the rule they stand where its fields have the key ``"$name"``.
+    `when` shows a choice only while other choices have these values (or hold them, of several).
     `stand_in` is a setting of the step's connection that is used when nothing is chosen: without it, the
     choice is required.
     """
 
     key: str
-    type: Literal["choice", "field", "template"]
+    type: Literal["choice", "several", "field", "template", "text", "mapping"]
     choices: tuple[str, ...] = ()
     default: str = ""
     step: str = ""
@@ -49,11 +52,40 @@ class RecipeChoice(msgspec.Struct, frozen=True, kw_only=True):
 
     def asked(self, chosen: Mapping[str, str]) -> bool:
         """Say whether it is asked under the other choices."""
-        return all(chosen.get(key) == value for key, value in self.when.items())
+        return all(value in parts(chosen.get(key)) for key, value in self.when.items())
+
+    def given(self, chosen: Mapping[str, str]) -> str:
+        """Return what is chosen, else the default; of several, none is a choice as well."""
+        if self.type in ("several", "mapping") and self.key in chosen:
+            return chosen[self.key]
+        return chosen.get(self.key) or self.default
+
+    def value(self, given: str) -> Any:
+        """Return what is chosen as the rule has it; None leaves its part out."""
+        if self.type == "several":
+            return list(parts(given)) or None
+        if self.type == "mapping":
+            return {target: {"from": source, "on_bad": "skip"} for target, source in pairs(given)}
+        return given or None
+
+
+def parts(given: str | None) -> tuple[str, ...]:
+    """Return what is chosen of several, in its order, each once."""
+    return tuple(dict.fromkeys(part for part in (given or "").split(",") if part))
+
+
+def pairs(given: str) -> list[tuple[str, str]]:
+    """Return a mapping's fields with what fills them; a pair that lacks one of both is not there yet."""
+    split = (part.partition("=") for part in parts(given))
+    return [(target, source) for target, _, source in split if target and source]
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """A ready-made rule. `minutes` is about how long it takes to set up; `group` is its heading."""
+    """A ready-made rule. `minutes` is about how long it takes to set up; `group` is its heading.
+
+    `optional` names steps that are left out where the chosen account cannot do them; the text
+    ``recipes.<key>.without.<step>`` says so before the rule is switched on.
+    """
 
     key: str
     connector: str
@@ -61,6 +93,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     minutes: int
     accounts: tuple[RecipeAccount, ...]
     choices: tuple[RecipeChoice, ...] = ()
+    optional: tuple[str, ...] = ()
     rule: Mapping[str, Any]
 
     def account(self, key: str) -> RecipeAccount:
@@ -71,19 +104,24 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         raise KeyError(key)
 
     def definition(
-        self, accounts: Mapping[str, int | str], chosen: Mapping[str, str], title: str
+        self,
+        accounts: Mapping[str, int | str],
+        chosen: Mapping[str, str],
+        title: str,
+        without: Collection[str] = (),
     ) -> dict[str, Any]:
-        """Return the rule's definition for these accounts and choices."""
+        """Return the rule's definition for these accounts and choices. `without`: steps to leave out."""
         values: dict[str, Any] = {"title": title, **accounts}
+        settled = self.settled(chosen)
         for choice in self.choices:
-            given = chosen.get(choice.key) or choice.default
-            values[choice.key] = given if given and choice.asked(self.settled(chosen)) else None
-        filled: dict[str, Any] = _filled(self.rule, values)
+            values[choice.key] = choice.value(settled[choice.key]) if choice.asked(settled) else None
+        rule = {**self.rule, "then": [step for step in self.rule["then"] if step["id"] not in without]}
+        filled: dict[str, Any] = _filled(rule, values)
         return {"title": title, **filled}
 
     def settled(self, chosen: Mapping[str, str]) -> dict[str, str]:
         """Return the choices with defaults where nothing is chosen."""
-        return {choice.key: chosen.get(choice.key) or choice.default for choice in self.choices}
+        return {choice.key: choice.given(chosen) for choice in self.choices}
 
 
 @cache
@@ -135,6 +173,11 @@ def _filled(part: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _object(part: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    inner = {key: _filled(value, values) for key, value in part.items()}
+    inner: dict[str, Any] = {}
+    for key, value in part.items():
+        if key.startswith(MARK):
+            inner |= values[key.removeprefix(MARK)] or {}
+        else:
+            inner[key] = _filled(value, values)
     kept = {key: value for key, value in inner.items() if value is not _GONE}
     return kept if kept or not part else _GONE

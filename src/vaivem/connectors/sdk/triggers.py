@@ -18,6 +18,9 @@ class Trigger:
     `stops_echoes`: a change that Vaivém made itself does not start a rule (for "updated", not for "won").
     `snapshot`: events hold the record as it was when they happened. One that comes after a later one is
     `late`, and `scope` reads the record again: what is older must not be written over what is newer.
+    `changes` are the fields, or their groups (``deal``), whose change from a value to a value a rule may wait
+    for: only where the vendor has an event for such a change. `follows` says which of them have only the
+    values that an option has: the path, the option, what it is without a choice.
     `sample` is a built-in example of `scope`'s result, used until the first real event.
     Texts: ``triggers.<key>.name`` and ``.help`` in the connector's locale files.
     """
@@ -28,11 +31,17 @@ class Trigger:
     options: ClassVar[tuple[Field, ...]] = ()
     stops_echoes: ClassVar[bool] = False
     snapshot: ClassVar[bool] = False
+    changes: ClassVar[tuple[str, ...]] = ()
+    follows: ClassVar[tuple[tuple[str, str, tuple[str, ...]], ...]] = ()
     sample: ClassVar[Mapping[str, Any]]
 
     def fields(self, connection: Connection) -> tuple[Field, ...]:
         """Return what a rule can map from, by path (``signer.email``)."""
         raise NotImplementedError
+
+    def example(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the built-in example as these options make it."""
+        return self.sample
 
     def accepts(self, event: Event, options: Mapping[str, Any]) -> bool:
         """Say whether the rule's options let this event through."""
@@ -58,3 +67,21 @@ class Trigger:
         Most return `event.data`; a thin event is read again at the vendor here.
         """
         return event.data
+
+    def told_change(self, connection: Connection, event: Event, path: str) -> tuple[Any, Any] | None:
+        """Return what a field was and what it is, where the event itself tells both; else None. Pure.
+
+        The engine then compares with what it kept when it last saw the record.
+        """
+        return None
+
+    def place(self, path: str, value: Any) -> int | None:
+        """Return how far along a value is, for a field that only goes forward; None for any other. Pure."""
+        return None
+
+    def subjects(self, path: str, scope: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return whose values a field of the record has, "" for the record's own. Pure.
+
+        A document has a state for each of its recipients: what one of them did is no change of another's.
+        """
+        return ("",)

@@ -39,6 +39,7 @@ class Webhooks:
     `managed` is False where a person must enter the address at the vendor; the connect page then shows how.
     `by_hand` says it for one connection, where accounts differ; the texts ``webhooks.steps.<n>`` tell how.
     `max_bytes` is what a body may have; what of it need not be kept is left out by `slim`.
+    `past_days` is how far back `past` reaches; 0 where the vendor's lists do not tell the past.
     `unreadable` is the answer to an authentic delivery that cannot be read: 200 where the vendor bans a hook
     after failures, 400 where its sender can mend it.
     """
@@ -46,6 +47,8 @@ class Webhooks:
     managed: ClassVar[bool] = True
     max_bytes: ClassVar[int] = 5 * 1024 * 1024
     unreadable: ClassVar[Reply] = Reply(200)
+
+    past_days: ClassVar[int] = 0
 
     def verify(self, delivery: Delivery, connection: Connection) -> None:
         """Check the raw bytes; raise SignatureError when the sender is not proved. Never parses."""
@@ -94,3 +97,11 @@ class Webhooks:
         The default knows no way to look back.
         """
         return []
+
+    async def past(self, reader: Reader, first: Any, since: Any, until: Any) -> list[Delivery]:
+        """Return made-up deliveries for what changed between two moments of the past, for a backfill.
+
+        `first` is where the backfill begins: of a record that is listed now, what happened since then counts.
+        Oldest first, and bounded; asked for a day at a time, each day maybe more than once.
+        """
+        return await self.missed(reader, since, until)

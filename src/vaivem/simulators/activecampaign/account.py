@@ -52,6 +52,8 @@ _INDEXES: dict[str, dict[str, Keys]] = {
     "deal_meta": {},
     "deal_data": {"owner": _column("owner")},
     "notes": {"about": lambda record: ((record["reltype"], record["relid"]),)},
+    "task_types": {},
+    "tasks": {"about": lambda record: ((record["reltype"], record["relid"]),)},
     "automations": {},
     "contact_automations": {"contact": _column("contact"), "automation": _column("automation")},
     "schemas": {"slug": _column("slug")},

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from vaivem.simulators.activecampaign.account import Account
-from vaivem.simulators.activecampaign.problems import ProblemError, bad_request, message
+from vaivem.simulators.activecampaign.problems import ProblemError, bad_request, forbidden, message
 from vaivem.simulators.activecampaign.shapes import Shapes
 from vaivem.simulators.kit.answers import json_answer
 from vaivem.simulators.kit.tables import Record
@@ -55,6 +55,17 @@ def echoed(shown: Record, sent: Record, *names: str) -> Record:
     """The answer to a write: ids that came as numbers go back as numbers."""
     same = {name: sent[name] for name in names if name in sent and str(sent[name]) == shown[name]}
     return {**shown, **same}
+
+
+def paid(handler: Handler) -> Handler:
+    """A call of the plan's deals."""
+
+    def allowed(call: Call) -> Result:
+        if not call.account.quirks.deals:
+            raise forbidden()
+        return handler(call)
+
+    return allowed
 
 
 class Gate:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
-from vaivem.simulators.activecampaign.api import SOURCE, Call, Gate, Result, echoed
+from vaivem.simulators.activecampaign.api import SOURCE, Call, Gate, Result, echoed, paid
 from vaivem.simulators.activecampaign.contacts import text_of
 from vaivem.simulators.activecampaign.listing import answer, filters, matching, ordered, page, since
-from vaivem.simulators.activecampaign.problems import forbidden, message, no_result, wrong
+from vaivem.simulators.activecampaign.problems import message, no_result, wrong
 from vaivem.simulators.activecampaign.sales import Sales
+from vaivem.simulators.activecampaign.tasks import remove_tasks
 from vaivem.simulators.kit.tables import Record
 
 if TYPE_CHECKING:
@@ -35,15 +36,15 @@ class SalesCalls:
             ),
             gate.route("/accountContacts", GET=self.account_contacts, POST=self.join),
             gate.route("/accountContacts/{id}", GET=self.joined, PUT=self.change_joined, DELETE=self.part),
-            gate.route("/deals", GET=_paid(self.deals), POST=_paid(self.create_deal)),
+            gate.route("/deals", GET=paid(self.deals), POST=paid(self.create_deal)),
             gate.route(
                 "/deals/{id}",
-                GET=_paid(self.deal),
-                PUT=_paid(self.change_deal),
-                DELETE=_paid(self.delete_deal),
+                GET=paid(self.deal),
+                PUT=paid(self.change_deal),
+                DELETE=paid(self.delete_deal),
             ),
-            gate.route("/dealGroups", GET=_paid(self.groups)),
-            gate.route("/dealStages", GET=_paid(self.stages)),
+            gate.route("/dealGroups", GET=paid(self.groups)),
+            gate.route("/dealStages", GET=paid(self.stages)),
             gate.route("/notes", GET=self.notes, POST=self.create_note),
             gate.route("/notes/{id}", GET=self.note, PUT=self.change_note, DELETE=self.delete_note),
             gate.route("/deals/{id}/notes", POST=self._object_note("Deal")),
@@ -159,7 +160,9 @@ class SalesCalls:
         return 200, self._deal_answer(call, deal)
 
     def delete_deal(self, call: Call) -> Result:
-        call.account["deals"].remove(self._deal(call)["id"])
+        deal = self._deal(call)
+        remove_tasks(call.account, "Deal", deal["id"])
+        call.account["deals"].remove(deal["id"])
         return 200, {}
 
     def _deal(self, call: Call) -> Record:
@@ -291,14 +294,3 @@ class SalesCalls:
             return 200, {f"{kind}CustomFieldDatum": call.shapes.datum(kind, made)}
 
         return listed, create, change
-
-
-def _paid(handler: Callable[[Call], Result]) -> Callable[[Call], Result]:
-    """A call of the plan's deals."""
-
-    def paid(call: Call) -> Result:
-        if not call.account.quirks.deals:
-            raise forbidden()
-        return handler(call)
-
-    return paid

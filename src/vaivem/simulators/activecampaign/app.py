@@ -16,6 +16,7 @@ from vaivem.simulators.activecampaign.api_contacts import ContactCalls
 from vaivem.simulators.activecampaign.api_fields import FieldCalls
 from vaivem.simulators.activecampaign.api_objects import ObjectCalls, OtherCalls
 from vaivem.simulators.activecampaign.api_sales import SalesCalls
+from vaivem.simulators.activecampaign.api_tasks import TaskCalls
 from vaivem.simulators.activecampaign.automations import Automations
 from vaivem.simulators.activecampaign.controls import Controls
 from vaivem.simulators.activecampaign.hooks import ANSWER_SECONDS, Deliveries
@@ -60,6 +61,7 @@ class ActiveCampaign(Simulator):
             ContactCalls(self),
             FieldCalls(self),
             SalesCalls(self),
+            TaskCalls(self),
             ObjectCalls(self),
             OtherCalls(self),
         )

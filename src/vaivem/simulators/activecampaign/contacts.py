@@ -86,6 +86,8 @@ class Contacts:
         ):
             for part in self._account[table].find("contact", key):
                 self._account[table].remove(part["id"])
+        for task in self._account["tasks"].find("about", ("Subscriber", key)):
+            self._account["tasks"].remove(task["id"])
         self._account["contacts"].remove(key)
 
     def set_value(self, contact: Record, field_id: str, value: str) -> Record:

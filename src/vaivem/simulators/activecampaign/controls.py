@@ -27,6 +27,7 @@ _COUNTED = (
     "accounts",
     "deals",
     "notes",
+    "tasks",
     "schemas",
     "records",
     "webhooks",
@@ -90,14 +91,18 @@ class Controls:
         }
 
     async def _duplicates(self, _request: Request) -> Response:
-        """What looks like one thing made twice: deals and notes of one text, automations entered twice."""
+        """What looks made twice: deals, notes and tasks of one text, automations entered again."""
         account = self._account
-        kinds: dict[str, dict[tuple[str, ...], list[str]]] = {"deals": {}, "notes": {}, "automations": {}}
+        names = ("deals", "notes", "tasks", "automations")
+        kinds: dict[str, dict[tuple[str, ...], list[str]]] = {name: {} for name in names}
         for deal in account["deals"]:
             kinds["deals"].setdefault((deal["title"], str(deal["contact"])), []).append(deal["id"])
         for note in account["notes"]:
             key = (note["reltype"], note["relid"], note["note"])
             kinds["notes"].setdefault(key, []).append(note["id"])
+        for task in account["tasks"]:
+            told = [str(task[name]) for name in ("reltype", "relid", "title", "note", "duedate")]
+            kinds["tasks"].setdefault(tuple(told), []).append(task["id"])
         for row in account["contact_automations"]:
             kinds["automations"].setdefault((row["contact"], row["automation"]), []).append(row["id"])
         return json_answer(

@@ -151,6 +151,8 @@ class Deliveries:
         if event == "deal_note_add":
             yield "note[id]", about["note"]["id"]
             yield "note[text]", about["note"]["note"]
+        if "task" in about:
+            yield from self._task(about["task"])
 
     def _contact(self, contact: Record) -> Pairs:
         account, key = self._account, contact["id"]
@@ -224,6 +226,16 @@ class Deliveries:
         ]
         yield from ((f"deal[{name}]", text_of(value)) for name, value in values)
         yield from self._custom("deal", deal["id"])
+
+    def _task(self, task: Record) -> Pairs:
+        """What a task's event tells is in no document: the names are a guess, by those of a deal."""
+        kind = self._account["task_types"].get(task["dealTasktype"])
+        yield "task[id]", task["id"]
+        yield "task[title]", text_of(task["title"])
+        yield "task[note]", task["note"]
+        yield "task[type_id]", task["dealTasktype"]
+        yield "task[type_title]", kind["title"] if kind else ""
+        yield "task[duedate]", local_text(task["duedate"]) or ""
 
     def _custom(self, kind: str, owner: str) -> Pairs:
         for place, datum in enumerate(self._account[f"{kind}_data"].find("owner", owner)):

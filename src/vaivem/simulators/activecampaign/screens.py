@@ -18,6 +18,7 @@ from vaivem.simulators.activecampaign.contacts import SUBSCRIBED, UNSUBSCRIBED, 
 from vaivem.simulators.activecampaign.hooks import EVENTS, SOURCES, checked_webhook
 from vaivem.simulators.activecampaign.problems import ProblemError
 from vaivem.simulators.activecampaign.sales import LOST, WON, Sales
+from vaivem.simulators.activecampaign.tasks import tasks_of
 from vaivem.simulators.activecampaign.times import local_text
 from vaivem.simulators.kit.pages import Pages, language_of, see_other
 from vaivem.simulators.kit.tables import Record
@@ -138,6 +139,9 @@ class Screens:
             stage=account["deal_stages"].get,
             money=_money(language_of(request)),
             notes=notes[::-1],
+            tasks=tasks_of(account, "Subscriber", key),
+            task_type=account["task_types"].get,
+            user=account["users"].get,
             problem=problem,
         )
 
@@ -228,7 +232,17 @@ class Screens:
             for stage in account["deal_stages"]
         ]
         money, person = _money(language_of(request)), account["contacts"].get
-        return self._render(request, "deals.html", "deals", columns=columns, money=money, person=person)
+        return self._render(
+            request,
+            "deals.html",
+            "deals",
+            columns=columns,
+            money=money,
+            person=person,
+            tasks_of=lambda deal: tasks_of(account, "Deal", deal["id"]),
+            task_type=account["task_types"].get,
+            user=account["users"].get,
+        )
 
     async def _close_deal(self, request: Request) -> Response:
         deal, act = self._found("deals", request.path_params["id"]), request.path_params["act"]

@@ -69,6 +69,7 @@ _PEOPLE: tuple[tuple[Any, ...], ...] = (
     ("José Carlos", "Antunes", "jc.antunes@example.com", "+5585996543210", None, (), "1", "Sítio"),
     ("Beatriz", "Salles Nogueira", "bia.salles@example.com", "", None, ("síndico",), "1", "Apartamento"),
 )
+_TASK_TYPES = ("Chamada", "E-mail", "Almoço", "Reunião")
 _STAGES = ("Contato inicial", "Vistoria", "Proposta", "Contrato")
 # Title, contact's place, company's place, cents, stage's place, status.
 _DEALS: tuple[tuple[Any, ...], ...] = (
@@ -154,6 +155,8 @@ def _sales(account: Account) -> None:
     for label, kind in (("Motivo da perda", "text"), ("Previsão de instalação", "date")):
         meta = {"fieldLabel": label, "fieldType": kind, "fieldOptions": []}
         account.add("deal_meta", {**meta, "fieldDefaultCurrency": None})
+    for title in _TASK_TYPES:
+        account.add("task_types", {"title": title, "status": "0"})
     group = account.add("deal_groups", {"title": "Vendas", "currency": "brl", "autoassign": "1"})
     stages = [
         account.add("deal_stages", {"title": title, "group": group["id"], "order": str(place)})

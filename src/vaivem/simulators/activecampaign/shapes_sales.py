@@ -4,6 +4,8 @@ import hashlib
 from typing import Any
 
 from vaivem.simulators.activecampaign.account import Account
+from vaivem.simulators.activecampaign.shapes_tasks import task_shape
+from vaivem.simulators.activecampaign.tasks import next_of
 from vaivem.simulators.activecampaign.times import local_text, plain_text
 from vaivem.simulators.kit.tables import Record
 
@@ -50,6 +52,7 @@ class SalesShapes:
         if not allowed:
             return {"id": deal["id"], "isDisabled": True, "title": deal["title"]}
         key = deal["id"]
+        following = next_of(self._account, "Deal", key)
         names = ("dealActivities", "contact", "contactDeals", "group", "nextTask", "notes", "account")
         return {
             "owner": deal["owner"],
@@ -62,8 +65,8 @@ class SalesShapes:
             "percent": deal["percent"],
             "cdate": local_text(deal["cdate"]),
             "mdate": local_text(deal["udate"]),
-            "nextdate": None,
-            "nexttaskid": None,
+            "nextdate": local_text(following["duedate"]) if following else None,
+            "nexttaskid": following["id"] if following else None,
             "value": deal["value"],
             "currency": deal["currency"],
             "winProbability": None,
@@ -71,7 +74,7 @@ class SalesShapes:
             "status": deal["status"],
             "activitycount": "1",
             "nextdealid": None,
-            "nextTask": None,
+            "nextTask": following["id"] if following else None,
             "edate": None,
             "hash": hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()[:8],
             "links": self._links(f"deals/{key}", names),
@@ -147,6 +150,10 @@ class SalesShapes:
             "links": self._links(f"{kind}CustomFieldData/{datum['id']}", (kind, f"{kind}CustomFieldMetum")),
         }
         return {**shown, "fieldCurrency": datum["currency"]} if datum["currency"] else shown
+
+    def task(self, task: Record, *, whole: bool = False) -> Record:
+        """A task; `whole` as it is read by itself."""
+        return task_shape(task, self._base, whole=whole)
 
     def note(self, note: Record) -> Record:
         kinds = {"Subscriber": "contact", "Deal": "deal", "CustomerAccount": "customerAccount"}

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from secrets import token_urlsafe
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -111,6 +112,13 @@ class DocuSign(Simulator):
             "connect_key": self._secrets.connect_key,
             "account": self.account.name,
         }
+
+    @override
+    def grant(self) -> dict[str, str]:
+        pair = {key: token_urlsafe(64) for key in ("access_token", "refresh_token")}
+        app = self.access.apps[self._secrets.integration_key]
+        self.access.seed_pair(app, self.account.users[0]["userId"], **pair)
+        return self.credentials() | pair
 
     @override
     def snapshot(self) -> dict[str, Any]:

@@ -91,6 +91,10 @@ class Simulator(ABC):
     def credentials(self) -> dict[str, str]:
         """What to type into a connection form; stable over ``reset``."""
 
+    def grant(self) -> dict[str, str]:
+        """Credentials for one more connection. Where refreshing uses a token up, each gets its own."""
+        return self.credentials()
+
     @abstractmethod
     def snapshot(self) -> dict[str, Any]:
         """The account's data, JSON-able."""

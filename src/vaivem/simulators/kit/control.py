@@ -67,6 +67,7 @@ class _Control:
             Route("/deliveries/counts", self.delivery_counts),
             Route("/state", self.state),
             Route("/credentials", self.credentials),
+            Route("/grant", self.grant, methods=["POST"]),
         ]
 
     async def faults(self, request: Request) -> Response:
@@ -150,3 +151,6 @@ class _Control:
 
     async def credentials(self, request: Request) -> Response:
         return json_answer(self._simulator.credentials())
+
+    async def grant(self, request: Request) -> Response:
+        return json_answer(self._simulator.grant())

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from granian._granian import ListenerSpec
-from granian.constants import Interfaces
+from granian.constants import Interfaces, SSLProtocols
 from granian.server.embed import Server
 from typing_extensions import override
+
+from vaivem.simulators.kit.certificate import Certificate
 
 BACKLOG = 1024
 
@@ -25,6 +27,7 @@ class BoundServer(Server):
         port: int,
         on_bound: Callable[[int], None],
         on_stop: Callable[[], None] | None = None,
+        tls: Certificate | None = None,
     ) -> None:
         super().__init__(
             target,
@@ -34,6 +37,9 @@ class BoundServer(Server):
             websockets=False,
             log_enabled=False,
             backlog=BACKLOG,
+            ssl_cert=tls.certificate if tls else None,
+            ssl_key=tls.key if tls else None,
+            ssl_protocol_min=SSLProtocols.tls12,
         )
         self._on_bound = on_bound
         self._on_stop = on_stop

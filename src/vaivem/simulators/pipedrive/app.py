@@ -104,6 +104,12 @@ class Pipedrive(Simulator):
         return {**asdict(self._secrets), "account": self.account.company["name"]}
 
     @override
+    def grant(self) -> dict[str, str]:
+        app, user = self.access.apps[self._secrets.client_id], self.account.rows("users")[0]
+        pair = self.access.issue(app, user["id"])
+        return self.credentials() | {key: pair[key] for key in ("access_token", "refresh_token")}
+
+    @override
     def snapshot(self) -> dict[str, Any]:
         return {
             "account": self.account.snapshot(),

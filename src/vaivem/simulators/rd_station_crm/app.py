@@ -74,6 +74,12 @@ class RdStationCrm(Simulator):
         return {**asdict(self._secrets), "account": self.account.name}
 
     @override
+    def grant(self) -> dict[str, str]:
+        user = next(iter(self.account.tables["users"]))
+        pair = self.access.issue_pair(self._secrets.client_id, user["id"])
+        return self.credentials() | {key: pair[key] for key in ("access_token", "refresh_token")}
+
+    @override
     def snapshot(self) -> dict[str, Any]:
         return {
             "account": self.account.snapshot(),

@@ -20,6 +20,7 @@ from vaivem.simulators.rd_station_marketing.api import Gate
 from vaivem.simulators.rd_station_marketing.api_contacts import ContactCalls
 from vaivem.simulators.rd_station_marketing.api_events import EventCalls
 from vaivem.simulators.rd_station_marketing.api_lists import ListCalls
+from vaivem.simulators.rd_station_marketing.api_reports import ReportCalls
 from vaivem.simulators.rd_station_marketing.api_webhooks import WebhookCalls
 from vaivem.simulators.rd_station_marketing.controls import Controls
 from vaivem.simulators.rd_station_marketing.happenings import Happenings
@@ -81,7 +82,7 @@ class RdStationMarketing(Simulator):
     @override
     def routes(self) -> list[BaseRoute]:
         gate = Gate(self)
-        parts = (ContactCalls(self), EventCalls(self), ListCalls(self), WebhookCalls(self))
+        parts = (ContactCalls(self), EventCalls(self), ListCalls(self), ReportCalls(self), WebhookCalls(self))
         return [*(route for part in parts for route in part.routes(gate)), *self._oauth.api_routes()]
 
     @override

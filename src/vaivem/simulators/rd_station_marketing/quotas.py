@@ -19,6 +19,12 @@ DEFAULT_PLAN = "pro"
 PER_LEAD = {"contacts": 24, "tags": 24, "funnels": 24, "events": 120}
 # Where a call belongs that counts against nothing.
 FREE = "free"
+_AREAS = {
+    "events": "events",
+    "conversions": "events",
+    "segmentations": "segmentations",
+    "analytics": "analytics",
+}
 
 
 def area_of(method: str, path: str) -> str:
@@ -34,7 +40,7 @@ def area_of(method: str, path: str) -> str:
         if method == "POST":
             return "workflow_leads"
         return "workflow" if len(parts) > 2 else "workflows"
-    return {"events": "events", "conversions": "events", "segmentations": "segmentations"}.get(parts[1], FREE)
+    return _AREAS.get(parts[1], FREE)
 
 
 def _contact_area(parts: list[str]) -> str:
@@ -58,6 +64,7 @@ def documented(plan: str) -> dict[str, Limit]:
         "webhooks": Limit(1_000_000, DAY),
         "workflows": Limit(40, HOUR),
         "workflow": Limit(15 if advanced else 5 if pro else 1, HOUR),
+        "analytics": Limit(60, HOUR),
         "workflow_leads": Limit(100 if advanced else 10 if pro else 1, HOUR),
     }
 
