@@ -28,9 +28,47 @@ class Furnished:
     secrets: dict[str, str] = field(default_factory=dict)
 
 
+def known(past: Past) -> dict[str, int | str]:
+    """Write a person with two records, a document of theirs, and a change that can be undone."""
+    site = past.workplace
+    [(person,)] = past.sql(
+        "insert into person (ws, kind, name, at) values (%s, 'person', 'Marina Duarte', now()) returning id",
+        past.ws,
+    )
+    records = []
+    for conn, object_key in ((site.crm.pk, "person"), (site.sign.pk, "recipient")):
+        [(record,)] = past.sql(
+            "insert into known_record (ws, conn, object, record, kind, person, fields, told, event_id)"
+            " values (%s, %s, %s, 'r1', 'person', %s, %s, now(), 0) returning id",
+            past.ws, conn, object_key, person, '{"name": ["Marina Duarte", 1800000000.0]}',
+        )  # fmt: skip
+        past.sql("insert into known_key values (%s, 'name:marina', %s, now())", past.ws, record)
+        records.append(record)
+    for conn in (site.crm.pk, site.sign.pk):
+        past.insert(
+            "document",
+            ws=past.ws,
+            conn=conn,
+            document="d1",
+            name="Contrato",
+            state="sent",
+            rank=1,
+            told=past.now,
+        )
+    [(change,)] = past.sql(
+        "insert into identity_change (ws, at, what, person, other, records)"
+        " values (%s, now(), 'parted', %s, %s, %s) returning id",
+        past.ws, person, person, records[1:],
+    )  # fmt: skip
+    return {"person": person, "change": change, "signer": site.sign.pk, "document": "d1"}
+
+
 @pytest.fixture
 def furnished(workplace: Workplace) -> Furnished:
     """Fill the workplace."""
+    from vaivem.hub.rules import combining
+    from vaivem.hub.rules.models import Move
+
     site, past = workplace.site, Past(workplace)
     rule = workplace.rule()
     rule.recipe = "acme_document_to_deal"
@@ -38,7 +76,12 @@ def furnished(workplace: Workplace) -> Furnished:
     run = past.run(rule.pk, status=2, code="record_refused")
     past.call(run)
     waiting = past.waiting("decision", "decision_needed", rule=rule.pk)
+    chosen = {"deal.pipeline": {"value": "Vendas"}, "deal.stage": {"value": "Novo"}}
+    fields = {"deal.name": {"from": "document.name"}, **chosen}
+    pair = (workplace.sign.pk, workplace.crm.pk)
     numbers: dict[str, int | str] = {
+        "combination": combining.create(site.workspace, "Combinação", pair, "deal", fields).pk,
+        "move": Move.objects.create(workspace=site.workspace, state="done", seen="-").pk,
         "connection": workplace.crm.pk,
         "rule": rule.pk,
         "run": run,
@@ -46,6 +89,7 @@ def furnished(workplace: Workplace) -> Furnished:
         "decision": past.decision(waiting),
         "waiting": waiting,
         "rejected": past.rejected(),
+        **known(past),
     }
     people: dict[str, Member | None] = {"owner": site.owner, "viewer": site.viewer, "stranger": site.stranger}
     people |= {role: _member(workplace, role) for role in ("admin", "editor")}
@@ -73,6 +117,7 @@ def _more(made: Furnished) -> None:
 
     from vaivem.hub.connections.models import Connection, OAuthApp
     from vaivem.hub.connections.oauth_apps import save_app
+    from vaivem.hub.mail import opting_out
     from vaivem.hub.replays.sets import ask_for_runs
     from vaivem.hub.workspaces import access, invitations
     from vaivem.hub.workspaces.models import ApiToken, Invitation, LoginLink, Membership
@@ -88,7 +133,9 @@ def _more(made: Furnished) -> None:
     viewer_with_two_steps = site.viewer
     TOTP.activate(viewer_with_two_steps, totp)
     codes = RecoveryCodes.activate(viewer_with_two_steps).generate_codes()
+    refused = opting_out.add(site.workspace, "cliente@fora.example", site.owner, opting_out.BY_MEMBER)
     made.numbers |= {
+        "opted_out": refused.pk if refused else 0,
         "replay": ask_for_runs(site.workspace, [int(made.numbers["run"])], site.owner),
         "membership": viewer.pk,
         "token": ApiToken.objects.get().pk,

@@ -17,17 +17,22 @@ __all__ = ["furnished", "systems", "workplace"]
 OBJECTS = {
     "connections": "connection",
     "rules": "rule",
+    "combinations": "combination",
     "runs": "run",
     "events": "event",
     "decisions": "decision",
     "rejected": "rejected",
     "replays": "replay",
+    "opted-out": "opted_out",
 }
 TEXTS = {"version": "1", "key": "acme_document_to_deal"}
 # What an operation needs to be read at all, where that is not nothing.
 BODIES = {
     "draft": {"definition": {}},
     "answer": {"choice": "skip"},
+    "preview": {"fields": {}},
+    "fields": {"fields": {}},
+    "opted-out": {"address": "ninguem@nada.example"},
 }
 OPEN = {"connectors", "recipes", "health"}  # about the installation: the same for every workspace
 

@@ -341,3 +341,10 @@ def test_when_the_vendor_cannot_be_asked_a_person_decides(site: Site, connected:
     assert browser.post(url, {"anyway": "1"}).status_code == 302
     connected.refresh_from_db()
     assert connected.state == "removed"
+
+
+def test_a_system_names_each_way_of_connecting_once(site: Site) -> None:
+    page = site.browser(site.owner).get(site.url("connections/new/"))
+    said = [ways.split(", ") for _, ways in page.context["connectors"] if ways]
+    assert ["sign in"] in said
+    assert all(len(ways) == len(set(ways)) for ways in said)

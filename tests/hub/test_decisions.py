@@ -51,6 +51,14 @@ def test_an_empty_list_says_what_appears_there(past: Past, owner: Any) -> None:
     assert "Nothing to decide" in plain(owner.get(url(past)))
 
 
+def test_one_doubtful_record_is_not_called_several(past: Past, owner: Any) -> None:
+    asked(past, candidates=CANDIDATES[:1])
+    text = plain(owner.get(url(past)))
+    assert "1 record fits" in text
+    assert "but it may not be the right one" in text
+    assert "Several records" not in text
+
+
 def test_the_oldest_is_open_and_first(past: Past, owner: Any) -> None:
     first, second = asked(past, "Primeiro"), asked(past, "Segundo", "doubt")
     page = owner.get(url(past))

@@ -134,3 +134,12 @@ def test_every_noted_action_has_its_words() -> None:
             noted |= set(re.findall(r'"([a-z_]+\.[a-z_]+)"', call.split("\n\n")[0][:400]))
     assert {"rule.published", "connection.made", "oauth_app.changed"} <= noted
     assert [action for action in sorted(noted) if audit_words(action) == action] == []
+
+
+def test_the_audit_log_leaves_out_the_number_that_only_programs_know(site: Site) -> None:
+    from vaivem.hub.workspaces import audit
+    from vaivem.hub.workspaces.models import AuditEntry
+    from vaivem.hub.workspaces.trail import changes
+
+    audit.note(site.workspace, site.owner, "rule.created", "Vendas", after={"id": 4171, "title": "Vendas"})
+    assert changes(AuditEntry.objects.latest("pk")) == [("title", None, "Vendas")]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
 from vaivem.config import Config
+from vaivem.logs import pages_settings
 from vaivem.vault import KEY_FILE, KEY_VARIABLE, Vault
 
 HERE = Path(__file__).parent
@@ -213,18 +214,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W008"]  # the proxy in front redirects to ht
 
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["stderr"], "level": VAIVEM.log_level.upper()},
-    "loggers": {
-        # What a page answers with 4xx is not the operator's problem.
-        "django.request": {"level": "ERROR"},
-        "django.db.backends": {"level": "WARNING"},
-    },
-}
+LOGGING = pages_settings(VAIVEM.log_form, VAIVEM.log_level)
 
 LANGUAGE_NAMES = {code.replace("-br", "_BR"): name for code, name in LANGUAGES}
 THEMES = [("auto", _("system")), ("light", _("light")), ("dark", _("dark"))]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vaivem.hub.rules.models import Rule
 
 EVERYTHING: dict[str, Any] = {
+    "automation": {"person": "signer.email", "inside": "skip"},
     "title": "Tudo que uma regra pode ter",
     "when": {"connection": "assinaturas", "trigger": "document_completed", "options": {"per": "envelope"}},
     "if": {
@@ -74,6 +75,33 @@ EVERYTHING: dict[str, Any] = {
                 }
             ],
             "else": [{"id": "pause_2", "kind": "wait", "for": {"minutes": 5}}],
+        },
+        {
+            "id": "again",
+            "kind": "await",
+            "connection": "assinaturas",
+            "trigger": "signer_refused",
+            "about": {"field": "signer.email", "as": "signer.email"},
+            "if": {"all": [{"field": "document.name", "is": "contains", "value": "Contrato"}]},
+            "for": {"days": 7, "hours": 12},
+        },
+        {
+            "id": "same",
+            "kind": "await",
+            "connection": "assinaturas",
+            "trigger": "document_cancelled",
+            "for": {"days": 1},
+        },
+        {
+            "id": "enough",
+            "kind": "stop",
+            "if": {"any": [{"field": "document.name", "is": "starts_with", "value": "Aditivo"}]},
+        },
+        {
+            "id": "tell",
+            "kind": "notify",
+            "member": "owner@example.com",
+            "text": {"text": "{{ signer.name }} assinou."},
         },
     ],
 }

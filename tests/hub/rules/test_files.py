@@ -124,7 +124,11 @@ def test_a_plan_does_not_outlive_the_rules_it_was_made_from(workplace: Workplace
         ("rules: [", "file_unreadable"),
         ("a: 1", "file_without_rules"),
         ("", "file_without_rules"),
-        ("- 1", "file_without_rules"),
+        ("- 1", "plan_has_problems"),
+        ("- " * 3_000, "file_unreadable"),
+        ("rules: &a [*a]", "file_unreadable"),
+        ("a: &a [1]\nb: &b [" + "*a," * 400 + "]\nrules: [" + "*b," * 900 + "]", "file_unreadable"),
+        ("rules: [{title: 2026-02-30}]", "file_unreadable"),
         ("!!python/object/apply:os.system ['true']", "file_unreadable"),
     ],
 )

@@ -76,3 +76,40 @@ def test_several_steps_are_ticked_and_kept(workplace: Workplace) -> None:
     assert browser.post(page, none).status_code == 302
     rule.refresh_from_db()
     assert rule.draft["when"]["options"] == {"prefix": "contrato"}
+
+
+def test_a_change_is_chosen_as_a_sentence_and_kept(workplace: Workplace) -> None:
+    from vaivem.hub.connections.models import Connection
+
+    site, sealed = workplace.site, workplace.sign.credentials
+    signer = Connection.objects.create(
+        workspace=site.workspace,
+        connector="clicksign",
+        name="C",
+        slug="c",
+        method="token",
+        credentials=sealed,
+    )
+    rule = made(workplace, rule_of(signer.pk, ["sent", "opened", "completed"]))
+    browser, page = site.browser(site.owner), edit(workplace, rule)
+    form = opened(workplace, rule)
+    assert form["when:changed"] == [""]
+    assert "when:changed_from" not in form
+    assert browser.post(page, form | {"when:changed": "step.state"}).status_code == 302
+    rule.refresh_from_db()
+    assert rule.draft["when"]["changed"] == {"field": "step.state"}
+    ends = {"when:changed_from": "sent", "when:changed_to": "completed"}
+    assert browser.post(page, opened(workplace, rule) | ends).status_code == 302
+    rule.refresh_from_db()
+    wanted = {"field": "step.state", "from": "sent", "to": "completed"}
+    assert rule.draft["when"]["changed"] == wanted
+    assert browser.post(page, opened(workplace, rule)).status_code == 302
+    rule.refresh_from_db()
+    assert rule.draft["when"]["changed"] == wanted, "kept as it is"
+    never = opened(workplace, rule) | {"when:changed_to": "voided"}
+    assert browser.post(page, never).status_code == 302
+    shown = browser.get(page).content.decode()
+    assert "“voided” can never come" in shown
+    assert browser.post(page, opened(workplace, rule) | {"when:changed": ""}).status_code == 302
+    rule.refresh_from_db()
+    assert "changed" not in rule.draft["when"]

@@ -27,6 +27,7 @@ from vaivem.hub.history.acts import ActError
 from vaivem.hub.history.filters import FilterError
 from vaivem.hub.messages import explain_problem
 from vaivem.hub.replays.sets import ReplayError
+from vaivem.hub.rules.combining import CombinationStateError
 from vaivem.hub.rules.drafts import DraftConflictError
 from vaivem.hub.rules.files import PlanError
 from vaivem.hub.rules.publishing import RuleStateError
@@ -51,6 +52,7 @@ STATUSES: tuple[tuple[type[VaivemError], int], ...] = (
     (FilterError, 400),
     (RuleStateError, 409),
     (DraftConflictError, 409),
+    (CombinationStateError, 409),
     (ActError, 409),
     (ReplayError, 409),
     (PlanError, 409),

@@ -17,6 +17,7 @@ from vaivem.hub.api.shapes import (
     CheckedOut,
     DoneOut,
     DraftIn,
+    InsideOut,
     LimitsIn,
     PageOut,
     RehearsalOut,
@@ -25,7 +26,7 @@ from vaivem.hub.api.shapes import (
     TestOut,
     VersionOut,
 )
-from vaivem.hub.rules import publishing, rehearsing, testing
+from vaivem.hub.rules import inside, publishing, rehearsing, testing
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.change_views import free_title
 from vaivem.hub.rules.held import limits_form, save_limits
@@ -92,6 +93,22 @@ def check(request: HttpRequest, payload: DraftIn) -> dict[str, Any]:
 def one(request: HttpRequest, number: int) -> Rule:
     """Show a rule."""
     return find(request, number)
+
+
+@router.get("/{number}/inside", response=PageOut[InsideOut])
+def who_is_where(request: HttpRequest, number: int, after: str = "", limit: int = 50) -> dict[str, Any]:
+    """List the people who are in an automation, and the step that each is at; `next` is the value of `after`.
+
+    `POST /runs/{run}/retry` lets one go on now, `POST /runs/{run}/stop` takes one out.
+    """
+    size = max(1, min(limit, 200))
+    rows, following = inside.people(find(request, number), after=after[:300], limit=size)
+    plain = ("key", "person", "since", "version", "state", "code", "due", "number")
+    items = [
+        {"run": str(row.run), "step": row.step_id, **{name: getattr(row, name) for name in plain}}
+        for row in rows
+    ]
+    return {"items": items, "next": following or None}
 
 
 @router.put("/{number}/draft", response=RuleOut)

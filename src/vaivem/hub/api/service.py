@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import NinjaAPI
 
 from vaivem import __version__
-from vaivem.hub.api import connections, history, people, recipes, replays, rules
+from vaivem.hub.api import combinations, connections, history, opted_out, people, recipes, replays, rules
 from vaivem.hub.api.access import Token, workspace_of
 from vaivem.hub.api.errors import add_handlers
 from vaivem.hub.api.shapes import HealthOut
@@ -35,10 +35,12 @@ api = NinjaAPI(
 add_handlers(api)
 api.add_router("", connections.router)
 api.add_router("/rules", rules.router)
+api.add_router("/combinations", combinations.router)
 api.add_router("/recipes", recipes.router)
 api.add_router("", history.router)
 api.add_router("/replays", replays.router)
 api.add_router("", people.router)
+api.add_router("/opted-out", opted_out.router)
 
 
 @api.get("/health", response=HealthOut, tags=["health"])

@@ -147,6 +147,63 @@ class DraftIn(Given):
     revision: int | None = None
 
 
+class CombinationOut(Schema):
+    """A field combination: what fills an object of the `target` account from events of the `source`."""
+
+    id: int
+    title: str
+    source: int
+    target: int
+    object: str
+    fields: dict[str, Any]
+    revision: int
+
+    @staticmethod
+    def resolve_source(row: Any) -> int:
+        """Return the connection's id."""
+        return int(row.source_id)
+
+    @staticmethod
+    def resolve_target(row: Any) -> int:
+        """Return the connection's id."""
+        return int(row.target_id)
+
+
+class CombinationIn(Given):
+    """A new field combination: two connections by id, an object (``person``), fields as a step has them."""
+
+    title: str
+    source: int
+    target: int
+    object: str
+    fields: dict[str, Any]
+
+
+class CombinationChangeIn(Given):
+    """Other fields for a combination. With the `revision`, nobody else's change is overwritten."""
+
+    fields: dict[str, Any]
+    title: str | None = None
+    revision: int | None = None
+
+
+class TouchedChangeOut(Schema):
+    """One thing that would change in a rule, in words."""
+
+    field: str
+    before: str
+    after: str
+
+
+class TouchedOut(Schema):
+    """What a change of a combination would make of a rule."""
+
+    rule: int
+    title: str
+    changes: list[TouchedChangeOut]
+    problems: list[dict[str, Any]]
+
+
 class TestOut(Schema):
     """The latest test with a real event; `state` is none, waiting, over, running, or how the run ended."""
 
@@ -359,6 +416,21 @@ class CountOut(Schema):
     """How many there were."""
 
     number: int
+
+
+class InsideOut(Schema):
+    """A person in an automation. `number` and `step` say where: of the version that the run goes by."""
+
+    key: str = Field(description="The kind of number or address that the person is known by, and it")
+    person: str
+    run: str
+    since: datetime
+    version: int
+    state: str = Field(description="As a run's `state`")
+    code: str
+    due: datetime | None
+    number: int
+    step: str
 
 
 class DoneOut(Schema):

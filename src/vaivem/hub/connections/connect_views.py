@@ -36,6 +36,7 @@ from vaivem.hub.connections.saving import (
     save_new,
     save_reconnected,
 )
+from vaivem.hub.connections.test_accounts import offered
 from vaivem.hub.connections.trying import Finding, ask_account, ask_checks, bad, refused
 from vaivem.hub.messages import explain
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
@@ -50,7 +51,21 @@ def choose(request: MemberRequest) -> HttpResponse:
     known = [get_connector(key) for key in connector_keys()]
     shown = [one for one in known if wanted in one.manifest.name.lower()]
     shown.sort(key=lambda one: (one.manifest.generic, one.manifest.name.lower()))
-    return render(request, "connections/choose.html", {"connectors": shown, "wanted": wanted})
+    values = {
+        "connectors": [(one, _ways_in(one)) for one in shown],
+        "wanted": wanted,
+        "offered": offered(request.workspace),
+    }
+    return render(request, "connections/choose.html", values)
+
+
+def _ways_in(connector: Connector) -> str:
+    """Say how one gets in, each way once."""
+    words = [
+        _("sign in") if method.oauth else _("server key") if method.assertion else _("token")
+        for method in connector.manifest.auth
+    ]
+    return ", ".join(dict.fromkeys(words))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -218,7 +233,7 @@ def _form(
     status: int = 200,
 ) -> HttpResponse:
     values = {
-        **page_values(connector, method, row),
+        **page_values(request.workspace, connector, method, row),
         "form": form,
         "findings": findings,
         "anyway": len(findings) > 1,

@@ -13,6 +13,7 @@ from vaivem.connectors import sdk
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import ReconnectError
 from vaivem.hub.connections.models import Connection
+from vaivem.logs import hide
 from vaivem.vault import Vault, VaultError
 
 
@@ -36,6 +37,7 @@ def as_connection(row: Connection) -> sdk.Connection:
         opened = vault().open(bytes(row.credentials)) if row.credentials else {}
     except VaultError as error:
         raise ReconnectError("credentials_locked", detail=str(error)) from error
+    hide(opened)
     return replace(without_secrets(row), credentials=opened)
 
 

@@ -60,17 +60,6 @@ def connections(request: MemberRequest) -> HttpResponse:
     return render(request, "connections/list.html", values)
 
 
-@require_safe
-@for_role(place="test_accounts")
-def test_accounts(request: MemberRequest) -> HttpResponse:
-    """Show the simulated vendors that are connected, with the way to their own pages."""
-    rows = Connection.objects.filter(workspace=request.workspace, test_account=True).exclude(
-        state=ConnectionState.REMOVED
-    )
-    accounts = [{"row": row, "pages": pages_of(row)} for row in rows.order_by("connector", "pk")]
-    return render(request, "connections/test_accounts.html", {"accounts": accounts})
-
-
 def pages_of(row: Connection) -> str:
     """Return where a test account's own pages are, "" for a real account."""
     if not row.test_account:

@@ -10,6 +10,7 @@ from vaivem.hub.connections.lines import vault
 from vaivem.hub.connections.models import OAuthApp
 from vaivem.hub.workspaces import audit
 from vaivem.hub.workspaces.models import Member, Workspace
+from vaivem.logs import hide
 from vaivem.vault import VaultError
 
 
@@ -27,6 +28,7 @@ def open_app(row: OAuthApp) -> App:
         secret = vault().open(bytes(row.client_secret))["client_secret"]
     except VaultError as error:
         raise RuleError("oauth_app_locked", detail=str(error)) from error
+    hide(secret)
     return App(row.client_id, str(secret))
 
 

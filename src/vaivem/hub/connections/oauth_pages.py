@@ -254,7 +254,7 @@ def _show(
 ) -> HttpResponse:
     app = find_app(request.workspace, connector.key)
     values = {
-        **page_values(connector, method, row),
+        **page_values(request.workspace, connector, method, row),
         "form": form,
         "app": app,
         "app_form": app_form,

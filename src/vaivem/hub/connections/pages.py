@@ -8,10 +8,14 @@ from vaivem.connectors.sdk import Connector
 from vaivem.connectors.sdk.manifest import AuthMethod
 from vaivem.hub.connections.addresses import public_address
 from vaivem.hub.connections.models import Connection
+from vaivem.hub.connections.test_accounts import offered
 from vaivem.hub.messages import connector_text
+from vaivem.hub.workspaces.models import Workspace
 
 
-def page_values(connector: Connector, method: AuthMethod, row: Connection | None) -> dict[str, Any]:
+def page_values(
+    workspace: Workspace, connector: Connector, method: AuthMethod, row: Connection | None
+) -> dict[str, Any]:
     """Return what every connect page shows: the vendor's steps, the other ways, the missing address."""
     key = connector.key
     steps = [connector_text(key, f"auth.{method.key}.steps.{n}") for n in range(1, method.steps + 1)]
@@ -32,5 +36,6 @@ def page_values(connector: Connector, method: AuthMethod, row: Connection | None
         "row": row,
         "steps": [step for step in steps if step],
         "ways": ways,
+        "offered": [one for one in offered(workspace) if one.key == connector.key] if row is None else [],
         "events_cannot_arrive": bool(connector.triggers) and not public_address(),
     }

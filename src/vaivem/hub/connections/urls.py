@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from vaivem.hub.connections import change_views, connect_views, list_views, oauth_pages
+from vaivem.hub.connections import change_views, connect_views, list_views, oauth_pages, test_account_views
 
 in_workspace = [
     path("", list_views.connections, name="connections"),
@@ -21,6 +21,7 @@ in_workspace = [
 
 urlpatterns = [
     path("oauth/callback", oauth_pages.callback, name="oauth_callback"),
-    path("w/<slug:slug>/test-accounts/", list_views.test_accounts, name="test_accounts"),
+    path("w/<slug:slug>/test-accounts/", test_account_views.listing, name="test_accounts"),
+    path("w/<slug:slug>/test-accounts/connect/", test_account_views.connect, name="test_accounts_connect"),
     path("w/<slug:slug>/connections/", include(in_workspace)),
 ]

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from asgiref.sync import async_to_sync
-from django.conf import settings
-
-from vaivem.connectors.sdk import Connection as SeenConnection
 from vaivem.connectors.sdk import Connector
-from vaivem.connectors.sdk.connector import Account
 from vaivem.connectors.sdk.recipes import Recipe, all_recipes
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
-from vaivem.engine.catalogs import read_catalog
-from vaivem.engine.direct import DirectCaller
 from vaivem.hub.connections.lines import vault
-from vaivem.hub.connections.models import Connection, ConnectionState, OAuthApp
-from vaivem.hub.connections.saving import Access, save_new
+from vaivem.hub.connections.models import Connection, OAuthApp
+from vaivem.hub.connections.test_accounts import connect_served, connected
 from vaivem.hub.recipes.setting_up import ask, chosen_values, fitting, switch_on
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.models import Rule
@@ -84,20 +76,14 @@ def _connect(workspace: Workspace, owner: Member, line: Mapping[str, Any]) -> Co
     how = connector.manifest.test_account
     if how is None:
         return None
-    credentials, chosen = how.fill(line["base_url"], line["credentials"])
     if how.app is not None:
         _keep_app(connector, [part.format_map(line["credentials"]) for part in how.app])
-    known = Connection.objects.filter(workspace=workspace, connector=connector.key, test_account=True)
-    row = known.exclude(state=ConnectionState.REMOVED).first()
-    if row is not None:
-        Connection.objects.filter(pk=row.pk).update(settings={**row.settings, **chosen})
-        return row
-    account, catalog = _look(workspace, connector, how.method, credentials, chosen)
-    access = Access(connector.key, how.method, credentials, chosen, account)
-    row = save_new(workspace, owner, connector.suggested_name(account), access, test_account=True)
-    Connection.objects.filter(pk=row.pk).update(catalog=catalog)
-    row.refresh_from_db()
-    return row
+    known = connected(workspace, connector.key)
+    if known:
+        _, chosen = how.fill(line["base_url"], line["credentials"])
+        Connection.objects.filter(pk=known[0].pk).update(settings={**known[0].settings, **chosen})
+        return known[0]
+    return connect_served(workspace, owner, connector, line["base_url"], line["credentials"])
 
 
 def _keep_app(connector: Connector, pair: Sequence[str]) -> None:
@@ -105,33 +91,3 @@ def _keep_app(connector: Connector, pair: Sequence[str]) -> None:
     OAuthApp.objects.update_or_create(
         workspace=None, connector=connector.key, defaults={"client_id": pair[0], "client_secret": secret}
     )
-
-
-def _look(
-    workspace: Workspace,
-    connector: Connector,
-    method: str,
-    credentials: Mapping[str, Any],
-    chosen: Mapping[str, Any],
-) -> tuple[Account, dict[str, Any]]:
-    """Ask the test account who it is, and for its lists."""
-    seen = SeenConnection(
-        0,
-        workspace.pk,
-        connector.key,
-        connector.manifest.name,
-        method,
-        credentials,
-        connector.manifest.defaults() | dict(chosen),
-    )
-
-    async def look() -> tuple[Account, dict[str, Any]]:
-        async with DirectCaller(settings.VAIVEM, seen) as caller:
-            account = await connector.account(caller)
-            known = replace(
-                seen, account={"id": account.id, "name": account.name, "details": dict(account.details)}
-            )
-        async with DirectCaller(settings.VAIVEM, known) as caller:
-            return account, await read_catalog(connector, caller)
-
-    return async_to_sync(look)()

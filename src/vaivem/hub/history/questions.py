@@ -19,7 +19,9 @@ from vaivem.hub.workspaces.models import Member
 def question(decision: DecisionRow, names: Names) -> dict[str, Any]:
     """Return what is asked, ready to show."""
     asked = decision.question
-    code = str(asked.get("code") or "several_matches")
+    code = str(
+        asked.get("code") or ("several_matches" if len(asked.get("candidates", ())) > 1 else "match_unsure")
+    )
     candidates = [
         {
             "id": str(one.get("id")),

@@ -12,6 +12,7 @@ from vaivem.hub.history.questions import answered, question
 from vaivem.hub.history.received import shown_body, size_text
 from vaivem.hub.history.trail import before_steps, definition_of, steps_of
 from vaivem.hub.history.why import labels_of, main_fields, tests, told_by_content
+from vaivem.hub.mail.models import Bounce
 from vaivem.hub.messages import explain, named
 from vaivem.hub.shell.clock import now as clock_now
 from vaivem.hub.workspaces.guard import MemberRequest
@@ -50,6 +51,7 @@ def page_values(request: MemberRequest, found: RunDetail) -> dict[str, Any]:
         "waits_for": named(names.connector(row.conn))["the"] if names.connector(row.conn) else "",
         "tests": tests(row.params, labels_of(received, names, trigger)) if received else [],
         "notes": _notes(row.params, names.target(row.rule)),
+        "bounces": list(Bounce.objects.filter(workspace=request.workspace, run=row.id)),
         "records": [_record(one, names) for one in row.records],
         "decision": question(decision, names) if decision else None,
         "answered": [answered(one) for one in found.decisions if one.answer is not None],

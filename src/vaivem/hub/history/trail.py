@@ -10,8 +10,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from vaivem.core.errors import VaivemError
-from vaivem.core.rules import ActionStep, BranchStep, EmailStep, FindStep, Rule, WaitStep, parse_rule
+from vaivem.core.rules import (
+    ActionStep,
+    AwaitStep,
+    BranchStep,
+    EmailStep,
+    FindStep,
+    NotifyStep,
+    Rule,
+    StopStep,
+    WaitStep,
+    parse_rule,
+)
 from vaivem.core.steps import Step
+from vaivem.engine.letters import OPTED_OUT
 from vaivem.hub.history.detail import CallRow, RunDetail
 from vaivem.hub.history.filters import Shown
 from vaivem.hub.history.names import Names
@@ -93,10 +105,13 @@ def steps_of(
     steps = dict(enumerate((step for _, step in rule.all_steps()), start=1))
     stopped = _stopped_at(detail, steps, by_place)
     views: list[StepView] = []
+    ended = _ended_at(detail, steps)
     for place, step in steps.items():
         if isinstance(step, BranchStep):
             continue  # the steps inside follow, and say themselves whether they were run
-        state = _state(detail, place, stopped, by_place)
+        state = "done" if place == ended else _state(detail, place, stopped, by_place)
+        if isinstance(step, StopStep) and state == "not_run" and (place < ended or _went_on(place, by_place)):
+            state = "done"  # it leaves no trace where its condition did not hold
         problems = list(reasons) if place == stopped and state in ("failed", "waiting", "needs_you") else []
         views.append(_view(len(views) + 1, step, state, by_place.get(place, []), problems, names))
     return views
@@ -138,6 +153,18 @@ def _stopped_at(detail: RunDetail, steps: Mapping[int, Step], by_place: Mapping[
     return following[0] if following else last
 
 
+def _ended_at(detail: RunDetail, steps: Mapping[int, Step]) -> int:
+    """Return the place of the step that said that the run ends here; 0 when none did."""
+    if detail.run.code != "stopped_as_the_rule_says":
+        return 0
+    named = detail.run.params.get("step")
+    return next((place for place, step in steps.items() if step.id == named), 0)
+
+
+def _went_on(place: int, by_place: Mapping[int, Any]) -> bool:
+    return any(one > place for one in by_place)
+
+
 def _finished(calls: Sequence[CallRow]) -> bool:
     return bool(calls) and calls[-1].done and (not calls[-1].code or calls[-1].code in KNOWN)
 
@@ -147,7 +174,8 @@ def _state(detail: RunDetail, place: int, stopped: int, by_place: Mapping[int, S
         shown = {Shown.FAILED: "failed", Shown.NEEDS_YOU: "needs_you", Shown.STOPPED: "skipped"}
         return shown.get(detail.run.shown, "waiting")
     if place in by_place:
-        return "done"
+        left_out = all(call.code == OPTED_OUT for call in by_place[place])
+        return "skipped" if left_out else "done"
     skipped = [note for note in detail.run.params.get("notes", ()) if note.get("code") == "skipped_by_person"]
     ended = detail.run.shown is Shown.DONE
     return "skipped" if skipped and ended else "not_run"
@@ -173,15 +201,22 @@ def _view(
         conn = step.connection
     connector = names.connector(conn)
     views = [call_view(call, names) for call in calls if call.is_call or call.code]
-    return StepView(number, _name(step, connector), connector, names.system(conn), state, views, problems)
+    return StepView(number, step_name(step, connector), connector, names.system(conn), state, views, problems)
 
 
-def _name(step: Step, connector: str) -> str:
+def step_name(step: Step, connector: str) -> str:
+    """Return what a step does, in words; `connector` is where."""
     if isinstance(step, ActionStep | FindStep):
         name = action_name(connector, step.action)
         return name[:1].upper() + name[1:]
     if isinstance(step, WaitStep):
         return _wait_name(step)
+    if isinstance(step, AwaitStep):
+        return _("Wait for an event")
+    if isinstance(step, StopStep):
+        return _("Stop if a condition holds")
+    if isinstance(step, NotifyStep):
+        return _("Notify %(member)s") % {"member": step.member}
     return _("Send an e-mail") if isinstance(step, EmailStep) else _("Branch")
 
 

@@ -16,6 +16,7 @@ from vaivem.engine.ids import id_at
 DONE, FAILED, NOTHING, STOPPED = 1, 2, 3, 4
 LATEST = 6
 HOURS = 24
+SLOT_MILLISECONDS = 900_000  # in no zone does an hour begin between two quarters
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +83,20 @@ def read_day(workspace_id: int, zone: ZoneInfo, now: datetime) -> Day:
     """Return today and yesterday by the hour."""
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     before = (midnight - timedelta(days=1)).replace(tzinfo=zone)
+    # Counted by whole numbers first: the zone is asked for each quarter of an hour, not for each event.
     counted = _rows(
-        "select at::date = %(today)s, extract(hour from at)::int, count(*), count(*) filter (where early)"
-        " from ("
-        " select to_timestamp((id >> 22) / 1000.0) at time zone %(zone)s as at,"
-        " to_timestamp((id >> 22) / 1000.0) <= %(same)s as early"
-        " from event where ws = %(ws)s and id >= %(from)s) e group by 1, 2",
+        "select at::date = %(today)s, extract(hour from at)::int, sum(number)::int, sum(early)::int from ("
+        " select to_timestamp(slot * %(slot)s / 1000) at time zone %(zone)s as at, number, early from ("
+        "  select (id >> 22) / %(slot)s as slot, count(*) as number,"
+        "   count(*) filter (where id < %(same)s) as early"
+        "  from event where ws = %(ws)s and id >= %(from)s group by 1) s) e group by 1, 2",
         {
             "zone": str(zone),
             "today": midnight.date(),
             "ws": workspace_id,
             "from": id_at(before),
-            "same": now - timedelta(days=1),
+            "same": id_at(now - timedelta(days=1)),
+            "slot": SLOT_MILLISECONDS,
         },
     )
     events = {hour: number for today, hour, number, _ in counted if today}
@@ -114,25 +117,25 @@ def read_figures(workspace_id: int, zone: ZoneInfo, now: datetime) -> Figures:
     """Return today's runs by their end, the time they took, and what waits."""
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     ended = _rows(
-        "select status, count(*), percentile_cont(0.5) within group (order by took),"
-        " percentile_cont(0.95) within group (order by took) from ("
-        " select status, extract(epoch from finished) - (id >> 22) / 1000.0 as took"
-        " from run where ws = %s and id >= %s) r group by status",
+        "select status, count(*),"
+        " percentile_cont(array[0.5, 0.95]) within group (order by took) filter (where status = 1)"
+        " from (select status, date_part('epoch', finished) - (id >> 22)::float8 / 1000 as took"
+        "  from run where ws = %s and id >= %s) r group by status",
         [workspace_id, id_at(midnight)],
     )
-    by_status = {status: (number, half, most) for status, number, half, most in ended}
+    by_status = {status: (number, times) for status, number, times in ended}
     waiting = _rows("select count(*) from item where ws = %s", [workspace_id])[0][0]
     rejected = _rows("select count(*) from rejected where ws = %s and state = 0", [workspace_id])[0][0]
-    done = by_status.get(DONE, (0, None, None))
+    done, times = by_status.get(DONE, (0, None))
     return Figures(
-        done=done[0],
+        done=done,
         failed=by_status.get(FAILED, (0,))[0],
         nothing=by_status.get(NOTHING, (0,))[0],
         stopped=by_status.get(STOPPED, (0,))[0],
         waiting=waiting,
         rejected=rejected,
-        half=max(0.0, float(done[1])) if done[1] is not None else None,
-        most=max(0.0, float(done[2])) if done[2] is not None else None,
+        half=max(0.0, times[0]) if times else None,
+        most=max(0.0, times[1]) if times else None,
     )
 
 
@@ -171,9 +174,9 @@ def read_sparks(workspace_id: int, now: datetime) -> dict[int, list[int]]:
     """Return events of the last ten hours by connection, for the small lines."""
     since = now - timedelta(hours=10)
     rows = _rows(
-        "select conn, least(9, floor(((id >> 22) / 1000.0 - %(since)s) / 3600))::int as slot, count(*)"
+        "select conn, least(9, ((id >> 22) - %(since)s) / 3600000)::int as slot, count(*)"
         " from event where ws = %(ws)s and id >= %(from)s group by 1, 2",
-        {"ws": workspace_id, "since": since.timestamp(), "from": id_at(since)},
+        {"ws": workspace_id, "since": int(since.timestamp() * 1000), "from": id_at(since)},
     )
     found: dict[int, list[int]] = {}
     for conn, slot, number in rows:

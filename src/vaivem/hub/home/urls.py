@@ -6,4 +6,5 @@ from vaivem.hub.home import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("notices/<int:number>/away/", views.notice_away, name="notice_away"),
 ]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from vaivem.connectors.sdk.registry import connector_keys, get_connector
+from vaivem.hub.alerts.notices import open_notices, put_away
+from vaivem.hub.connections import test_accounts
 from vaivem.hub.connections.addresses import public_address
 from vaivem.hub.connections.health import Health, all_health
+from vaivem.hub.connections.lines import config
 from vaivem.hub.home.charts import day_chart, spark
 from vaivem.hub.home.figures import (
     DONE,
@@ -54,6 +57,7 @@ def home(request: MemberRequest) -> HttpResponse:
     waiting = waiting_for_people(workspace.pk)
     held = [row.title for row in held_rules(workspace.pk)]
     needs = read_needs(workspace.pk, workspace.slug, health, now)
+    notices, notices_count = open_notices(request.membership)
     sparks = read_sparks(workspace.pk, now)
     label = _("Events by hour today, compared with yesterday")
     values = {
@@ -63,6 +67,8 @@ def home(request: MemberRequest) -> HttpResponse:
         "day": day,
         "figures": figures,
         "needs": needs,
+        "notices": notices,
+        "notices_count": notices_count,
         "needs_count": waiting.needs,
         "chart": day_chart(day, label),
         "narrow_chart": day_chart(day, label, narrow=True),
@@ -76,12 +82,23 @@ def home(request: MemberRequest) -> HttpResponse:
     return render(request, "home/home.html", values)
 
 
+@require_POST
+@for_role(place="home", change=Role.VIEWER)
+def notice_away(request: MemberRequest, number: int) -> HttpResponse:
+    """Put away one of the member's own notices; 0 for all of them."""
+    if not put_away(request.membership, number or None) and number:
+        raise Http404
+    return redirect("home", request.workspace.slug)
+
+
 def _first_steps(request: MemberRequest, health: list[Health]) -> HttpResponse:
     connectors = [get_connector(key) for key in connector_keys()]
     connectors.sort(key=lambda one: (one.manifest.generic, one.manifest.name.lower()))
     values = {
         "connectors": connectors,
         "connected": health,
+        "offered": test_accounts.offered(request.workspace),
+        "served": bool(config().test_accounts),
         "can_change": request.membership.at_least(Role.ADMIN),
         "public_address": public_address(),
     }

@@ -100,15 +100,19 @@ def post(kind: str, recipient: str, content: Content, workspace: Workspace | Non
     """Keep a letter and let a worker send it; in the demo it stays on its page."""
     url = config().smtp_url or "outbox:"
     message_id = make_msgid(domain="outbox" if is_outbox(url) else sender_of(url).rpartition("@")[2])
-    letter = composed(recipient, content, message_id)
+    return keep(kind, composed(recipient, content, message_id), workspace)
+
+
+def keep(kind: str, letter: Outgoing, workspace: Workspace | None) -> Letter:
+    """Keep a letter that is written already, as `post` does."""
     stays = kept_on_a_page()
     row = Letter.objects.create(
         workspace=workspace,
         kind=kind,
-        recipient=recipient,
+        recipient=", ".join(letter.to)[:400],
         subject=letter.subject[:200],
         content=vault().seal({"text": letter.text, "html": letter.html, "headers": letter.headers}),
-        message_id=message_id,
+        message_id=letter.message_id,
         state=LetterState.KEPT if stays else LetterState.WAITING,
     )
     if not stays:

@@ -17,8 +17,9 @@ from django.views.decorators.http import require_POST, require_safe
 from vaivem.core.errors import VaivemError
 from vaivem.engine.post import deliver, sender_of
 from vaivem.hub.connections.lines import config, vault
+from vaivem.hub.mail.bounces import bounce_reading
 from vaivem.hub.mail.letters import composed, kept_on_a_page, post, speaking
-from vaivem.hub.mail.models import Letter, LetterState
+from vaivem.hub.mail.models import Bounce, Letter, LetterState
 from vaivem.hub.messages import Explained, explain, explain_error
 from vaivem.hub.shell import clock
 from vaivem.hub.workspaces import people_letters
@@ -104,6 +105,8 @@ def _page(request: MemberRequest, trial: Explained | None = None) -> HttpRespons
         "server": _server(url) if url else "",
         "letters": [(row, explain(row.code, {"message": row.said}).text if row.code else "") for row in rows],
         "trial": trial,
+        "bounces": list(Bounce.objects.filter(workspace=request.workspace).order_by("-pk")[:SHOWN]),
+        "reading": bounce_reading(),
     }
     return render(request, "mail/mail.html", values, status=422 if trial else 200)
 

@@ -39,7 +39,25 @@ SENTENCES: Mapping[str, Entry] = {
     "key_not_offered": Entry(_("Records cannot be recognised that way here; possible are: {offered}.")),
     "group_not_repeatable": Entry(_("The fields of “{group}” cannot be repeated over a list.")),
     "repeat_unused": Entry(_("The repetition for “{group}” is not used by any field.")),
+    "change_not_told": Entry(
+        _("The other tool has no event for a change of “{field}” here."),
+        _("Choose another field, or a start of the rule that tells changes."),
+    ),
+    "change_not_followed": Entry(
+        _("“{value}” can never come: it is not among the steps that this rule follows."),
+        _("Tick it above, or choose another value."),
+    ),
     "test_value_wrong": Entry(_("“{value}” does not fit the condition at {path}.")),
+    "member_unknown": Entry(
+        _("“{member}” is not a member of this workspace."), _("Choose a member, or invite this one.")
+    ),
+    "await_about_missing": Entry(
+        _("What is awaited happens in another account, so it cannot be about the same record."),
+        _("Choose the field that says whose it is."),
+    ),
+    "await_as_missing": Entry(
+        _("It is not said what the awaited event has to be about."), _("Choose the field to compare with.")
+    ),
     "email_wrong": Entry(_("“{value}” is not an e-mail address.")),
     "type_clash": Entry(_("The field “{field}” cannot be filled from this kind of value ({source}).")),
     "template_syntax": Entry(
@@ -73,12 +91,82 @@ SENTENCES: Mapping[str, Entry] = {
         _("The file is not readable YAML, near line {line}: {message}"),
     ),
     "file_too_large": Entry(_("The file is larger than {max} characters.")),
-    "file_without_rules": Entry(_("The file holds no list of rules."), _("Begin it with “rules:”.")),
+    "file_without_rules": Entry(
+        _("The file holds no list of rules or field combinations."),
+        _("Begin it with “rules:” or “combinations:”."),
+    ),
+    "file_key_twice": Entry(_("“{key}” stands here twice."), _("Keep one of the two.")),
+    "file_column_unknown": Entry(_("There is no column “{column}”."), _("Look at the example's first row.")),
+    "file_column_missing": Entry(_("The column “{column}” is missing."), _("Add it to the first row.")),
+    "file_cell_missing": Entry(_("The column “{column}” is empty."), _("Fill it.")),
+    "file_row_filled_by": Entry(
+        _("A field is filled by exactly one of the columns source, text and value."),
+        _("Fill one of them and leave the others empty."),
+    ),
+    "file_row_differs": Entry(
+        _("Another row of “{title}” has something else in the column “{column}”."),
+        _("Make them equal, or give this one another title."),
+    ),
+    "combination_pair_fixed": Entry(
+        _("There is a field combination “{title}” already, for other accounts or another object."),
+        _("Give this one another title."),
+    ),
     "file_with_too_many_rules": Entry(_("The file holds more than {max} rules."), _("Split it.")),
-    "title_twice_in_file": Entry(_("Two rules of the file are called “{title}”."), _("Rename one of them.")),
+    "combination_unknown": Entry(
+        _("There is no field combination “{title}”."), _("Choose another one, or the step's own fields.")
+    ),
+    "combination_unfit": Entry(
+        _("The field combination “{title}” is for other accounts or another object."),
+        _("Choose one that fits, or the step's own fields."),
+    ),
+    "combination_wrong": Entry(
+        _("The field combination cannot stay like this."), _("Correct what is marked.")
+    ),
+    "combination_removed": Entry(
+        _("The field combination “{title}” was removed."), _("Bring it back first.")
+    ),
+    "combination_changed": Entry(
+        _("Somebody changed the field combination “{title}” meanwhile."),
+        _("Look at it again, then change it."),
+    ),
+    "combination_shared": Entry(
+        _("Rules still use the field combination “{title}”: {rules}."),
+        _("Cut their steps loose in the editor, then remove it."),
+    ),
+    "combination_title_taken": Entry(
+        _("There is a field combination “{title}” already."), _("Give it another name.")
+    ),
+    "combination_object_unknown": Entry(
+        _("This account has no “{object}” that could be filled."), _("Choose another object.")
+    ),
+    "rule_refuses": Entry(
+        _("The rule “{title}” could not be published so, and nothing was changed."),
+        _("Correct the rule or the combination, then try again."),
+    ),
+    "title_twice_in_file": Entry(
+        _("Two entries of the file are called “{title}”."), _("Rename one of them.")
+    ),
     "title_twice_in_workspace": Entry(
         _("Two rules of the workspace are called “{title}”."), _("Rename one of them there.")
     ),
+    "move_wrong": Entry(
+        _("The new rules cannot be switched on so; nothing was changed."), _("Correct what is marked.")
+    ),
+    "move_without_rules": Entry(
+        _("No rule would be switched on."), _("Bring a file with rules, or choose rules that are kept off.")
+    ),
+    "move_old_is_new": Entry(
+        _("The file changes “{title}”, which is to be switched off."),
+        _("Give the new rule another title, or leave the old one on."),
+    ),
+    "move_other_accounts": Entry(
+        _("“{title}”, on line {line} of the file, is between other accounts: {accounts}."),
+        _("Take it out of the file, or choose those accounts."),
+    ),
+    "move_moment_far": Entry(
+        _("The moment is more than {back} days ago or {ahead} days ahead."), _("Choose a nearer one.")
+    ),
+    "move_not_undoable": Entry(_("This move was not made, or was taken back already.")),
     "plan_has_problems": Entry(_("The file has problems; nothing was changed.")),
     "plan_is_old": Entry(_("The rules were changed meanwhile."), _("Make the plan again.")),
 }  # fmt: skip

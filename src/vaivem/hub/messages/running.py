@@ -25,6 +25,21 @@ SENTENCES: Mapping[str, Entry] = {
     "our_own_change": Entry(
         _("Our own change came back: all that was changed is what Vaivém wrote there itself."),
     ),
+    # Rules that wait for a change of a field
+    "change_first_seen": Entry(
+        _("What “{field}” was before is not known: it was seen for the first time, and its value was noted."),
+        _("The next change of this record counts."),
+    ),
+    "change_none": Entry(_("“{field}” did not change: it was “{after}” before, too.")),
+    "change_another": Entry(
+        _("“{field}” changed from “{before}” to “{after}”: the rule waits for another change.")
+    ),
+    "change_late": Entry(
+        _(
+            "This was told late: something newer of the record was seen before, so “{field}” did not change "
+            "by it."
+        )
+    ),
     # The breaker
     "record_changed_too_often": Entry(
         _(
@@ -99,6 +114,9 @@ SENTENCES: Mapping[str, Entry] = {
         _("{The} refused the record."), FIX_RULE, _("{The} refused the record: {message}")
     ),
     "vendor_timed_out": Entry(_("{The} did not answer in time."), AGAIN_BY_ITSELF),
+    "vendor_test_account_silent": Entry(
+        _("The test account does not answer."), _("Whoever runs the server can start Vaivém again.")
+    ),
     "vendor_unavailable": Entry(_("{The} is out of service at the moment."), AGAIN_BY_ITSELF),
     "vendor_unreachable": Entry(_("{The} could not be reached."), AGAIN_BY_ITSELF),
     "vendor_failed": Entry(_("{The} failed while answering."), AGAIN_BY_ITSELF),
@@ -178,6 +196,28 @@ SENTENCES: Mapping[str, Entry] = {
         _("The step “{step}” found nothing."),
         _("Check what it looks for, then repeat the run with the rule of today."),
     ),
+    "stopped_as_the_rule_says": Entry(_("The rule says to stop here: the condition of step “{step}” holds.")),
+    "past_not_told": Entry(
+        _("The past cannot be brought in: this system does not list what happened."),
+    ),
+    "past_left_out": Entry(
+        _("The step “{step}” was left out: this happened before the rule was switched on."),
+        _("Tick the step when you bring in the past, if it should be done as well."),
+    ),
+    "member_is_gone": Entry(
+        _("{member} is no longer a member, so nobody was notified in the step “{step}”."),
+        _("Choose somebody else in the rule."),
+    ),
+    "automation_without_person": Entry(
+        _("Nobody could be led through the automation: “{field}” has no e-mail address, CPF or CNPJ."),
+    ),
+    "person_is_inside": Entry(
+        _("{person} is still in this automation by an earlier run; a person runs through it once at a time."),
+        _("Nothing to do: this one goes on after it."),
+    ),
+    "person_was_inside": Entry(
+        _("{person} was still in this automation by an earlier run, and the rule says to skip then."),
+    ),
     "stopped_by_person": Entry(_("Somebody stopped this run.")),
     "skipped_by_person": Entry(_("Somebody chose to skip this step.")),
     "rule_is_gone": Entry(_("The rule's version was removed before its turn came.")),
@@ -202,6 +242,10 @@ SENTENCES: Mapping[str, Entry] = {
     "several_matches": Entry(
         _("Several records {in_the} fit."), _("Choose the right one; the run then goes on by itself.")
     ),
+    "match_unsure": Entry(
+        _("One record {in_the} fits, but it may not be the right one."),
+        _("Say whether it is; the run then goes on by itself."),
+    ),
     "record_busy": Entry(
         _("Another run is just looking for or creating the same record {in_the}."),
         _("Nothing to do: this one goes on right after it."),
@@ -210,6 +254,7 @@ SENTENCES: Mapping[str, Entry] = {
         _("It is not known yet whether the last call was carried out {in_the}."),
         _("Nothing to do: Vaivém looks {in_the} before it repeats anything."),
     ),
+    "awaits_an_event": Entry(_("The rule says to wait here until something happens, or the time is over.")),
     "waits_as_the_rule_says": Entry(_("The rule says to wait here.")),
     "journal_differs": Entry(
         _("The run cannot go on from where it was: its steps have changed since."),
@@ -229,6 +274,10 @@ SENTENCES: Mapping[str, Entry] = {
     "mail_not_configured": Entry(
         _("No mail server is set up, so the e-mail cannot leave."), _("Who runs the server can set one up.")
     ),
+    "address_opted_out": Entry(
+        _("Who would get this e-mail has opted out of the e-mails of this workspace, so it was not sent."),
+        _("If they must get it all the same, mark the step as transactional."),
+    ),
     "mail_address_refused": Entry(
         _("The mail server refused the address."),
         FIX_RULE,
@@ -236,6 +285,20 @@ SENTENCES: Mapping[str, Entry] = {
     ),
     "mail_refused": Entry(
         _("The mail server refused the e-mail."), FIX_RULE, _("The mail server refused the e-mail: {message}")
+    ),
+    "mail_some_refused": Entry(
+        _("The mail server took the e-mail, but not for all of its addresses."),
+        _("Look at the addresses of the step; who was refused did not get it."),
+    ),
+    "bounces_unreachable": Entry(
+        _("The mailbox for bounces could not be reached."),
+        AGAIN_BY_ITSELF,
+        _("The mailbox for bounces could not be reached: {message}"),
+    ),
+    "bounces_refused": Entry(
+        _("The mailbox for bounces could not be opened."),
+        _("Who runs the server can correct VAIVEM_BOUNCES_URL."),
+        _("The mailbox for bounces could not be opened: {message}"),
     ),
     "mail_server_busy": Entry(_("The mail server is busy."), AGAIN_BY_ITSELF),
     "mail_server_unreachable": Entry(_("The mail server could not be reached."), AGAIN_BY_ITSELF),
@@ -254,6 +317,10 @@ SENTENCES: Mapping[str, Entry] = {
     "delivery_not_storable": Entry(
         _("The delivery was read, but could not be kept as events."),
         _("It is kept as it came. When the cause is gone, read it again."),
+    ),
+    "too_many_events": Entry(
+        _("One delivery held {count} events; at most {most} are taken at once."),
+        _("It is kept as it came. Let the sender divide it."),
     ),
     "delivery_too_large": Entry(_("The delivery is larger than the limit of {bytes} bytes.")),
     "encoding_unknown": Entry(_("The delivery is packed in a way that is not known: {encoding}.")),

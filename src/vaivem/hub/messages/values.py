@@ -47,6 +47,10 @@ SENTENCES: Mapping[str, Entry] = {
     "wait_no_date": Entry(
         _("The step waits until a date, and the event has none."), _("Choose another field in the rule.")
     ),
+    "wait_for_nobody": Entry(
+        _("The step waits for an event with the same “{field}”, and the run has none."),
+        _("Choose another field in the rule."),
+    ),
     "template_failed": Entry(
         _("The text with fields could not be put together."), CHECK_SOURCE,
         _("The text with fields could not be put together: {message}"),

@@ -24,6 +24,8 @@ from vaivem.hub.recipes.setting_up import (
     definition,
     fitting,
     free_title,
+    left_out,
+    text,
 )
 from vaivem.hub.rules import publishing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
@@ -72,8 +74,19 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Without:
+    """A step that the chosen account cannot do: what that means, and where it could be made able to."""
+
+    text: str
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
-    """What stands on the page. `open` are the names of choices to make; `problems` say what is wrong."""
+    """What stands on the page. `open` are the names of choices to make; `problems` say what is wrong.
+
+    `without` are the steps that are left out.
+    """
 
     recipe: Recipe
     accounts: tuple[AccountAsked, ...]
@@ -83,6 +96,7 @@ class Outlook:
     open: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     wrong: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[Without, ...] = ()
 
     @property
     def missing(self) -> list[RecipeAccount]:
@@ -98,7 +112,10 @@ def outlook(recipe: Recipe, given: Mapping[str, str], workspace: Workspace, now:
     if len(chosen) < len(accounts):
         return Outlook(recipe, accounts)
     asked = tuple(ask(recipe, chosen, given, catalog))
-    base = Outlook(recipe, accounts, asked)
+    without = tuple(
+        Without(text(recipe, f"without.{step}"), row) for step, row in left_out(recipe, chosen).items()
+    )
+    base = Outlook(recipe, accounts, asked, without=without)
     try:
         made = definition(recipe, chosen, chosen_values(list(asked)), free_title(recipe, workspace))
     except RecipeError as error:
@@ -139,7 +156,8 @@ def _previewed(
     steps = preview(checked.rule, catalog, sample, now, workspace.zone)
     written = tuple(Written(step, tuple(_blocks(step))) for step in steps)
     when = checked.rule.when
-    offers = tuple(_offers(catalog, when.connection, when.trigger, sample))
+    texts = any(one.choice.type == "template" for one in state.asked)
+    offers = tuple(_offers(catalog, when.connection, when.trigger, sample)) if texts else ()
     return replace(state, written=written, offers=offers)
 
 

@@ -9,14 +9,16 @@ from django.db import transaction
 from django.utils import translation
 from msgspec.structs import replace
 
-from vaivem.connectors.sdk.recipes import Recipe, RecipeAccount, RecipeChoice
+from vaivem.connectors.sdk.recipes import Recipe, RecipeAccount, RecipeChoice, pairs, parts
+from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import Problem, RuleError
 from vaivem.core.fields import Field, Option
 from vaivem.engine.offers import choices
 from vaivem.hub.connections.models import Connection, ConnectionState
 from vaivem.hub.messages import connector_text
+from vaivem.hub.recipes.mapped import Mapped, mapped
 from vaivem.hub.rules import publishing, words
-from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.catalog import WorkspaceCatalog, as_seen
 from vaivem.hub.rules.models import Rule, RuleState
 from vaivem.hub.workspaces.models import Member, Workspace
 
@@ -29,7 +31,10 @@ class RecipeError(RuleError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A choice as it is asked now. `options` are empty for texts, and while a list waits for another."""
+    """A choice as it is asked now. `options` are empty for texts, and while a list waits for another.
+
+    `parts` are those chosen of several; `mapped` is the table of a mapping.
+    """
 
     choice: RecipeChoice
     label: str
@@ -38,6 +43,12 @@ class Asked:
     options: tuple[Option, ...]
     shown: bool
     waits_for: str = ""
+    mapped: Mapped | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return what is chosen of several."""
+        return parts(self.value)
 
 
 def text(recipe: Recipe, key: str) -> str:
@@ -102,6 +113,7 @@ def ask(
                 options=options,
                 shown=choice.asked(chosen),
                 waits_for=waits_for,
+                mapped=mapped(recipe, choice, accounts, value, catalog) if choice.type == "mapping" else None,
             )
         )
     return asked
@@ -134,13 +146,37 @@ def definition(
     problems = [
         Problem("choice_missing", {"choice": text(recipe, choice.key)}, choice.key)
         for choice in as_required(recipe, accounts)
-        if choice.required
-        and choice.asked(recipe.settled(chosen))
-        and not (chosen.get(choice.key) or choice.default)
+        if choice.asked(recipe.settled(chosen)) and _is_open(choice, choice.given(chosen))
     ]
     if problems:
         raise RecipeError(problems=tuple(problems))
-    return recipe.definition({key: row.pk for key, row in accounts.items()}, chosen, title)
+    given = {key: row.pk for key, row in accounts.items()}
+    return recipe.definition(given, chosen, title, left_out(recipe, accounts))
+
+
+def _is_open(choice: RecipeChoice, given: str) -> bool:
+    """Say whether something is still to be chosen; of a field's pair, one half alone is."""
+    if choice.type == "mapping":
+        return len(pairs(given)) < sum(part != "=" for part in parts(given))
+    return choice.required and not given
+
+
+def left_out(recipe: Recipe, accounts: Mapping[str, Connection]) -> dict[str, Connection]:
+    """Return the optional steps that the chosen accounts cannot do, each with its connection."""
+    found = {}
+    for step in recipe.optional:
+        row = accounts.get(account_of_step(recipe, step).key)
+        if row is not None and not _can(row, _action_of(recipe, step)):
+            found[step] = row
+    return found
+
+
+def _can(row: Connection, action: str) -> bool:
+    return get_connector(row.connector).action(action).available(as_seen(row))
+
+
+def _action_of(recipe: Recipe, step_id: str) -> str:
+    return str(next(step["action"] for step in recipe.rule["then"] if step["id"] == step_id))
 
 
 @transaction.atomic
@@ -196,8 +232,7 @@ def _field(
     recipe: Recipe, choice: RecipeChoice, accounts: Mapping[str, Connection], catalog: WorkspaceCatalog
 ) -> Field | None:
     row = accounts.get(account_of_step(recipe, choice.step).key)
-    action = next(step["action"] for step in recipe.rule["then"] if step["id"] == choice.step)
-    shape = catalog.action(row.pk, action) if row else None
+    shape = catalog.action(row.pk, _action_of(recipe, choice.step)) if row else None
     return next((field for field in shape.fields if field.key == choice.field), None) if shape else None
 
 
@@ -210,10 +245,10 @@ def _options(
     catalog: WorkspaceCatalog,
 ) -> tuple[tuple[Option, ...], str]:
     """Return what a choice is chosen from, and the key of the choice that must come first, if one must."""
-    if choice.type == "choice":
+    if choice.type in ("choice", "several"):
         named = (Option(value, text(recipe, f"{choice.key}.{value}")) for value in choice.choices)
         return tuple(named), ""
-    if choice.type == "template":
+    if choice.type in ("template", "text", "mapping"):
         return (), ""
     field = _field(recipe, choice, accounts, catalog)
     row = accounts.get(account_of_step(recipe, choice.step).key)

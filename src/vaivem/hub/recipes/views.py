@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from vaivem.connectors.sdk.recipes import Recipe, get_recipe
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import RuleError
+from vaivem.hub.connections import test_accounts
 from vaivem.hub.connections.lines import without_secrets
 from vaivem.hub.recipes.listing import offered
 from vaivem.hub.recipes.outlook import Outlook, outlook, rejected
-from vaivem.hub.recipes.setting_up import chosen_values, draft, switch_on, text
+from vaivem.hub.recipes.setting_up import Asked, chosen_values, draft, switch_on, text
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.figures import read_figures
 from vaivem.hub.rules.sentences import sentence_of
@@ -42,7 +43,7 @@ def recipe(request: MemberRequest, key: str) -> HttpResponse:
     """Show a recipe's choices with what it would write; a POST switches it on."""
     found, now = _find(key), clock.now()
     posted = request.method == "POST"
-    given = {name: str(value) for name, value in (request.POST if posted else request.GET).items()}
+    given = read_given(found, request.POST if posted else request.GET)
     state = outlook(found, given, request.workspace, now)
     if not posted or "show" in given:  # without script, a button shows what the choices come to
         return _page(request, found, state)
@@ -83,7 +84,8 @@ def on(request: MemberRequest, key: str, number: int) -> HttpResponse:
 
 
 def _page(request: MemberRequest, recipe: Recipe, state: Outlook, status: int = 200) -> HttpResponse:
-    listed = [one.choice for one in state.asked if one.choice.type != "template"]
+    missing = {one.connector for one in state.missing}
+    listed = [one.choice for one in state.asked if not _keeps_its_cursor(one)]
     values: dict[str, Any] = {
         "recipe": recipe,
         "name": text(recipe, "name"),
@@ -92,10 +94,29 @@ def _page(request: MemberRequest, recipe: Recipe, state: Outlook, status: int = 
         "accounts": [(one, state.wrong.get(one.account.key, "")) for one in state.accounts],
         "asked": [(one, state.wrong.get(one.choice.key, "")) for one in state.asked],
         "parts": ",".join(["#switch", *(f"#part-{choice.key}" for choice in listed)]),
+        "offered": [one for one in test_accounts.offered(request.workspace) if one.key in missing],
         "can_switch_on": request.membership.at_least(Role.EDITOR),
         "can_connect": request.membership.at_least(Role.ADMIN),
     }
     return render(request, "recipes/recipe.html", values, status=status)
+
+
+def read_given(recipe: Recipe, form: QueryDict) -> dict[str, str]:
+    """Return what a form gives: of several, and of a mapping's pairs, all in one text (`sdk/recipes.py`)."""
+    given = {name: str(value) for name, value in form.items()}
+    for choice in recipe.choices:
+        if choice.type == "several" and choice.key in form:
+            given[choice.key] = ",".join(filter(None, form.getlist(choice.key)))
+        if choice.type == "mapping" and f"{choice.key}.target" in form:
+            both = (form.getlist(f"{choice.key}.{half}") for half in ("target", "source"))
+            told = (f"{target}={source}" for target, source in zip(*both, strict=False) if target or source)
+            given[choice.key] = ",".join(told)
+    return given
+
+
+def _keeps_its_cursor(one: Asked) -> bool:
+    """Say whether a choice is left alone while somebody types in it; one that is not always asked is not."""
+    return one.choice.type in ("template", "text") and not one.choice.when
 
 
 def _find(key: str) -> Recipe:

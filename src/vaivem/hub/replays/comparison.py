@@ -9,7 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from vaivem.connectors.sdk.registry import get_connector
-from vaivem.core.compiler import CompiledAction, CompiledRule
+from vaivem.core.compiled_steps import CompiledAction
+from vaivem.core.compiler import CompiledRule
 from vaivem.core.errors import VaivemError
 from vaivem.core.fields import Field
 from vaivem.core.steps import ActionStep

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from vaivem.core.errors import VaivemError
-from vaivem.core.rules import ActionStep, EmailStep, parse_rule
+from vaivem.core.rules import ActionStep, EmailStep, NotifyStep, parse_rule
 from vaivem.engine.replays import Part, ReplayState
 from vaivem.hub.history.filters import Shown
 from vaivem.hub.history.lines import BADGES, Badge
@@ -146,6 +146,8 @@ def _adding(rule: int, step_id: str, names: Names) -> str:
     step = steps.get(step_id)
     if isinstance(step, EmailStep):
         return _("Send an e-mail")
+    if isinstance(step, NotifyStep):
+        return _("Notify a member")
     if not isinstance(step, ActionStep):
         return ""
     pairs = {str(ref): number for ref, number in row.compiled.get("connections", ())}

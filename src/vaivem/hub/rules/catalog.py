@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from vaivem.connectors import sdk
@@ -12,7 +13,8 @@ from vaivem.core.folding import fold
 from vaivem.core.steps import ConnectionRef
 from vaivem.engine.offers import action_shape, trigger_shape
 from vaivem.hub.connections.models import Connection, ConnectionState
-from vaivem.hub.workspaces.models import Workspace
+from vaivem.hub.rules.models import Combination
+from vaivem.hub.workspaces.models import Membership, Workspace
 
 
 def as_seen(connection: Connection, credentials: Mapping[str, Any] | None = None) -> sdk.Connection:
@@ -39,6 +41,7 @@ class WorkspaceCatalog:
     """
 
     def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
         rows = Connection.objects.filter(workspace=workspace).exclude(state=ConnectionState.REMOVED)
         self.connections = {row.pk: row for row in rows.order_by("name", "id")}
         self._seen: dict[int, sdk.Connection] = {}
@@ -58,6 +61,28 @@ class WorkspaceCatalog:
         """Return a connection's row."""
         number = self.connection_id(ref)
         return None if number is None else self.connections[number]
+
+    @cached_property
+    def combinations(self) -> dict[int, Combination]:
+        """The workspace's field combinations by id, in the order of their titles."""
+        rows = Combination.objects.filter(workspace=self.workspace, removed__isnull=True)
+        return {row.pk: row for row in rows.order_by("title", "pk")}
+
+    def combination(self, ref: Any) -> Combination | None:
+        """Return a combination by its id or title."""
+        if isinstance(ref, int) and not isinstance(ref, bool):
+            return self.combinations.get(ref)
+        return next((row for row in self.combinations.values() if row.title == ref), None)
+
+    @cached_property
+    def members(self) -> dict[str, str]:
+        """The names of the workspace's members by e-mail address, in the order of their names."""
+        rows = Membership.objects.filter(workspace=self.workspace).select_related("member")
+        return {row.member.email: str(row.member) for row in rows.order_by("member__name", "member__email")}
+
+    def has_member(self, address: str) -> bool:
+        """Say whether somebody with this e-mail address is a member."""
+        return address.lower() in {one.lower() for one in self.members}
 
     def seen(self, ref: ConnectionRef) -> sdk.Connection | None:
         """Return a connection as its connector sees it, without credentials."""

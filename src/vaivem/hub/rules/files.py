@@ -1,8 +1,8 @@
-"""Rules from a file: what it would change is planned and shown first, then applied whole or not at all.
+"""Rules and field combinations from a file: planned and shown first, then applied whole or not at all.
 
-The file is YAML: a list of rules, or ``rules:`` with such a list, each as `core.rules.parse_rule` reads it
-and with ``enabled: false`` for one that is not to run. Connections go by name or short name. A rule is known
-by its title. Rules that the file does not name are left alone.
+The file is as `layout` reads it: each rule as `core.rules.parse_rule` reads it and with ``enabled: false``
+for one that is not to run, each combination with its pair and object. Connections go by name or short name.
+Both are known by their titles. What the file does not name is left alone.
 """
 
 from __future__ import annotations
@@ -11,29 +11,22 @@ import contextlib
 import difflib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import yaml
 from django.db import transaction
 
 from vaivem.core.errors import Problem, RuleError
 from vaivem.core.rules import RuleDefinitionError, parse_rule, rule_to_dict
-from vaivem.hub.rules import publishing
+from vaivem.hub.rules import combining, planning, publishing
 from vaivem.hub.rules.catalog import WorkspaceCatalog
-from vaivem.hub.rules.definitions import in_order, with_ids, with_names
-from vaivem.hub.rules.models import Rule, RuleState
+from vaivem.hub.rules.definitions import each_action, in_order, loose, own_fields, with_ids, with_names
+from vaivem.hub.rules.layout import Entry, FileError, read, written
+from vaivem.hub.rules.models import Combination, Rule, RuleState
 from vaivem.hub.workspaces.models import Member, Workspace
 
-MAX_FILE_LENGTH = 2 * 1024 * 1024
-MAX_RULES = 500
-
-
-class FileError(RuleError):
-    """A file that is not a list of rules; `problems` say where."""
-
-    default_code = "file_unreadable"
+__all__ = ["Act", "Change", "FileError", "Kind", "Plan", "PlanError", "apply", "as_file", "plan"]
 
 
 class PlanError(RuleError):
@@ -50,36 +43,59 @@ class Act(StrEnum):
     UNCHANGED = "unchanged"
 
 
+class Kind(StrEnum):
+    """What an entry of a file is."""
+
+    RULE = "rule"
+    COMBINATION = "combination"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One rule of the file. `diff` are lines that begin with "+", "-" or a blank."""
+    """One entry of the file. `diff` are lines that begin with "+", "-" or a blank.
+
+    `before` is what stands now (None for what is new), `definition` what it becomes; of a combination both
+    are as a file has them. `pk` is its row. `lines` are those of the problems in the file, 0 where unknown.
+    `touches` are the titles of the rules that share a combination and are published anew with it.
+    `whole` is a rule's definition with the fields of its combinations as its own. `line` is where it stands.
+    """
 
     act: Act
     title: str
     definition: Mapping[str, Any]
-    enabled: bool
-    rule_id: int | None = None
+    enabled: bool = True
+    pk: int | None = None
+    before: Mapping[str, Any] | None = None
     diff: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    kind: Kind = Kind.RULE
+    lines: tuple[int, ...] = ()
+    touches: tuple[str, ...] = ()
+    whole: Mapping[str, Any] = field(default_factory=dict)
+    line: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form, for programs."""
+        placed = zip(self.problems, self.lines, strict=True)
         return {
+            "kind": self.kind.value,
             "act": self.act.value,
             "title": self.title,
             "enabled": self.enabled,
-            "rule": self.rule_id,
+            self.kind.value: self.pk,
             "diff": list(self.diff),
-            "problems": [problem.to_dict() for problem in self.problems],
+            "touches": list(self.touches),
+            "problems": [one.to_dict() | ({"line": line} if line else {}) for one, line in placed],
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What applying a file would do, in the file's order."""
+    """What applying a file would do: to its combinations, then to its rules, in the file's order."""
 
     workspace: Workspace
     changes: tuple[Change, ...]
+    is_table: bool = False
 
     @property
     def ok(self) -> bool:
@@ -88,83 +104,136 @@ class Plan:
 
     @property
     def acts(self) -> Counter[Act]:
-        """How many rules are created, changed, unchanged."""
+        """How many entries are created, changed, unchanged."""
         return Counter(change.act for change in self.changes)
+
+    def of(self, kind: Kind) -> list[Change]:
+        """Return the entries of a kind."""
+        return [change for change in self.changes if change.kind is kind]
 
 
 def plan(text: str, workspace: Workspace) -> Plan:
-    """Plan a file. Raises FileError when it holds no list of rules; each rule's problems are in the plan."""
-    entries = _entries(text)
-    catalog = WorkspaceCatalog(workspace)
-    titles = Counter(str(entry.get("title")) for entry in entries)
+    """Plan a file. Raises FileError when it is not one; each entry's problems are in the plan."""
+    layout, catalog = read(text), WorkspaceCatalog(workspace)
+    titles = Counter(str(entry.data.get("title")) for entry in layout.rules)
+    combinations = _combinations(layout.combinations, catalog, set(titles))
     existing: dict[str, list[Rule]] = {}
     for rule in Rule.objects.filter(workspace=workspace).exclude(state=RuleState.REMOVED).order_by("id"):
         existing.setdefault(rule.title, []).append(rule)
-    changes = []
-    for entry in entries:
-        title = str(entry.get("title") or "")
-        change = _change(entry, existing.get(title, []), catalog, workspace.zone)
-        if titles[title] > 1 and title:
-            twice = Problem("title_twice_in_file", {"title": title}, "title")
-            change = _with_problem(change, twice)
-        changes.append(change)
-    return Plan(workspace, tuple(changes))
+    rules = []
+    for entry in layout.rules:
+        title = str(entry.data.get("title") or "")
+        twice = titles[title] > 1 and bool(title)
+        rules.append(_change(entry, existing.get(title, []), catalog, workspace.zone, twice=twice))
+    return Plan(workspace, (*combinations, *rules), layout.is_table)
 
 
 @transaction.atomic
 def apply(planned: Plan, member: Member | None = None) -> list[Rule]:
     """Do what was planned, all of it or nothing; return the rules, in the file's order.
 
-    Raises PlanError when the plan has problems, or when a rule was changed since it was made.
+    Raises RuleError when the plan has problems, or when something was changed since it was made.
     """
     if not planned.ok:
         raise PlanError(problems=tuple(p for change in planned.changes for p in change.problems))
-    return [_apply(change, planned.workspace, member) for change in planned.changes]
+    rules = planned.of(Kind.RULE)
+    published = {change.pk for change in rules if change.pk and change.enabled and change.act is Act.CHANGE}
+    for change in planned.of(Kind.COMBINATION):
+        _combine(change, planned.workspace, published, member)
+    return [_apply(change, planned.workspace, member) for change in rules]
 
 
-def as_file(rules: list[Rule], catalog: WorkspaceCatalog) -> str:
-    """Return rules as a file that `plan` reads: their drafts, with connections by short name."""
-    return _yaml({"rules": [_plain(rule.draft, rule.state, catalog) for rule in rules]})
+def as_file(
+    rules: list[Rule], catalog: WorkspaceCatalog, combinations: list[Combination] | None = None
+) -> str:
+    """Return rules and combinations as a file that `plan` reads: drafts, with connections by short name.
+
+    Without `combinations`, those that the rules share.
+    """
+    entries = [_plain(rule.draft, rule.state, catalog) for rule in rules]
+    if combinations is None:
+        named = _combinations_of(entries)
+        combinations = [row for row in catalog.combinations.values() if row.title in named]
+    shared = {"combinations": [planning.plain(row, catalog) for row in combinations]} if combinations else {}
+    return written({**shared, "rules": entries} if entries or not shared else shared)
 
 
-def _entries(text: str) -> list[dict[str, Any]]:
-    if len(text) > MAX_FILE_LENGTH:
-        raise FileError("file_too_large", params={"max": MAX_FILE_LENGTH})
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = {"line": mark.line + 1, "column": mark.column + 1} if mark else {}
-        raise FileError(params=place, detail=str(getattr(error, "problem", "") or "")) from error
-    if isinstance(data, Mapping) and set(data) == {"rules"}:
-        data = data["rules"]
-    elif isinstance(data, Mapping) and "when" in data:
-        data = [data]
-    if not isinstance(data, list) or not data or not all(isinstance(entry, Mapping) for entry in data):
-        raise FileError("file_without_rules")
-    if len(data) > MAX_RULES:
-        raise FileError("file_with_too_many_rules", params={"max": MAX_RULES})
-    return [dict(entry) for entry in data]
+def _combinations_of(definitions: list[dict[str, Any]]) -> set[Any]:
+    named: set[Any] = set()
+
+    def note(step: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(step.get("combination"), str):
+            named.add(step["combination"])
+        return step
+
+    for definition in definitions:
+        each_action(definition, note)
+    return named
 
 
-def _change(entry: dict[str, Any], same: list[Rule], catalog: WorkspaceCatalog, zone: str) -> Change:
-    enabled = entry.pop("enabled", True)
-    title = str(entry.get("title") or "")
+def _combinations(entries: tuple[Entry, ...], catalog: WorkspaceCatalog, ours: set[str]) -> list[Change]:
+    """Plan combinations, and let the catalog have them as they would be: the rules are checked with those.
+
+    `ours` are the titles of the file's rules, which say for themselves what is wrong with them.
+    """
+    titles = Counter(str(entry.data.get("title")) for entry in entries)
+    found = []
+    for place, entry in enumerate(entries, start=1):
+        row, same, problems = planning.row_of(entry.data, catalog)
+        if titles[row.title] > 1 and row.title:
+            problems.append(Problem("title_twice_in_file", {"title": row.title}, "title"))
+        whole = None not in (row.source_id, row.target_id)
+        before = planning.plain(same, catalog) if same else None
+        after = planning.plain(row, catalog) if whole else dict(entry.data)
+        act = Act.CREATE if same is None else Act.UNCHANGED if before == after else Act.CHANGE
+        touched = combining.touched(same, row.fields) if same and act is Act.CHANGE and not problems else []
+        problems += [_refusal(one) for one in touched if one.problems and one.rule.title not in ours]
+        old = "" if before is None else written(before)
+        diff = () if act is Act.UNCHANGED else tuple(_diff(old, written(after)))
+        found.append(
+            Change(
+                act, row.title, after, True, same.pk if same else None, before, diff, tuple(problems),
+                Kind.COMBINATION, tuple(entry.line(one.path) for one in problems),
+                tuple(one.rule.title for one in touched), line=entry.line(""),
+            )
+        )  # fmt: skip
+        if whole:
+            row.pk = row.pk or -place  # not there yet: a number that no row has
+            catalog.combinations[row.pk] = row
+    return found
+
+
+def _refusal(one: combining.Touched) -> Problem:
+    return Problem("rule_refuses", {"title": one.rule.title}, "fields")
+
+
+def _change(entry: Entry, same: list[Rule], catalog: WorkspaceCatalog, zone: str, *, twice: bool) -> Change:
+    data = dict(entry.data)
+    enabled = data.pop("enabled", True)
+    title = str(data.get("title") or "")
     problems: list[Problem] = []
     if not isinstance(enabled, bool):
         problems.append(Problem("rule_wrong_type", {"expected": "boolean"}, "enabled"))
         enabled = True
     if len(same) > 1:
         problems.append(Problem("title_twice_in_workspace", {"title": title}, "title"))
-    checked = publishing.check(entry, catalog, zone=zone)
+    checked = publishing.check(data, catalog, zone=zone)
     problems += checked.problems
-    definition = rule_to_dict(checked.rule) if checked.rule else with_ids(entry, catalog)
+    if twice:
+        problems.append(Problem("title_twice_in_file", {"title": title}, "title"))
+    definition = rule_to_dict(checked.rule) if checked.rule else with_ids(data, catalog)
+    whole = each_action(definition, loose)
+    definition = each_action(definition, lambda step: _by_title(step, catalog))
     rule = same[0] if same else None
     before = _shown(rule.draft if rule else {}, rule.state if rule else RuleState.DRAFT, catalog)
     after = _shown(definition, RuleState.ON if enabled else RuleState.DRAFT, catalog)
     act = Act.CREATE if rule is None else Act.UNCHANGED if _stands(rule, after, before) else Act.CHANGE
     diff = () if act is Act.UNCHANGED else tuple(_diff("" if rule is None else before, after))
-    return Change(act, title, definition, enabled, rule.pk if rule else None, diff, tuple(problems))
+    lines = tuple(entry.line(one.path) for one in problems)
+    return Change(
+        act, title, definition, enabled, rule.pk if rule else None, rule.draft if rule else None, diff,
+        tuple(problems), lines=lines, whole=whole, line=entry.line(""),
+    )  # fmt: skip
 
 
 def _stands(rule: Rule, after: str, before: str) -> bool:
@@ -175,21 +244,15 @@ def _stands(rule: Rule, after: str, before: str) -> bool:
     return rule.state != RuleState.ON or (published is not None and published.definition == rule.draft)
 
 
-def _with_problem(change: Change, problem: Problem) -> Change:
-    return Change(
-        change.act,
-        change.title,
-        change.definition,
-        change.enabled,
-        change.rule_id,
-        change.diff,
-        (*change.problems, problem),
-    )
+def _by_title(step: dict[str, Any], catalog: WorkspaceCatalog) -> dict[str, Any]:
+    """Return a step with its combination by title: the file may be what makes it."""
+    row = catalog.combination(step.get("combination"))
+    return step if row is None else step | {"combination": row.title, "fields": own_fields(step)}
 
 
 def _shown(definition: Mapping[str, Any], state: str, catalog: WorkspaceCatalog) -> str:
     """Return the YAML of a definition in its plain form."""
-    return _yaml(_plain(definition, state, catalog))
+    return written(_plain(definition, state, catalog))
 
 
 def _plain(definition: Mapping[str, Any], state: str, catalog: WorkspaceCatalog) -> dict[str, Any]:
@@ -205,17 +268,31 @@ def _diff(before: str, after: str) -> list[str]:
     return [line for line in lines if not line.startswith(("---", "+++"))]
 
 
-def _yaml(data: Any) -> str:
-    return yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=110)
+def _combine(change: Change, workspace: Workspace, published: set[int], member: Member | None) -> None:
+    """Make or change a combination; rules that the file publishes itself are left to it."""
+    if change.act is Act.UNCHANGED:
+        return
+    catalog = WorkspaceCatalog(workspace)
+    row, same, problems = planning.row_of(change.definition, catalog)
+    if (same.pk if same else None) != change.pk or (
+        planning.plain(same, catalog) if same else None
+    ) != change.before:
+        raise PlanError("plan_is_old")
+    if problems:
+        raise PlanError(problems=tuple(problems))
+    if same is None:
+        combining.create(workspace, row.title, (row.source_id, row.target_id), row.object, row.fields, member)
+    else:
+        combining.change(same, row.fields, member, but=published)
 
 
 def _apply(change: Change, workspace: Workspace, member: Member | None) -> Rule:
-    if change.rule_id is None:
+    if change.pk is None:
         if Rule.objects.filter(workspace=workspace, title=change.title).exclude(state="removed").exists():
             raise PlanError("plan_is_old")
         rule = publishing.create(workspace, change.definition, member)
     else:
-        found = Rule.objects.filter(pk=change.rule_id, workspace=workspace).exclude(state="removed").first()
+        found = Rule.objects.filter(pk=change.pk, workspace=workspace).exclude(state="removed").first()
         if found is None:
             raise PlanError("plan_is_old")
         rule = found

@@ -60,6 +60,41 @@ class Rule(models.Model):
         return self.title
 
 
+class Combination(models.Model):
+    """Which fields of one account fill an object of another: what many steps share.
+
+    `object` is the group of the action's fields (``person``), `fields` a step's ``fields`` as JSON.
+    Steps hold a copy of it, so nothing that runs reads this table.
+    """
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="combinations")
+    title = models.CharField(max_length=120)
+    source = models.ForeignKey("connections.Connection", models.PROTECT, related_name="+")
+    target = models.ForeignKey("connections.Connection", models.PROTECT, related_name="+")
+    object = models.CharField(max_length=60)
+    fields: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    revision = models.IntegerField(default=1, db_default=1)
+    removed = models.DateTimeField(null=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
+    updated = models.DateTimeField(auto_now=True, db_default=Now())
+
+    class Meta:
+        """A title names one combination."""
+
+        db_table = "combination"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "title"],
+                condition=models.Q(removed__isnull=True),
+                name="combination_title_once",
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return self.title
+
+
 class RuleDraft(models.Model):
     """A draft as it was at one revision: who made it so, and what a later undo goes back to."""
 
@@ -148,3 +183,86 @@ class RuleTrial(models.Model):
                 name="rule_trial_one_waits",
             )
         ]
+
+
+class MoveState(models.TextChoices):
+    """How far the look for what exists already is."""
+
+    SKIPPED = "skipped", _("Not asked for")
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    STOPPED = "stopped", _("Stopped")
+    FAILED = "failed", _("Failed")
+
+
+class Move(models.Model):
+    """A move from an old integration: the look for what exists already, then the switch, and its undoing.
+
+    `form` are the answers it was asked with, `seen` what they meant then, `rules` the new rules as they are
+    compiled. Once it was made, `made` says what it did, as `moving` needs it to undo it.
+    """
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="moves")
+    member = models.ForeignKey(Member, models.SET_NULL, null=True)
+    form: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    seen = models.CharField(max_length=64)
+    rules: models.JSONField[Any, Any] = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=MoveState)
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True)
+    reads = models.IntegerField(default=0, db_default=0)
+    total = models.IntegerField(null=True)
+    code = models.CharField(max_length=60, default="", db_default="")
+    params: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default={})
+    beat = models.DateTimeField(null=True)
+    made: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default={})
+    moved = models.DateTimeField(null=True)
+    undone = models.DateTimeField(null=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        """The table's name is a contract with the engine."""
+
+        db_table = "move"
+
+
+class MoveFound(models.Model):
+    """What one new rule would find for one record of the source: `n` counts both.
+
+    `steps` say how each step ends (``found``, ``several``, ``new``, ``failed``), `links` and `keys` what is
+    kept when the move is made.
+    """
+
+    move = models.ForeignKey(Move, models.CASCADE, related_name="found")
+    n = models.IntegerField()
+    rule = models.IntegerField()
+    title = models.CharField(max_length=160)
+    result = models.CharField(max_length=12)
+    code = models.CharField(max_length=60, default="", db_default="")
+    params: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default={})
+    steps: models.JSONField[Any, Any] = models.JSONField(default=list)
+    links: models.JSONField[Any, Any] = models.JSONField(default=list)
+    keys: models.JSONField[Any, Any] = models.JSONField(default=list)
+
+    class Meta:
+        """The table's name is a contract with the engine."""
+
+        db_table = "move_found"
+        constraints = [models.UniqueConstraint(fields=["move", "n"], name="move_found_once")]
+
+
+class MoveRead(models.Model):
+    """An answer that a look got, so that it is not asked for again after a kill. Gone with its end."""
+
+    move = models.ForeignKey(Move, models.CASCADE, related_name="kept_reads")
+    key = models.CharField(max_length=40)
+    status = models.IntegerField()
+    headers: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    content = models.BinaryField()
+
+    class Meta:
+        """The table's name is a contract with the engine."""
+
+        db_table = "move_read"
+        constraints = [models.UniqueConstraint(fields=["move", "key"], name="move_read_once")]

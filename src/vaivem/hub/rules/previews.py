@@ -92,7 +92,7 @@ def example_of(step: ActionStep | FindStep, catalog: WorkspaceCatalog) -> dict[s
 def sample_of(rule: Rule, catalog: WorkspaceCatalog) -> Mapping[str, Any]:
     """Return the built-in example of the event that a rule starts from."""
     connector = catalog.connector(rule.when.connection)
-    return {} if connector is None else connector.trigger(rule.when.trigger).sample
+    return {} if connector is None else connector.trigger(rule.when.trigger).example(rule.when.options)
 
 
 def _step(

@@ -23,9 +23,9 @@ from vaivem.engine import control
 from vaivem.engine.settling import Settling
 from vaivem.hub.connections.lines import without_secrets
 from vaivem.hub.connections.models import Connection
-from vaivem.hub.rules import drafts
+from vaivem.hub.rules import drafts, sharing
 from vaivem.hub.rules.catalog import WorkspaceCatalog
-from vaivem.hub.rules.definitions import with_ids
+from vaivem.hub.rules.definitions import each_action, loose, with_ids
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.shell.clock import now
 from vaivem.hub.workspaces import audit
@@ -59,7 +59,7 @@ def check(definition: Mapping[str, Any], catalog: WorkspaceCatalog, *, zone: str
     rule = settling.rule(read)
     known = {problem.path for problem in settling.problems}
     found = [problem for problem in check_rule(rule, catalog, zone=zone) if problem.path not in known]
-    problems = (*found, *settling.problems)
+    problems = (*found, *settling.problems, *sharing.problems(rule, catalog))
     if not unread:
         return Checked(rule, problems, rule)
     if any(problem.path.endswith(".kind") for problem in unread):  # a step is left out: places would shift
@@ -110,9 +110,39 @@ def publish(rule: Rule, member: Member | None = None) -> RuleVersion:
     compiled = compile_rule(checked.rule, catalog)
     version = _version(locked, checked.rule, compiled, member)
     _switch_on(locked, version, checked.rule, member)
-    listen(compiled.connection_id)
+    for connection in {compiled.connection_id, *compiled.awaited}:
+        listen(connection)
     rule.refresh_from_db()
     return version
+
+
+def publish_as(rule: Rule, definition: Mapping[str, Any], member: Member | None) -> bool:
+    """Let a locked rule that was published run by another definition; False when it does already.
+
+    Its draft follows where nothing else waited in it, else only what its combinations say does. Its state
+    and title stay. Raises RuleError with every problem, the rule's title in front.
+    """
+    catalog, before = WorkspaceCatalog(rule.workspace), rule.version
+    checked = check(definition, catalog, zone=rule.workspace.zone)
+    if checked.rule is None or checked.problems:
+        raise RuleError("rule_refuses", params={"title": rule.title}, problems=checked.problems)
+    waited = not rule.versions.filter(number=before or 0, definition=rule.draft).exists()
+    version = _version(rule, checked.rule, compile_rule(checked.rule, catalog), member)
+    if version.number == before:
+        return False
+    rule.version, rule.marks, rule.marked = version.number, [], None
+    draft = with_ids(rule.draft, catalog) if waited else version.definition
+    drafts.settle(rule, draft, member)
+    rule.save()
+    audit.note(
+        rule.workspace,
+        member,
+        "rule.published",
+        rule.title,
+        before={"version": before, "state": rule.state},
+        after={"version": rule.version, "state": rule.state},
+    )
+    return True
 
 
 def _version(
@@ -185,6 +215,17 @@ def resume(rule: Rule, member: Member | None = None) -> None:
 
 
 @transaction.atomic
+def switch_off(rule: Rule, member: Member | None = None) -> None:
+    """Let a rule take no more events: what it took is finished, and what comes is not kept for it.
+
+    It is a draft again; publishing it begins anew. Raises RuleStateError when it is not on.
+    """
+    _change(rule, {RuleState.ON}, RuleState.DRAFT, member, "rule.switched_off")
+    Rule.objects.filter(pk=rule.pk).update(version=None, marks=[], marked=None)
+    rule.refresh_from_db()
+
+
+@transaction.atomic
 def remove(rule: Rule, member: Member | None = None) -> None:
     """Take a rule away: what waits ends as stopped, what is being worked at this moment finishes.
 
@@ -219,8 +260,12 @@ def copy(rule: Rule, title: str, member: Member | None = None) -> Rule:
 
 
 def restore(rule: Rule, number: int, member: Member | None = None) -> None:
-    """Make an earlier version the draft; publishing it is another step. Raises RuleVersion.DoesNotExist."""
-    save_draft(rule, rule.versions.get(number=number).definition, member)
+    """Make an earlier version the draft, as it ran. Raises RuleVersion.DoesNotExist."""
+    definition = rule.versions.get(number=number).definition
+    if with_ids(definition, WorkspaceCatalog(rule.workspace)) != definition:
+        # Its combination was changed since: what comes back is what ran then, so the step is cut loose.
+        definition = each_action(definition, loose)
+    save_draft(rule, definition, member)
 
 
 def troubles(rule: Rule, catalog: WorkspaceCatalog) -> tuple[Problem, ...]:

@@ -119,7 +119,7 @@ def last(rule: Rule, catalog: WorkspaceCatalog) -> Rehearsal | None:
         trial.beat is None or moment - trial.beat > SILENCE
     )
     counts = Counter(str(one.get("result")) for one in trial.found)
-    shown = tuple(_Showing(trial, catalog).events())
+    shown = tuple(Showing(trial, catalog).events())
     return Rehearsal(
         trial=trial,
         state="silent" if silent else trial.state,
@@ -140,7 +140,7 @@ def _seconds_left(trial: RuleTrial, moment: datetime) -> int | None:
     return max(1, round(passed / done * (total - done)))
 
 
-class _Showing:
+class Showing:
     """Puts what a worker found into words."""
 
     def __init__(self, trial: RuleTrial, catalog: WorkspaceCatalog) -> None:
@@ -189,7 +189,8 @@ class _Showing:
 
     def _writes(self, step: Mapping[str, Any]) -> Iterator[WriteShown]:
         connector, action = self._connector(step), self.steps.get(str(step.get("step")), {})
-        name = words.action_name(connector, str(action.get("action"))) if connector else _("send an e-mail")
+        told = _("notify a member") if action.get("kind") == "notify" else _("send an e-mail")
+        name = words.action_name(connector, str(action.get("action"))) if connector else told
         for write in step.get("writes", ()):
             made = _("would be created") if write.get("creates") else _("would be changed")
             title = f"{name[:1].upper()}{name[1:]}: {self._object(connector, str(write['call']))} {made}"

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from vaivem.core.changes import Change
 from vaivem.core.conditions import Group, Joint, Test
 from vaivem.core.errors import RuleError
 from vaivem.core.fields import Field, WritePolicy
-from vaivem.core.rules import Rule, parse_rule
+from vaivem.core.rules import Automation, Inside, Rule, parse_rule
 from vaivem.core.steps import (
     ActionStep,
+    AwaitStep,
     BranchStep,
     ConnectionRef,
     EmailStep,
@@ -25,12 +27,15 @@ from vaivem.core.steps import (
     KeyChoice,
     KeyKind,
     Missing,
+    NotifyStep,
     OnBad,
     Origin,
     Source,
     Step,
+    StopStep,
     WaitStep,
 )
+from vaivem.engine.offers import choices
 from vaivem.hub.history.why import operator_name, shown
 from vaivem.hub.messages import connector_text, named
 from vaivem.hub.rules import words
@@ -104,6 +109,10 @@ def shown_rule(rule: Rule, catalog: WorkspaceCatalog) -> RuleShown:
     """Return a rule in words."""
     telling = _Telling(rule, catalog)
     conditions = tuple(telling.conditions(rule.condition)) if rule.condition else ()
+    if rule.when.changed:
+        conditions = (telling.change(rule.when.changed), *conditions)
+    if rule.automation:
+        conditions = (telling.automation(rule.automation), *conditions)
     return RuleShown(_sentence(rule, catalog), conditions, tuple(telling.steps()))
 
 
@@ -125,7 +134,17 @@ def _does(step: Step, catalog: WorkspaceCatalog) -> str:
         return f"{name} {_where(step.connection, catalog)}"
     if isinstance(step, WaitStep):
         return _wait(step)
+    if isinstance(step, AwaitStep):
+        return _await(step, catalog)
+    if isinstance(step, StopStep):
+        return _("stop if a condition holds")
+    if isinstance(step, NotifyStep):
+        return _notify(step, catalog)
     return _("go one of two ways") if isinstance(step, BranchStep) else _("send an e-mail")
+
+
+def _notify(step: NotifyStep, catalog: WorkspaceCatalog) -> str:
+    return _("notify %(member)s") % {"member": catalog.members.get(step.member) or step.member}
 
 
 def _where(ref: ConnectionRef, catalog: WorkspaceCatalog) -> str:
@@ -144,6 +163,15 @@ def _wait(step: WaitStep) -> str:
             "time": _duration(step.shift),
         }
     return _("wait until %(date)s") % {"date": step.until}
+
+
+def _await(step: AwaitStep, catalog: WorkspaceCatalog) -> str:
+    row = catalog.connection(step.connection)
+    return _("wait until %(happens)s %(where)s, for %(time)s at most") % {
+        "happens": words.trigger_name(row.connector if row else "", step.trigger),
+        "where": _where(step.connection, catalog),
+        "time": _duration(step.limit),
+    }
 
 
 def _duration(time: timedelta) -> str:
@@ -165,11 +193,13 @@ class _Telling:
         self.rule = rule
         self.catalog = catalog
         self.labels: dict[str, str] = {}
+        self.fields: dict[str, Field] = {}
         row, shape = (
             catalog.connection(rule.when.connection),
             catalog.trigger(rule.when.connection, rule.when.trigger),
         )
         if row is not None and shape is not None:
+            self.fields = {field.key: field for field in shape.fields}
             self.labels = {field.key: words.label(row.connector, field) for field in shape.fields}
 
     def steps(self) -> Iterator[StepShown]:
@@ -181,6 +211,34 @@ class _Telling:
             if len(places) > 1:
                 lead = _("If so") if places[-1][0] == "then" else _("Otherwise")
             yield self._step(step, number, lead)
+
+    def automation(self, automation: Automation) -> str:
+        """Tell that a person runs through the rule once at a time."""
+        once = _("An automation: the person known by “%(field)s” runs through it once at a time.")
+        waits = automation.inside is Inside.WAIT
+        more = _("The next event waits.") if waits else _("The next event is skipped.")
+        return f"{once % {'field': self._name(automation.person)}} {more}"
+
+    def change(self, change: Change) -> str:
+        """Tell the change that the rule waits for."""
+        named = {"field": self._name(change.field), "before": self._value(change, change.before)}
+        named["after"] = self._value(change, change.after)
+        if change.before is None and change.after is None:
+            return _("“%(field)s” changes") % named
+        if change.before is None:
+            return _("“%(field)s” changes to “%(after)s”") % named
+        if change.after is None:
+            return _("“%(field)s” changes from “%(before)s” to another value") % named
+        return _("“%(field)s” changes from “%(before)s” to “%(after)s”") % named
+
+    def _value(self, change: Change, value: Any) -> str:
+        """Return a value as people read it: the name of a choice."""
+        row = self.catalog.connection(self.rule.when.connection)
+        seen = self.catalog.seen(self.rule.when.connection)
+        field = self.fields.get(change.field)
+        if value is None or row is None or seen is None or field is None:
+            return shown(value)
+        return words.option_name(row.connector, replace(field, options=choices(seen, field)), value)
 
     def conditions(self, group: Group) -> Iterator[str]:
         """Tell the tests of a group, one a line; groups inside it stand in one line."""
@@ -203,23 +261,48 @@ class _Telling:
     def _step(self, step: Step, number: str, lead: str) -> StepShown:
         if isinstance(step, ActionStep | FindStep):
             return self._filling(step, number, lead)
-        if isinstance(step, BranchStep):
+        if isinstance(step, BranchStep | StopStep):
+            title = (
+                _("go one of two ways") if isinstance(step, BranchStep) else _("stop if a condition holds")
+            )
             joint = (
                 _("if one of these is so:") if step.condition.joint is Joint.ANY else _("if all this is so:")
             )
             notes = (joint, *self.conditions(step.condition))
-            return StepShown(number, _capital(_("go one of two ways")), lead=lead, notes=notes)
+            return StepShown(number, _capital(title), lead=lead, notes=notes)
+        if isinstance(step, NotifyStep):
+            told = Mapped("text", _("Text"), True, self._parts(step.text), "", "")
+            return StepShown(number, _capital(_notify(step, self.catalog)), lead=lead, rows=(told,))
         if isinstance(step, EmailStep):
             rows = tuple(
                 Mapped(key, label, True, self._parts(source), "", "")
-                for key, label, source in (
-                    ("to", _("To"), step.to),
-                    ("subject", _("Subject"), step.subject),
-                    ("body", _("Text"), step.body),
+                for (key, source), label in zip(
+                    step.sources.items(), (_("To"), _("Subject"), _("Text"), _("HTML")), strict=False
                 )
             )
-            return StepShown(number, _capital(_("send an e-mail")), lead=lead, rows=rows)
+            notes = (_("also to who opted out, for it is transactional"),) if step.transactional else ()
+            return StepShown(number, _capital(_("send an e-mail")), lead=lead, rows=rows, notes=notes)
+        if isinstance(step, AwaitStep):
+            return self._awaited(step, number, lead)
         return StepShown(number, _capital(_wait(step)), lead=lead)
+
+    def _awaited(self, step: AwaitStep, number: str, lead: str) -> StepShown:
+        row, shape = (
+            self.catalog.connection(step.connection),
+            self.catalog.trigger(step.connection, step.trigger),
+        )
+        own, connector = self.labels, row.connector if row else ""
+        told = {field.key: words.label(connector, field) for field in shape.fields} if shape else {}
+        about = _("It is about the same record.")
+        if step.about is not None:
+            known = own.get(step.equals, step.equals) if step.equals else _("the automation's person")
+            names = {"field": told.get(step.about, step.about), "known": known}
+            about = _("“%(field)s” is the same as: %(known)s.") % names
+        self.labels = told
+        tests = self.conditions(step.condition) if step.condition else ()
+        notes = (about, *tests)
+        self.labels = own
+        return StepShown(number, _capital(_await(step, self.catalog)), lead=lead, notes=notes)
 
     def _filling(self, step: ActionStep | FindStep, number: str, lead: str) -> StepShown:
         row, shape = (

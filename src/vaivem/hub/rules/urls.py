@@ -2,21 +2,52 @@
 
 from django.urls import path
 
-from vaivem.hub.rules import change_views, edit_views, file_views, trial_views, views
+from vaivem.hub.rules import (
+    change_views,
+    combination_views,
+    edit_views,
+    file_views,
+    inside_views,
+    letter_views,
+    moved_views,
+    moving_views,
+    past_views,
+    question_views,
+    trial_views,
+    views,
+)
 
 urlpatterns = [
     path("", views.rules, name="rules"),
     path("file/", file_views.from_file, name="rules_file"),
     path("file/rules.yaml", file_views.download, name="rules_download"),
     path("file/example.yaml", file_views.example, name="rules_example"),
+    path("file/combinations.csv", file_views.table_example, name="rules_table"),
+    path("moving/", moving_views.moving_page, name="rules_moving"),
+    path("moving/questions/", question_views.questions, name="rules_questions"),
+    path("moving/<int:number>/", moved_views.move_page, name="rules_move"),
+    path("moving/<int:number>/look/", moved_views.look, name="rules_move_look"),
+    path("moving/<int:number>/look/stop/", moved_views.stop, name="rules_move_stop"),
+    path("moving/<int:number>/look/go-on/", moved_views.go_on, name="rules_move_go_on"),
+    path("moving/<int:number>/undo/", moved_views.undo, name="rules_move_undo"),
+    path("combinations/", combination_views.combinations, name="combinations"),
+    path("combinations/new/", combination_views.new, name="combination_new"),
+    path("combinations/<int:number>/", combination_views.combination, name="combination"),
+    path("combinations/<int:number>/remove/", combination_views.remove, name="combination_remove"),
+    path(
+        "combinations/<int:number>/bring-back/", combination_views.bring_back, name="combination_bring_back"
+    ),
     path("<int:number>/", views.rule, name="rule"),
     path("new/", edit_views.new, name="rule_new"),
     path("<int:number>/edit/", edit_views.edit, name="rule_edit"),
     path("<int:number>/edit/<int:revision>/", edit_views.go_back, name="rule_go_back"),
+    path("<int:number>/letters/<slug:step>/", letter_views.letter, name="rule_letter"),
+    path("<int:number>/letters/<slug:step>/html/", letter_views.letter_html, name="rule_letter_html"),
     path("<int:number>/test/", trial_views.test, name="rule_test"),
     path("<int:number>/rehearsal/", trial_views.rehearsal, name="rule_rehearsal"),
     path("<int:number>/rehearsal/stop/", trial_views.stop_rehearsal, name="rule_rehearsal_stop"),
     path("<int:number>/test/stop/", trial_views.stop_test, name="rule_test_stop"),
+    path("<int:number>/past/", past_views.past, name="rule_past"),
     path("<int:number>/publish/", change_views.publish, name="rule_publish"),
     path("<int:number>/pause/", change_views.pause, name="rule_pause"),
     path("<int:number>/limits/", change_views.limits, name="rule_limits"),
@@ -24,5 +55,8 @@ urlpatterns = [
     path("<int:number>/versions/<int:version>/", change_views.restore, name="rule_restore"),
     path("<int:number>/duplicate/", change_views.duplicate, name="rule_duplicate"),
     path("<int:number>/bring-back/", change_views.bring_back, name="rule_bring_back"),
+    path("<int:number>/inside/", inside_views.who, name="rule_inside"),
+    path("<int:number>/inside/<int:run>/go/", inside_views.go_on, name="rule_inside_go"),
+    path("<int:number>/inside/<int:run>/remove/", inside_views.remove, name="rule_inside_remove"),
     path("<int:number>/remove/", change_views.remove, name="rule_remove"),
 ]

@@ -15,7 +15,7 @@ from vaivem.core.errors import Problem
 from vaivem.core.folding import fold
 from vaivem.core.rules import RuleDefinitionError, parse_rule
 from vaivem.engine.settling import Settling
-from vaivem.hub.rules import publishing, words
+from vaivem.hub.rules import backfilling, inside, publishing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.editing.differences import Difference, differences
 from vaivem.hub.rules.figures import MAX_COUNT, RuleFigures, read_figures
@@ -47,6 +47,7 @@ class RuleLine:
     source: str
     target: str
     figures: RuleFigures
+    automation: bool = False
 
 
 def find(request: MemberRequest, number: int) -> Rule:
@@ -153,6 +154,8 @@ def rule_page(
         "file": as_file([row], catalog),
         "can_change": request.membership.at_least(Role.EDITOR),
         "held": why_held(row),
+        "inside": inside.count(row) if definition.get("automation") else None,
+        "past_days": backfilling.reach(source),
         "limits": limits or limits_form(row),
     }
     return render(request, "rules/rule.html", values, status=status)
@@ -195,7 +198,13 @@ def _line(
     )
     source, target = ends_of(definition, catalog)
     return RuleLine(
-        row, badge(row, troubled=troubled), sentence_of(definition, catalog), source, target, figures
+        row,
+        badge(row, troubled=troubled),
+        sentence_of(definition, catalog),
+        source,
+        target,
+        figures,
+        automation=bool(definition.get("automation")),
     )
 
 

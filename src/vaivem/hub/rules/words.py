@@ -15,7 +15,14 @@ from vaivem.core.fields import Field, FieldType
 from vaivem.hub.messages import Explained, connector_text, explain_problem
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 
-EMAIL_PARTS = {"to": gettext_lazy("To"), "subject": gettext_lazy("Subject"), "body": gettext_lazy("Text")}
+EMAIL_PARTS = {
+    "to": gettext_lazy("To"),
+    "subject": gettext_lazy("Subject"),
+    "body": gettext_lazy("Text"),
+    "html": gettext_lazy("HTML"),
+    "member": gettext_lazy("Member"),
+    "text": gettext_lazy("Text"),
+}
 _STEP_PLACE = re.compile(r"(?:^|\.)(then|else)\[(\d+)\]")
 
 
@@ -98,7 +105,13 @@ def place(path: str, definition: Any, catalog: WorkspaceCatalog) -> str:
     if not found:
         if condition := re.match(r"if\.\w+\[(\d+)\]", path):
             return _("Condition %(number)s") % {"number": int(condition[1]) + 1}
-        places = {"when": _("Start"), "if": _("Conditions"), "then": _("Steps"), "title": _("Name")}
+        places = {
+            "when": _("Start"),
+            "if": _("Conditions"),
+            "then": _("Steps"),
+            "title": _("Name"),
+            "automation": _("Automation"),
+        }
         return places.get(re.split(r"[.\[]", path)[0], "")
     numbers = ".".join(str(int(part[2]) + 1) for part in found)
     step = _("Step %(number)s") % {"number": numbers}

@@ -76,6 +76,7 @@ def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place
     connections = Place("connections", "plug", _("Connections"), page("connections", slug), "c", reconnect)
     recipes = Place("recipes", "recipe", _("Recipes"), page("recipes", slug), "e")
     rules = Place("rules", "rule", _("Rules"), page("rules", slug), "r")
+    records = Place("records", "people", _("People and companies"), page("records", slug), "p")
     history = Place("history", "history", _("History"), page("history", slug), "h")
     tests = Place("test_accounts", "flask", _("Test accounts"), page("test_accounts", slug))
     settings_ = Place("settings", "gear", _("Settings"), page("settings", slug))
@@ -87,10 +88,10 @@ def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place
         return [place for place in wanted if place.url and (administers or place.name != "settings")]
 
     return {
-        "main": there(home, asked, connections, recipes, rules, history),
+        "main": there(home, asked, connections, recipes, rules, records, history),
         "foot": there(tests, words, settings_),
         "bar": there(home, connections, rules, history),
-        "more": there(asked, recipes, tests, words, settings_),
+        "more": there(asked, recipes, records, tests, words, settings_),
     }
 
 

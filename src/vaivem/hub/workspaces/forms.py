@@ -14,6 +14,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from vaivem.hub.shell.long_select import LongSelect
 from vaivem.hub.shell.numbers import babel_locale
 from vaivem.hub.workspaces.access import is_owner_code
 from vaivem.hub.workspaces.models import Member, Role, Workspace
@@ -74,8 +75,8 @@ class WorkspaceForm(WorkspaceModelForm):
     """A workspace's own settings."""
 
     language = forms.ChoiceField(label=_("Language"), choices=LANGUAGE_CHOICES)
-    zone = forms.ChoiceField(label=_("Time zone"))
-    currency = forms.ChoiceField(label=_("Currency"))
+    zone = forms.ChoiceField(label=_("Time zone"), widget=LongSelect)
+    currency = forms.ChoiceField(label=_("Currency"), widget=LongSelect)
     retention_days = forms.IntegerField(
         label=_("Keep the history for"), min_value=30, max_value=3650, help_text=_("In days, 30 at least.")
     )
@@ -159,7 +160,7 @@ class NewWorkspaceForm(forms.Form):
     """A workspace to be made."""
 
     name = forms.CharField(label=_("Company"), max_length=80)
-    zone = forms.ChoiceField(label=_("Time zone"))
+    zone = forms.ChoiceField(label=_("Time zone"), widget=LongSelect)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -226,10 +227,15 @@ def check_password(form: forms.Form, values: dict[str, Any], email: str) -> None
 
 def _offer_zones(field: forms.Field) -> None:
     assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared as one
+    field.choices = _zones()
+
+
+@cache
+def _zones() -> list[tuple[str, str]]:
+    """Return all time zones with their names, Brazil's first; once, because it reads a whole folder."""
     zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
-    brazil = [zone for zone in zones if zone in BRAZIL]
-    others = [zone for zone in zones if zone not in BRAZIL]
-    field.choices = [(zone, zone.replace("_", " ")) for zone in brazil + others]
+    zones.sort(key=lambda zone: zone not in BRAZIL)
+    return [(zone, zone.replace("_", " ")) for zone in zones]
 
 
 def currencies() -> list[tuple[str, str]]:

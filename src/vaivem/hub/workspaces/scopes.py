@@ -14,7 +14,7 @@ AREAS: Mapping[str, Any] = {
     "connections": _("Connections"),
     "rules": _("Rules and recipes"),
     "history": _("Events, runs, decisions and replays"),
-    "settings": _("Members and audit log"),
+    "settings": _("Members, audit log, who opted out of e-mails"),
 }
 ACTS = ("read", "write")
 SCOPES = ACTS + tuple(f"{area}:{act}" for area in AREAS for act in ACTS)
@@ -24,6 +24,7 @@ AREA_OF = {
     "connectors": "connections",
     "connections": "connections",
     "rules": "rules",
+    "combinations": "rules",
     "recipes": "rules",
     "events": "history",
     "runs": "history",
@@ -32,6 +33,7 @@ AREA_OF = {
     "replays": "history",
     "members": "settings",
     "audit": "settings",
+    "opted-out": "settings",
     "health": "",
 }
 

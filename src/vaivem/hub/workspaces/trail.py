@@ -66,6 +66,10 @@ def read_trail(workspace: Workspace, wanted: Wanted, size: int = PAGE) -> tuple[
 
 
 def changes(entry: AuditEntry) -> list[tuple[str, Any, Any]]:
-    """Return what changed: the name, the value before and after; None where there was none."""
+    """Return what changed: the name, the value before and after; None where there was none.
+
+    The number by which a program knows the thing (``id``) says nothing to a reader, and is left out.
+    """
     names = [*entry.before, *(name for name in entry.after if name not in entry.before)]
+    names = [name for name in names if name != "id"]
     return [(name, entry.before.get(name), entry.after.get(name)) for name in names]

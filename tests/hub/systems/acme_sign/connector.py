@@ -63,6 +63,8 @@ class Signed(Completed):
 
 
 class SignWebhooks(Webhooks):
+    past_days = 180
+
     def verify(self, delivery, connection):
         return None
 

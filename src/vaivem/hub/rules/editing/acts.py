@@ -13,7 +13,7 @@ from typing import Any
 
 from vaivem.hub.rules.editing.form import members_of
 
-KINDS = ("action", "find", "wait", "branch", "email")
+KINDS = ("action", "find", "wait", "await", "branch", "email", "stop", "notify")
 MAX_STEPS = 50
 
 Definition = dict[str, Any]
@@ -55,10 +55,16 @@ def new_step(kind: str, step_id: str) -> dict[str, Any]:
     step: dict[str, Any] = {"id": step_id, "kind": kind}
     if kind == "wait":
         return step | {"for": {"days": 1}}
+    if kind == "await":
+        return step | {"connection": "", "trigger": "", "for": {"days": 7}}
     if kind == "branch":
         return step | {"if": {"all": [new_test()]}, "then": [], "else": []}
     if kind == "email":
         return step | {part: {"text": ""} for part in ("to", "subject", "body")}
+    if kind == "stop":
+        return step | {"if": {"all": [new_test()]}}
+    if kind == "notify":
+        return step | {"member": "", "text": {"text": ""}}
     return step | {"connection": "", "action": "", "fields": {}}
 
 

@@ -60,6 +60,8 @@ def _missing(problem: Problem, _definition: Any, _catalog: WorkspaceCatalog) -> 
         "field": _("Choose a field."),
         "value": _("Say with what to compare."),
         "from": _("Choose a date."),
+        "member": _("Choose a member."),
+        "for": _("Write how long."),
         "if": _("Add a condition."),
     }.get(problem.path.rpartition(".")[2], "")
 

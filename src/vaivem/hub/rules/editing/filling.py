@@ -9,7 +9,9 @@ from typing import Any
 
 from vaivem.core.fields import Field, FieldType, group_of
 from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.definitions import own_fields
 from vaivem.hub.rules.editing.form import mapping_of
+from vaivem.hub.rules.sharing import fitting
 
 SUGGESTED = ("name", "email", "phone")  # beside what must be filled
 MAX_DEPTH = 8
@@ -52,6 +54,7 @@ class _Filling:
     ) -> None:
         self.catalog = catalog
         self.readable = readable
+        self.source = mapping_of(definition.get("when")).get("connection", "")
         self.text = json.dumps(definition)
         self.known = {str(one.get("id")): one for one in _all(before.get("then"))}
         self.ids = {str(one.get("id")) for one in _all(definition.get("then"))}
@@ -69,7 +72,7 @@ class _Filling:
             return step
         old = mapping_of(self.known.get(str(step.get("id"))))
         if not step.get("action") or old.get("action") == step["action"]:
-            return step
+            return self.combined(step, old)
         return self.newly_chosen(step)
 
     def newly_chosen(self, step: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +94,13 @@ class _Filling:
             ):
                 kept[field.key] = source or {"text": ""}
         step = {**step, "fields": kept}
+        shared = fitting(self.source, ref, str(step["action"]), self.catalog)
+        if len(shared) == 1:
+            step = {**step, "combination": shared[0].pk}
+            kept = {key: one for key, one in kept.items() if key not in shared[0].fields}
+        else:
+            step = {name: one for name, one in step.items() if name != "combination"}
+        step = {**step, "fields": kept}
         offered = {one.key for one in shape.options}
         options = {key: one for key, one in mapping_of(step.get("options")).items() if key in offered}
         step = {name: one for name, one in step.items() if name not in ("options", "repeat", "key")}
@@ -99,6 +109,14 @@ class _Filling:
         if shape.keys and shape.keys[0] != "field" and step["kind"] == "action":
             step["key"] = {"by": shape.keys[0]}
         return self.renamed(step, connector.action(str(step["action"])).object)
+
+    def combined(self, step: dict[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+        """Let a combination that was just chosen say what it says; more fields stay the step's own."""
+        row = self.catalog.combination(step.get("combination"))
+        if row is None or old.get("combination") == step.get("combination"):
+            return step
+        own = {key: one for key, one in own_fields(step).items() if key not in row.fields}
+        return {**step, "fields": own}
 
     def suggestion(self, field: Field) -> dict[str, Any] | None:
         """Return the event's field of the same name and type."""

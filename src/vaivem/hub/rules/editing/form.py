@@ -34,6 +34,9 @@ def read_form(given: QueryDict, before: Mapping[str, Any]) -> dict[str, Any]:
     condition = reading.group("if", before.get("if"))
     if condition is not None:
         definition["if"] = condition
+    automation = reading.automation(before)
+    if automation is not None:
+        definition["automation"] = automation
     return {**definition, "then": reading.steps("then")}
 
 
@@ -94,7 +97,30 @@ class _Reading:
             "trigger": self.one("when", "trigger"),
         }
         options = self.options("when", mapping_of(before.get("when")))
-        return when | ({"options": options} if options else {})
+        when |= {"options": options} if options else {}
+        changed = self.changed(mapping_of(mapping_of(before.get("when")).get("changed")))
+        return when | ({"changed": changed} if changed else {})
+
+    def changed(self, before: Before) -> dict[str, Any]:
+        """Return the change that the rule waits for; values are of a field, and go with it."""
+        if not self.has("when", "changed"):
+            return dict(before)
+        field = self.one("when", "changed")
+        if field != before.get("field"):
+            return {"field": field} if field else {}
+        found: dict[str, Any] = {"field": field}
+        for key in ("from", "to"):
+            text = self.one("when", f"changed_{key}").strip()
+            if text:
+                found[key] = before[key] if shown_value(before.get(key)) == text else text
+        return found
+
+    def automation(self, before: Mapping[str, Any]) -> Any:
+        """Return what makes the rule an automation, None when it is none."""
+        if not self.has("automation", "person"):
+            return before.get("automation")
+        person, inside = self.one("automation", "person"), self.one("automation", "inside")
+        return {"person": person, "inside": inside or "wait"} if person else None
 
     def options(self, place: str, before: Before) -> dict[str, Any]:
         known = mapping_of(before.get("options"))
@@ -177,15 +203,25 @@ class _Reading:
             return step | self.action(place, step["kind"], before)
         if step["kind"] == "wait":
             return step | self.wait(place, before)
+        if step["kind"] == "await":
+            return step | self.awaits(place, before)
+        if step["kind"] == "stop":
+            return step | {"if": self.group(f"{place}.if", before.get("if")) or {"all": []}}
+        if step["kind"] == "notify":
+            text = self.source(self.one(place, "text"), before.get("text"))
+            return step | {"member": self.one(place, "member"), "text": text}
         if step["kind"] == "branch":
             return step | {
                 "if": self.group(f"{place}.if", before.get("if")) or {"all": []},
                 "then": self.steps(f"{place}.then", depth + 1),
                 "else": self.steps(f"{place}.else", depth + 1),
             }
-        return step | {
+        parts = {
             part: self.source(self.one(place, part), before.get(part)) for part in ("to", "subject", "body")
         }
+        if self.one(place, "html").strip():
+            parts["html"] = self.source(self.one(place, "html"), before.get("html"))
+        return step | parts | ({"transactional": True} if self.has(place, "transactional") else {})
 
     def source(self, text: str, before: Any) -> dict[str, Any]:
         old = {key: value for key, value in mapping_of(before).items() if key in ("from", "text", "value")}
@@ -207,6 +243,10 @@ class _Reading:
         options = self.options(place, before if same else {})
         if options:
             data["options"] = options
+        if combination := self.one(place, "combination"):
+            data["combination"] = number_or(combination)
+        elif before.get("combination") and not self.has(place, "combination"):
+            data["combination"] = before["combination"]
         return data | {"fields": self.fields(place, mapping_of(before.get("fields")))}
 
     def repeats(self, place: str, before: Before) -> dict[str, Any]:
@@ -245,6 +285,8 @@ class _Reading:
             data["clear"] = True
         if self.has(place, f"cut:{key}"):
             data["max"] = "cut"
+        if before.get("shared") and _same(data, before):
+            data["shared"] = True
         return data
 
     def wait(self, place: str, before: Before) -> dict[str, Any]:
@@ -257,6 +299,20 @@ class _Reading:
             return {"until": {"from": field} | ({"shift": moved} if moved else {})}
         kept = {key: value for key, value in mapping_of(before.get("for")).items() if key not in UNITS}
         return {"for": self.duration(place, "") | kept}
+
+    def awaits(self, place: str, before: Before) -> dict[str, Any]:
+        ref, _, trigger = self.one(place, "event").partition("|")
+        same = str(before.get("connection")) == ref and before.get("trigger") == trigger
+        data: dict[str, Any] = {"connection": number_or(ref), "trigger": trigger}
+        if options := self.options(place, before if same else {}):
+            data["options"] = options
+        if about := self.one(place, "about"):
+            known = self.one(place, "as")
+            data["about"] = {"field": about} | ({"as": known} if known else {})
+        if condition := self.group(f"{place}.if", before.get("if")):
+            data["if"] = condition
+        kept = {key: value for key, value in mapping_of(before.get("for")).items() if key not in UNITS}
+        return data | {"for": self.duration(place, "") | kept}
 
     def duration(self, place: str, prefix: str) -> dict[str, Any]:
         amounts = {unit: self.one(place, f"{prefix}{unit}").strip().replace(",", ".") for unit in UNITS}
@@ -288,6 +344,13 @@ def number_or(text: str) -> int | float | str:
 def typed(text: str) -> Any:
     """Return an option's value: yes and no are not texts."""
     return {"true": True, "false": False}.get(text, text)
+
+
+def _same(data: Mapping[str, Any], before: Before) -> bool:
+    """Say whether a field that came from a combination was left as it was; forms name the write always."""
+    old = {key: value for key, value in before.items() if key not in ("shared", "write")}
+    new = {key: value for key, value in data.items() if key != "write"}
+    return old == new and ("write" not in before or before["write"] == data.get("write"))
 
 
 def _texts(value: Any) -> list[str]:

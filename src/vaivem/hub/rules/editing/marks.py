@@ -87,7 +87,7 @@ def target_of(path: str) -> str:
     if rest.startswith(".fields."):
         key = re.sub(r"\.(?:from|text|value|instead|write|on_bad)$", "", rest.removeprefix(".fields."))
         return slug(f"{step}:{key}")
-    part = re.match(r"\.(to|subject|body)\b", rest)
+    part = re.match(r"\.(to|subject|body|text)\b", rest)
     return slug(f"{step}:{part[1]}") if part else slug(step)
 
 

@@ -16,11 +16,13 @@ from vaivem.core.fields import group_of
 from vaivem.core.mapping import source_reader
 from vaivem.core.paths import PathError
 from vaivem.core.rules import Rule as Definition
-from vaivem.core.steps import EmailStep
+from vaivem.core.steps import EmailStep, NotifyStep
 from vaivem.hub.messages import connector_text, explain
 from vaivem.hub.rules import publishing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.editing.acts import is_full
+from vaivem.hub.rules.editing.awaits import PERSON_TYPES
+from vaivem.hub.rules.editing.changing import ChangeForm, change_form
 from vaivem.hub.rules.editing.conditions import Choice, GroupForm, group_form
 from vaivem.hub.rules.editing.form import mapping_of
 from vaivem.hub.rules.editing.marks import Blocking, Found, Mark
@@ -39,9 +41,24 @@ class WhenForm:
     connections: tuple[Choice, ...]
     triggers: tuple[Choice, ...]
     options: tuple[OptionForm, ...]
+    change: ChangeForm | None
     help: str
     connector: str
     marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AutomationForm:
+    """Whether a person runs through it once at a time: who that is, and what the next event does."""
+
+    persons: tuple[Choice, ...]
+    insides: tuple[Choice, ...]
+    marks: tuple[Mark, ...]
+
+    @property
+    def on(self) -> bool:
+        """Whether the rule is an automation."""
+        return not self.persons[0].chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,7 @@ class Editor:
     title: str
     title_marks: tuple[Mark, ...]
     when: WhenForm
+    automation: AutomationForm
     group: GroupForm
     steps: StepsForm
     steps_marks: tuple[Mark, ...]
@@ -87,13 +105,17 @@ def editor(
     event = [*of_event(definition, catalog, example.scope), *always()]
     previews = preview(checked.read, catalog, example.scope, now, zone) if checked.read else []
     mails = _mails(checked.read, example.scope, zone) if checked.read else {}
-    maker = StepMaker(catalog, found, event, {one.place: one for one in previews}, example.scope, mails)
+    source = mapping_of(definition.get("when")).get("connection", "")
+    shown = {one.place: one for one in previews}
+    automation = bool(definition.get("automation"))
+    maker = StepMaker(catalog, found, event, shown, example.scope, mails, source, automation=automation)
     group = group_form(definition.get("if"), "if", "if", event, found)
     steps = maker.steps(definition.get("then"), "then", "then")
     return Editor(
         title=str(definition.get("title") or ""),
         title_marks=found.at("title"),
         when=_when(mapping_of(definition.get("when")), catalog, found),
+        automation=_automation(mapping_of(definition.get("automation")), event, found),
         group=group,
         steps=steps,
         steps_marks=found.at("then"),
@@ -105,6 +127,19 @@ def editor(
         previews=tuple(_shown(one) for one in previews),
         full=is_full(definition),
     )
+
+
+def _automation(chosen: Mapping[str, Any], event: list[Pickable], found: Found) -> AutomationForm:
+    person, inside = str(chosen.get("person") or ""), str(chosen.get("inside") or "wait")
+    persons = [
+        Choice(one.path, one.label, one.path == person) for one in event if one.field.type in PERSON_TYPES
+    ]
+    if person and not any(one.chosen for one in persons):
+        persons.append(Choice(person, person, True))
+    none = Choice("", _("no: each record on its own"), not person)
+    names = {"wait": _("waits until the person is through"), "skip": _("is skipped, and the history says so")}
+    insides = tuple(Choice(key, name, key == inside) for key, name in names.items())
+    return AutomationForm((none, *persons), insides, found.within("automation"))
 
 
 def _when(when: Mapping[str, Any], catalog: WorkspaceCatalog, found: Found) -> WhenForm:
@@ -136,7 +171,9 @@ def _when(when: Mapping[str, Any], catalog: WorkspaceCatalog, found: Found) -> W
         else ()
     )
     help_text = connector_text(name, f"triggers.{chosen}.help") if chosen else ""
-    return WhenForm(tuple(connections), tuple(triggers), options, help_text, name, found.within("when"))
+    change = change_form(shape, mapping_of(when.get("changed")), seen) if shape and seen else None
+    marks = found.within("when")
+    return WhenForm(tuple(connections), tuple(triggers), options, change, help_text, name, marks)
 
 
 def _shown(step: StepPreview) -> Shown:
@@ -153,12 +190,12 @@ def _shown(step: StepPreview) -> Shown:
 
 
 def _mails(rule: Definition, scope: Mapping[str, Any], zone: str) -> dict[str, str]:
-    """Return what each text of an e-mail step would say with the example."""
+    """Return what each text of an e-mail or a notice would say with the example."""
     found = {}
     for place, step in rule.all_steps():
-        if not isinstance(step, EmailStep):
+        if not isinstance(step, EmailStep | NotifyStep):
             continue
-        for part in ("to", "subject", "body"):
+        for part in ("to", "subject", "body") if isinstance(step, EmailStep) else ("text",):
             try:
                 value = source_reader(getattr(step, part))({**scope, "rule": {"title": rule.title}}, zone)
             except (VaivemError, PathError):

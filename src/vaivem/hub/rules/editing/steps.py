@@ -14,22 +14,25 @@ from vaivem.core.fields import FieldType
 from vaivem.hub.messages import connector_text
 from vaivem.hub.rules import words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.editing.awaits import AwaitForm, amounts, await_form, given_by
 from vaivem.hub.rules.editing.conditions import Choice, Choices, GroupForm, field_choices, group_form
-from vaivem.hub.rules.editing.form import OTHER, UNITS, mapping_of
+from vaivem.hub.rules.editing.form import OTHER, mapping_of
 from vaivem.hub.rules.editing.marks import Found, Mark, slug
 from vaivem.hub.rules.editing.options import OptionForm, option_forms
 from vaivem.hub.rules.editing.pickable import Pickable, of_element, of_step
 from vaivem.hub.rules.editing.rows import Block, More, RowMaker
-from vaivem.hub.rules.editing.shown import liquid_of, shown_value
+from vaivem.hub.rules.editing.shown import liquid_of
 from vaivem.hub.rules.previews import StepPreview
+from vaivem.hub.rules.sharing import fitting
 
 MAX_DEPTH = 6
-EMAIL_PARTS = ("to", "subject", "body")
+LONG_PARTS = frozenset({"body", "text", "html"})
+OPTIONAL_PARTS = frozenset({"body", "html"})
 
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """One text of an e-mail."""
+    """One text of an e-mail or a notice."""
 
     part: str
     id: str
@@ -38,6 +41,7 @@ class TextForm:
     long: bool
     marks: tuple[Mark, ...]
     becomes: str = ""
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +79,19 @@ class StepForm:
     chosen: bool = False
     keys: tuple[Choice, ...] = ()
     missing: tuple[Choice, ...] = ()
+    combinations: tuple[Choice, ...] = ()
     options: tuple[OptionForm, ...] = ()
     blocks: tuple[Block, ...] = ()
     more: tuple[tuple[str, tuple[More, ...]], ...] = ()
     wait: WaitForm | None = None
+    awaits: AwaitForm | None = None
     group: GroupForm | None = None
     then: StepsForm | None = None
     otherwise: StepsForm | None = None
     texts: tuple[TextForm, ...] = ()
+    members: tuple[Choice, ...] = ()
     preview: StepPreview | None = None
+    transactional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,9 @@ class StepMaker:
         previews: Mapping[str, StepPreview],
         sample: Mapping[str, Any],
         texts: Mapping[str, str],
+        source: Any = "",
+        *,
+        automation: bool = False,
     ) -> None:
         self.catalog = catalog
         self.found = found
@@ -115,6 +126,8 @@ class StepMaker:
         self.previews = previews
         self.sample = sample
         self.texts = texts
+        self.source = source
+        self.automation = automation
         self.given: list[Pickable] = []
         self.elements: list[Pickable] = []
 
@@ -131,7 +144,8 @@ class StepMaker:
             own = f"{number}.{count + 1}" if number else str(count + 1)
             ends = (count == 0 and not depth, count + 1 == len(steps) and not depth)
             forms.append(self._step(step, f"{place}.{count}", f"{path}[{count}]", own, ends, depth))
-            self.given += of_step(f"{place}.{count}", own, step, self.catalog)
+            give = given_by if step.get("kind") == "await" else of_step
+            self.given += give(f"{place}.{count}", own, step, self.catalog)
         return StepsForm(place, slug(place), tuple(forms), depth > 0, depth < MAX_DEPTH - 2)
 
     def _step(
@@ -156,9 +170,31 @@ class StepMaker:
         if kind == "wait":
             wait = _wait(step, self.readable)
             return StepForm(**{**common, "title": _("Wait")}, wait=wait)
+        if kind == "await":
+            form = await_form(
+                step, place, path, self.catalog, self.found, self.readable, automation=self.automation
+            )
+            return StepForm(**{**common, "title": _("Wait for an event")}, awaits=form)
         if kind == "branch":
             return self._branch(step, common, depth)
-        return StepForm(**{**common, "title": _("Send an e-mail")}, texts=self._texts(step, path))
+        if kind == "stop":
+            group = group_form(step.get("if"), f"{place}.if", f"{path}.if", self.readable, self.found)
+            return StepForm(**{**common, "title": _("Stop if")}, group=group)
+        if kind == "notify":
+            texts = self._texts(step, path, {"text": _("Text")})
+            members = self._members(str(step.get("member") or ""))
+            return StepForm(**{**common, "title": _("Notify a member")}, texts=texts, members=members)
+        names = {"to": _("To"), "subject": _("Subject"), "body": _("Text"), "html": _("HTML")}
+        texts, transactional = self._texts(step, path, names), bool(step.get("transactional"))
+        return StepForm(**{**common, "title": _("Send an e-mail")}, texts=texts, transactional=transactional)
+
+    def _members(self, chosen: str) -> tuple[Choice, ...]:
+        """Return the members to choose from; one that is gone stays, so that it is seen."""
+        names = self.catalog.members
+        found = [Choice(one, f"{name} ({one})", one.lower() == chosen.lower()) for one, name in names.items()]
+        if not any(one.chosen for one in found):
+            found.insert(0, Choice(chosen, chosen or _("choose a member"), True))
+        return tuple(found)
 
     def _branch(self, step: Mapping[str, Any], common: dict[str, Any], depth: int) -> StepForm:
         place, path, number = common["place"], common["path"], common["number"]
@@ -173,14 +209,14 @@ class StepMaker:
             **{**common, "title": title, "open": True}, group=group, then=then, otherwise=otherwise
         )
 
-    def _texts(self, step: Mapping[str, Any], path: str) -> tuple[TextForm, ...]:
-        names = {"to": _("To"), "subject": _("Subject"), "body": _("Text")}
+    def _texts(self, step: Mapping[str, Any], path: str, names: Mapping[str, str]) -> tuple[TextForm, ...]:
         return tuple(
             TextForm(
-                part, slug(f"{path}:{part}"), names[part], liquid_of(mapping_of(step.get(part))),
-                part == "body", self.found.within(f"{path}.{part}"), self.texts.get(f"{path}.{part}", ""),
+                part, slug(f"{path}:{part}"), name, liquid_of(mapping_of(step.get(part))),
+                part in LONG_PARTS, self.found.within(f"{path}.{part}"),
+                self.texts.get(f"{path}.{part}", ""), part not in OPTIONAL_PARTS,
             )
-            for part in EMAIL_PARTS
+            for part, name in names.items()
         )  # fmt: skip
 
     def _action(self, step: Mapping[str, Any], common: dict[str, Any]) -> StepForm:
@@ -212,11 +248,23 @@ class StepMaker:
             chosen=True,
             keys=_keys(step, shape, seen),
             missing=_missing(step) if finds else (),
+            combinations=() if finds else self._combinations(step),
             options=option_forms(shape.options, mapping_of(step.get("options")), seen),
             blocks=maker.blocks(lists),
             more=maker.more(),
             preview=shown,
         )
+
+    def _combinations(self, step: Mapping[str, Any]) -> tuple[Choice, ...]:
+        """Return the combinations that the step can share, after "its own"; () when there are none."""
+        chosen = step.get("combination")
+        action = str(step.get("action") or "")
+        rows = fitting(self.source, step.get("connection", ""), action, self.catalog)
+        found = [Choice(str(row.pk), row.title, row.pk == chosen) for row in rows]
+        if chosen and not any(one.chosen for one in found):
+            row = self.catalog.combination(chosen)
+            found.append(Choice(str(chosen), row.title if row else str(chosen), True))
+        return (Choice("", _("the step's own"), not chosen), *found) if found else ()
 
     def _does(self, ref: str, chosen: str, *, finds: bool) -> tuple[Choices, ...]:
         """Return everything that fits, by connection."""
@@ -245,7 +293,9 @@ class StepMaker:
 
 def _is_inner(path: str, step: str) -> bool:
     rest = path.removeprefix(step)
-    return rest.startswith((".fields.", ".then[", ".else[", ".if.", ".to", ".subject", ".body"))
+    return rest.startswith(
+        (".fields.", ".then[", ".else[", ".if.", ".to", ".subject", ".body", ".text", ".html")
+    )
 
 
 def _keys(step: Mapping[str, Any], shape: ActionShape, seen: sdk.Connection) -> tuple[Choice, ...]:
@@ -295,14 +345,9 @@ def _wait(step: Mapping[str, Any], readable: list[Pickable]) -> WaitForm:
     numbers = [one for one in shift.values() if isinstance(one, int | float)]
     return WaitForm(
         until="until" in step,
-        amounts=_amounts(mapping_of(step.get("for"))),
+        amounts=amounts(mapping_of(step.get("for"))),
         fields=field_choices(dates, chosen, bool(chosen) and not known),
         other=(chosen if chosen != OTHER else "") if chosen and not known else None,
         before=any(one < 0 for one in numbers),
-        shifts=_amounts({key: abs(v) for key, v in shift.items() if isinstance(v, int | float)}),
+        shifts=amounts({key: abs(v) for key, v in shift.items() if isinstance(v, int | float)}),
     )
-
-
-def _amounts(data: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
-    names = {"days": _("days"), "hours": _("hours"), "minutes": _("minutes")}
-    return tuple((unit, shown_value(data.get(unit, 0)), str(names[unit])) for unit in UNITS)

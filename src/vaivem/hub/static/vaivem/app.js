@@ -32,6 +32,14 @@
     all("[data-theme-name]").forEach((el) => (el.textContent = said.name));
   }
 
+  // A file field shows our words in place of the browser's; the name of what was chosen is ours to say.
+  document.addEventListener("change", (event) => {
+    const name = event.target.type === "file" && event.target.parentElement.querySelector("[data-chosen-file]");
+    if (!name) return;
+    name.dataset.none ||= name.textContent;
+    name.textContent = [...event.target.files].map((file) => file.name).join(", ") || name.dataset.none;
+  });
+
   document.addEventListener("click", (event) => {
     const hit = (selector) => event.target.closest(selector);
     let el;

@@ -1,0 +1,77 @@
+"""A document's page: how far it and each recipient is, what was said of each, and no way to change it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from tests.hub.furnished import Furnished, furnished
+from tests.hub.workplace import systems, workplace
+
+__all__ = ["furnished", "systems", "workplace"]
+
+
+@pytest.fixture
+def address(furnished: Furnished) -> str:
+    """The page of a document with two recipients, of whom one signed and one refused."""
+    past, signer = furnished.past, furnished.workplace.sign.pk
+    past.sql(
+        "update document set sender = 'Rui Prado', state = 'declined', rank = 4, url = 'https://sign.example/d1',"
+        " sent_at = '2026-11-20T12:00Z' where conn = %s",
+        signer,
+    )
+    [(record,)] = past.sql("select id from known_record where conn = %s", signer)
+    for who, state, number in (
+        ("marina@duarte.example", "completed", record),
+        ("bia@y.example", "declined", None),
+    ):
+        past.insert(
+            "document_recipient", ws=past.ws, conn=signer, document="d1", recipient=who, record_id=number,
+            name=who.partition("@")[0].title(), email=who, state=state, rank=3, told=past.now,
+        )  # fmt: skip
+    for number, (state, who) in enumerate([("sent", ""), ("completed", "marina@duarte.example")], 1):
+        past.insert(
+            "document_event", ws=past.ws, conn=signer, document="d1", event_id=number << 22, state=state,
+            recipient=who,
+        )  # fmt: skip
+    return furnished.workplace.site.url(f"records/documents/{signer}/d1/")
+
+
+def shown(furnished: Furnished, address: str, who: str = "owner") -> Any:
+    return furnished.workplace.site.browser(furnished.people[who]).get(address)
+
+
+def test_each_recipient_has_a_state_and_what_was_said_of_them(furnished: Furnished, address: str) -> None:
+    page = shown(furnished, address).content.decode()
+    main = page[page.index("<main") :]
+    marina, bia = (
+        re.search(rf"<li>(?:(?!<li>).)*?<b>{name}</b>.*?</dl>", main, re.DOTALL) for name in ("Marina", "Bia")
+    )
+    assert marina
+    assert bia
+    assert "Signed" in marina[0]
+    assert "Refused" in bia[0]
+    assert f"records/{furnished.numbers['person']}/" in marina[0], "leads to the person"
+    assert "records/" not in bia[0], "nobody knows who that is"
+    assert "Rui Prado" in main
+    assert 'href="https://sign.example/d1"' in main
+    details = re.findall(r"<details>.*?</details>", main, re.DOTALL)
+    assert [len(re.findall("<li>", one)) for one in details] == [1, 2], "what was said of all counts for each"
+
+
+@pytest.mark.parametrize("who", ["owner", "viewer"])
+def test_nothing_can_be_changed_there(furnished: Furnished, address: str, who: str) -> None:
+    main = shown(furnished, address, who).content.decode().split("<main")[1].split("</main>")[0]
+    assert "<form" not in main
+    assert "<input" not in main
+    post = furnished.workplace.site.browser(furnished.people[who]).post(address, {"state": "closed"})
+    assert post.status_code == 405
+    assert furnished.past.sql(
+        "select state from document where document = 'd1' order by rank desc limit 1"
+    ) == [("declined",)]
+
+
+def test_a_document_of_another_connection_or_none_is_not_there(furnished: Furnished, address: str) -> None:
+    for other in (address.replace("/d1/", "/d2/"), address.replace("/documents/", "/documents/9")):
+        assert shown(furnished, other).status_code == 404
