@@ -19,12 +19,15 @@ endif
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test soak check chaos dev messages lock .venv
+.PHONY: help traces demo bench test soak check chaos dev messages lock .venv
 
 help: ## Say what each command does
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 .venv: $(VENV)/.runtime $(VENV)/.catalogs ## Build the environment in .venv
+
+traces: .venv ## Add OpenTelemetry, for operators with a collector
+	$(BIN)/pip install $(PIP_FLAGS) --require-hashes -r requirements/traces.lock
 
 dev: .venv $(VENV)/.dev ## Add the tools that tests and checks need
 
@@ -60,6 +63,7 @@ messages: $(VENV)/.runtime ## Bring new texts into the translation catalogs, and
 
 lock: ## Choose versions anew (needs uv)
 	$(LOCK) --output-file requirements/runtime.lock pyproject.toml
+	$(LOCK) --extra traces --output-file requirements/traces.lock pyproject.toml
 	$(LOCK) --group dev --output-file requirements/dev.lock pyproject.toml
 
 $(BIN)/python:

@@ -97,15 +97,22 @@ def until(true: Callable[[], bool], seconds: float = 45.0) -> None:
         time.sleep(0.05)
 
 
-def gone(pids: list[int]) -> bool:
-    """Whether none of the processes lives (a zombie is dead)."""
+def alive(pids: list[int]) -> list[str]:
+    """Return the command lines of those processes that live (a zombie is dead)."""
+    found = []
     for pid in pids:
         try:
-            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                return False
+            process = psutil.Process(pid)
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(f"{pid} {' '.join(process.cmdline())}")
         except psutil.NoSuchProcess:
             continue
-    return True
+    return found
+
+
+def gone(pids: list[int]) -> bool:
+    """Whether none of the processes lives."""
+    return not alive(pids)
 
 
 def refused(data_dir: Path, port: int) -> dict[str, Any]:
@@ -160,4 +167,7 @@ def test_nothing_survives_a_killed_supervisor(data_dir: Path) -> None:
     with up(data_dir) as running:
         family = running.family()
         running.process.kill()
-    until(lambda: gone(family), 30)
+    end = time.monotonic() + 30
+    while left := alive(family):
+        assert time.monotonic() < end, left
+        time.sleep(0.05)

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.place import data_folder
 from vaivem.cli.demo import DemoInstallation
 from vaivem.config import Config
 from vaivem.postgres import EmbeddedServer
@@ -90,10 +90,9 @@ class Town:
 @pytest.fixture
 def folder(migrated_folder: Path) -> Iterator[Path]:
     """A short folder that the database's user can reach, with a database that has its tables already."""
-    with tempfile.TemporaryDirectory(prefix="vaivem-town-", ignore_cleanup_errors=True) as made:
-        Path(made).chmod(0o755)
+    with data_folder("vaivem-town-") as made:
         subprocess.run(["/bin/cp", "-a", f"{migrated_folder}/.", made], check=True)
-        yield Path(made)
+        yield made
 
 
 @asynccontextmanager

@@ -12,6 +12,8 @@ from vaivem.simulators.stories import stories
 
 from .conftest import Town
 
+pytestmark = pytest.mark.soak
+
 FAULTS = [
     "reset_after_write",
     "timeout_after_write",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Iterator
 from importlib.resources import files
+from typing import Any
 
 import asyncpg
 
@@ -11,6 +14,7 @@ from vaivem.bench.events import SIGNATURE_HEADER, event_body
 from vaivem.bench.installation import Installation
 
 CHUNK = 20_000
+HANDS = 2  # connections that lay side by side: one statement keeps no more than one core busy
 
 _HOT = ("lane", "item", "seen", "intent", "claim")
 _COLD = ("event", "run", "step", "term")
@@ -46,7 +50,6 @@ class Layers:
     async def _lay(self, name: str, low: int, high: int, prefix: str, tables: tuple[str, ...]) -> None:
         db = await asyncpg.connect(self._house.dsn)
         try:
-            await db.execute("set synchronous_commit = off")  # made-up rows; the engine's own stay durable
             connection = next(iter(self._house.hooks))
             ws, rule = await db.fetchrow(
                 "select workspace_id, id from rule where title = 'Signed b' order by id limit 1"
@@ -54,13 +57,22 @@ class Layers:
             body = event_body("@P@", 0, "b").decode().replace("@P@-000000", f"{prefix}-@@")
             body = body.replace("@P@.0@", f"{prefix}.@@@")
             headers = f'{{"content-type":"application/json","{SIGNATURE_HEADER}":"{"0" * 64}"}}'
-            query = _statement(name)
-            for first in range(low + 1, high + 1, CHUNK):
-                last = min(first + CHUNK - 1, high)
-                await db.execute(query, first, last, ws, connection, body, headers, rule)
+            chunks = iter(range(low + 1, high + 1, CHUNK))
+            given = (ws, connection, body, headers, rule)
+            await asyncio.gather(*(self._lay_chunks(name, chunks, high, given) for _ in range(HANDS)))
             for table in tables:
                 await db.execute(f"vacuum (analyze) {table}")
             await db.execute("checkpoint")
+        finally:
+            await db.close()
+
+    async def _lay_chunks(self, name: str, chunks: Iterator[int], high: int, given: tuple[Any, ...]) -> None:
+        db = await asyncpg.connect(self._house.dsn)
+        try:
+            await db.execute("set synchronous_commit = off")  # made-up rows; the engine's own stay durable
+            query = _statement(name)
+            for first in chunks:
+                await db.execute(query, first, min(first + CHUNK - 1, high), *given)
         finally:
             await db.close()
 

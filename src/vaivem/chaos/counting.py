@@ -8,10 +8,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from vaivem.chaos.evidence import evidence, late_events
 from vaivem.chaos.load import Load
 from vaivem.chaos.town import Town, until
 
 STUCK_SECONDS = 10.0
+MOST_NAMED = 20  # of what was doubled
 KINDS = {
     "update": "things",
     "create_keyed": "keyed",
@@ -113,6 +115,7 @@ async def count(town: Town, load: Load, counts: Counts, faults: Faults | None = 
     counts.acknowledged = sum(one.acknowledged is not None for one in load.sent.values())
     # The lists first: what is done meanwhile is at the target by then, and not lost between two looks.
     listed, waiting = await _listed(town), await _waiting(town)
+    odd: list[str] = []
     seen = Counter((event, kind) for event, made in target.created.items() for kind, _ in made)
     seen.update((one.event, "things") for updates in target.updates.values() for one in _firsts(updates))
     for one in load.sent.values():
@@ -121,14 +124,24 @@ async def count(town: Town, load: Load, counts: Counts, faults: Faults | None = 
             has = seen[one.event, kind]
             if kind == "known":  # made once for all events that know the person; the others update it
                 has = int(one.event in target.arrived)
-            counts.doubled += max(0, has - number)
+            if has > number:
+                counts.doubled += has - number
+                named = counts.notes.setdefault("doubled", [])
+                named += [f"{one.event} {kind}"] if len(named) < MOST_NAMED else []
+                odd.append(one.event)
             missing = number - has
             known = min(missing, listed[one.event] + waiting[one.event])
             if one.acknowledged is not None and missing > known:
                 counts.lost += missing - known
-    counts.doubled += sum(number - 1 for number in target.people.values() if number > 1)
-    counts.doubled += _twins(target.known)
-    counts.out_of_order = sum(_disorder(updates) for updates in target.updates.values())
+                odd.append(one.event)
+    people = sum(number - 1 for number in target.people.values() if number > 1)
+    twins = _twins(target.known)
+    if people or twins:
+        counts.notes["doubled_records"] = {"people": people, "known": twins}
+        odd += _behind(load, {email for email, number in target.people.items() if number > 1})
+    counts.doubled += people + twins
+    late = [pair for updates in target.updates.values() for pair in late_events(updates)]
+    counts.out_of_order = len(late)
     counts.decisions = await town.value("select count(*) from decision where answer is null")
     counts.failed = await town.value("select count(*) from run where status in (2, 4)")
     if faults is not None and faults.begun:
@@ -136,7 +149,15 @@ async def count(town: Town, load: Load, counts: Counts, faults: Faults | None = 
         if found is not None:
             counts.recovery_seconds, counts.notes["slowest_recovery_from"] = round(found[0], 2), found[1]
         counts.notes["faults"] = faults.counted()
+    if odd or late:
+        odd = [event for pair in late for event in pair] + odd
+        counts.notes["evidence"] = await evidence(town, load, odd, faults.begun if faults else ())
     return counts
+
+
+def _behind(load: Load, emails: set[str]) -> list[str]:
+    """Return the events that spoke of these people."""
+    return [one.event for one in load.sent.values() if one.email in emails]
 
 
 async def _left(town: Town) -> int:
@@ -188,15 +209,6 @@ async def _waiting(town: Town) -> Counter[str]:
 def _firsts(updates: list[Any]) -> list[Any]:
     """Return updates without those that repeat the one before: an idempotent write may be sent again."""
     return [one for at, one in enumerate(updates) if at == 0 or updates[at - 1].event != one.event]
-
-
-def _disorder(updates: list[Any]) -> int:
-    """Return how many updates arrived after a later one."""
-    highest, wrong = -1, 0
-    for one in updates:
-        wrong += one.place < highest
-        highest = max(highest, one.place)
-    return wrong
 
 
 def _twins(records: list[set[str]]) -> int:

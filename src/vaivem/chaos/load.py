@@ -35,6 +35,7 @@ class Sent:
     begun: float
     acknowledged: float | None = None
     tries: int = 0
+    email: str = ""
 
 
 class Load:
@@ -67,10 +68,11 @@ class Load:
     def send(self, way: str, record: str, *, also: str | None = None, **data: Any) -> Sent:
         """Begin to deliver an event; `also` is another web process, which is tried before ours."""
         event = str(len(self.sent) + 1)
-        sent = Sent(event, way, record, time.monotonic())
-        self.sent[event] = sent
         body = {"event": event, "record": record, "place": 0, "email": f"p{event}@example.com", "keys": event}
-        content = orjson.dumps({**body, **data, "padding": PADDING})
+        body |= data
+        sent = Sent(event, way, record, time.monotonic(), email=str(body["email"]))
+        self.sent[event] = sent
+        content = orjson.dumps({**body, "padding": PADDING})
         hook = self._town.hook(way)
         addresses = [hook] if also is None else [also + hook[hook.index("/hook/") :], hook]
         task = asyncio.create_task(self._deliver(sent, addresses, content))

@@ -51,7 +51,7 @@ def _connect(
     workspace: Any, owner: Member, name: str, token: str, settings: Mapping[str, Any], method: str = "token"
 ) -> Connection:
     credentials = {"token": token}
-    if method == "oauth":
+    if method in ("oauth", "rotating"):
         secret = vault().seal({"client_secret": "s"})
         OAuthApp.objects.update_or_create(
             workspace=None, connector="counted", defaults={"client_id": "c", "client_secret": secret}

@@ -13,6 +13,8 @@ from vaivem import __version__, postgres
 from vaivem.cli.reporting import Group, run
 from vaivem.processes import leash
 
+ORPHAN_LEAVE_SECONDS = 5.0
+
 MODULES = {
     "alerts": "vaivem.cli.alerts",
     "api-token": "vaivem.cli.access",
@@ -54,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; the entry point of the `vaivem` script."""
     leash.attach()
     code = run(cli, sys.argv[1:] if arguments is None else arguments)
-    postgres.leave()
+    # A supervisor that was killed has threads, and its locks go with the last of them: after we were told.
+    postgres.leave(ORPHAN_LEAVE_SECONDS if leash.orphaned() else 0.0)
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

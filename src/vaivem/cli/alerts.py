@@ -14,6 +14,7 @@ def alerts() -> Outcome:
     """Put alert mails that are due into the post. Safe to repeat: nobody is told twice."""
     on_tables(Config.from_environment())
     from vaivem.hub.alerts.digest import tell_everybody
+    from vaivem.hub.alerts.notices import mail_notices
 
-    posted = tell_everybody()
+    posted = tell_everybody() + mail_notices()
     return Outcome(f"{posted} mails posted.", {"posted": posted})

@@ -89,9 +89,8 @@ class DemoInstallation:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._ports = _ports(config.data_dir, accounts or sorted({**stories("act"), **stories("holds")}))
         self._seeded: Mapping[str, Any] = {}
-        os.environ["VAIVEM_ALLOW_PRIVATE"] = ",".join(
-            [*filter(None, [os.environ.get("VAIVEM_ALLOW_PRIVATE")])]
-            + [f"127.0.0.1:{port}" for port in self._ports.values()]
+        os.environ["VAIVEM_TEST_ACCOUNTS"] = ",".join(
+            f"{name}=http://127.0.0.1:{port}" for name, port in self._ports.items()
         )
         os.environ["VAIVEM_SMTP_URL"] = "outbox:"  # letters are shown on a page, and sent to nobody
         os.environ.pop("VAIVEM_PUBLIC_URL", None)

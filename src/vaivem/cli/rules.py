@@ -30,9 +30,14 @@ def rules() -> None:
 @click.option("--yes", is_flag=True, help="Apply without asking.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would change, and stop.")
 def apply_file(file: Path, workspace: str | None, *, yes: bool, only_plan: bool) -> Outcome:
-    """Make the rules of FILE (YAML) and switch them on; rules that it does not name are left alone."""
+    """Make the rules and field combinations of FILE (YAML, or CSV for combinations).
+
+    New rules are switched on; what the file does not name is left alone.
+    """
     on_tables(Config.from_environment())
+    from vaivem.core.errors import RuleError
     from vaivem.hub.rules import files
+    from vaivem.hub.rules.words import sentence
 
     planned = _planned(file, _workspace(workspace))
     for change in planned.changes:
@@ -47,7 +52,10 @@ def apply_file(file: Path, workspace: str | None, *, yes: bool, only_plan: bool)
         return Outcome(f"{summary}.", data)
     if not yes:
         click.confirm(f"{summary}. Apply?", abort=True, err=True)
-    made = files.apply(planned)
+    try:
+        made = files.apply(planned)
+    except RuleError as error:  # somebody changed something since the plan was made
+        raise CommandError(sentence(error.problem)) from error
     return Outcome(
         f"Applied: {summary}.",
         data
@@ -69,7 +77,8 @@ def show_file(workspace: str | None) -> Outcome:
 
     chosen = _workspace(workspace)
     kept = list(Rule.objects.filter(workspace=chosen).exclude(state="removed").order_by("id"))
-    text = as_file(kept, WorkspaceCatalog(chosen))
+    catalog = WorkspaceCatalog(chosen)
+    text = as_file(kept, catalog, list(catalog.combinations.values()))
     return Outcome(text.rstrip(), {"file": text})
 
 
@@ -82,7 +91,9 @@ def _planned(file: Path, workspace: Workspace) -> Plan:
     except UnicodeDecodeError as error:
         raise CommandError(f"{file} is not text in UTF-8.") from error
     except FileError as error:
-        raise CommandError(sentence(error.problem)) from error
+        for problem in error.placed:
+            say(click.style(f"  ! line {problem.path}: {sentence(problem)}", fg="red"))
+        raise CommandError(sentence(error.whole)) from error
 
 
 def _workspace(slug: str | None) -> Workspace:
@@ -98,8 +109,15 @@ def _show(change: Change) -> None:
     from vaivem.hub.rules.words import sentence
 
     say(f"{SIGNS[change.act.value]} {change.title}" + ("" if change.enabled else "  (not enabled)"))
+    if change.touches:
+        say(f"    published anew: {', '.join(change.touches)}")
     for line in change.diff:
         say("    " + click.style(line, fg=COLOURS.get(line[:1])))
-    for problem in change.problems:
-        place = f"{problem.path}: " if problem.path else ""
-        say(click.style(f"  ! {place}{sentence(problem)}", fg="red"))
+    for problem, number in zip(change.problems, change.lines, strict=True):
+        places = [f"line {number}" if number else "", problem.path]
+        place = ", ".join(filter(None, places))
+        say(
+            click.style(
+                f"  ! {place}: {sentence(problem)}" if place else f"  ! {sentence(problem)}", fg="red"
+            )
+        )

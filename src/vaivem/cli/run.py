@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,10 +14,11 @@ from typing import Any
 
 import click
 
+from vaivem import logs
 from vaivem.cli import parts
 from vaivem.cli.database import on_database
 from vaivem.cli.reporting import Command, CommandError, Outcome, say
-from vaivem.config import Config, log_level_number
+from vaivem.config import Config
 from vaivem.postgres.server import free_port
 from vaivem.processes import leash
 from vaivem.processes.occupancy import check_port, sole_user
@@ -69,7 +69,9 @@ def web() -> Outcome:
     """Run one web process: pages, API and the addresses that vendors call."""
     config = with_port(Config.from_environment())
     check_port(config.host, config.port)
+    _check_traces()
     on_database(config)
+    os.environ[logs.WEB_VARIABLE] = "1"  # the server's child process loads Django, as commands do
     from granian import Granian
     from granian.constants import Interfaces, Loops
     from granian.log import LogLevels
@@ -85,6 +87,7 @@ def web() -> Outcome:
         respawn_failed_workers=True,
         workers_kill_timeout=WEB_STOP_SECONDS,
         log_level=LogLevels.warning,
+        log_dictconfig=logs.server_settings(config.log_form),
     )
     server.serve(target_loader=_load_on_leash)
     return Outcome("Stopped.", {"url": config.local_url})
@@ -94,11 +97,8 @@ def web() -> Outcome:
 def worker() -> Outcome:
     """Run one worker process: it carries out runs and chores."""
     config = Config.from_environment()
-    logging.basicConfig(
-        level=log_level_number(config),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    logs.to_stderr("worker", config.log_form, config.log_level)
+    _check_traces()
     on_database(config)
     from vaivem.engine.worker import main
 
@@ -107,6 +107,12 @@ def worker() -> Outcome:
     if code:
         raise CommandError(f"The worker ended with code {code}.")
     return Outcome("Stopped.")
+
+
+def _check_traces() -> None:
+    from vaivem.engine import traces
+
+    traces.check(os.environ)
 
 
 async def _alerts(config: Config) -> None:

@@ -32,6 +32,7 @@ def list_names() -> Outcome:
     "--state", type=click.Path(dir_okay=False, path_type=Path), help="Keep the account in this file."
 )
 @click.option("--public-base", help="The address in front of a proxy.")
+@click.option("--tls", is_flag=True, help="Speak https, with a certificate made for the time being.")
 @click.option("--exit-after-start", is_flag=True, help="End as soon as it answers.")
 def serve(
     name: str,
@@ -42,6 +43,7 @@ def serve(
     state: Path | None,
     public_base: str | None,
     *,
+    tls: bool,
     exit_after_start: bool,
 ) -> Outcome:
     """Serve one test account until Ctrl-C. Prints one line of JSON when it answers."""
@@ -57,6 +59,7 @@ def serve(
             state=state,
             exit_after_start=exit_after_start,
             public_base=public_base,
+            tls=tls,
         )
     except OSError as error:
         raise CommandError(f"Nothing can listen at {host}:{port}: {error.strerror or error}.") from error

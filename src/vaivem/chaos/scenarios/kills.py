@@ -122,19 +122,22 @@ async def _kill(
 
 POINT_SECONDS = 25.0
 POINT_EVENTS = 60
+ROTATED = Way("rotated", ("create_found",), method="rotating")  # refreshes in a process of its own
+MOST_EVENTS = 60_000  # of one point: records of another would begin again at their first place
+TOKEN_SECONDS = 3.0  # how long an access token lasts while a refresh is to be died in
 RATE = 60.0
 
 
 async def crash_points(stage: Stage) -> Counts:
     """Let a further worker, or web process, die at each named point while another goes on."""
-    async with stage.playing(WAYS) as (town, load, target):
+    async with stage.playing((*WAYS, ROTATED)) as (town, load, target):
         faults = Faults()
         target.drop = 0.03  # so that some runs park
         for number, point in enumerate(POINTS):
-            await _die_at(stage, town, load, point, number * POINT_EVENTS * 10)
+            await _die_at(stage, town, load, point, number * MOST_EVENTS)
             faults.note(point)
         target.drop = 0.0
-        await load.stream(mixed(stage, POINT_EVENTS, begin=10**6), RATE)
+        await load.stream(mixed(stage, POINT_EVENTS, begin=len(POINTS) * MOST_EVENTS), RATE)
         await settle(town, load, stage.counts)
         await count(town, load, stage.counts, faults)
         stage.counts.notes["faults"] = f"{len(POINTS)} points, one death at each"
@@ -143,6 +146,7 @@ async def crash_points(stage: Stage) -> Counts:
 
 async def _die_at(stage: Stage, town: Town, load: Load, point: str, begin: int) -> None:
     """Send events until a process that is to die at the point has died there."""
+    expiring = asyncio.create_task(_keep_expiring(town)) if point.startswith("oauth.") else None
     victim = town.spawn("worker") if point.startswith("lease.") else None
     at = f"{point}:{stage.dice.randint(1, 3)}"
     address = None
@@ -158,28 +162,33 @@ async def _die_at(stage: Stage, town: Town, load: Load, point: str, begin: int) 
         await until(lambda: town.at_work(victim.pid), 20)
         town.end(victim)
     died = await until(lambda: _dead(town, dying, point), POINT_SECONDS)
-    flow.cancel()
-    await asyncio.gather(flow, return_exceptions=True)
+    for task in (flow, expiring):
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
     stage.counts.check(died, f"no process died at {point}")
     town.end(dying)
 
 
 def _dead(town: Town, dying: subprocess.Popen[bytes], point: str) -> bool:
-    """Say whether a process was killed; meanwhile give it every reason to come to the point.
-
-    A web process is two: the one that serves dies, and its parent says so.
-    """
-    if point == "oauth.before_save":
-        town.target.expire_tokens()
+    """Say whether a process was killed. Web is two processes: one serves and dies, its parent says so."""
     if point.startswith("ingest."):
         return "Unexpected exit" in town.words_of(dying)
     return dying.poll() == -signal.SIGKILL
 
 
+async def _keep_expiring(town: Town) -> None:
+    """Give workers every reason to refresh, and time to use what they get."""
+    while True:
+        town.target.expire_tokens()
+        await asyncio.sleep(TOKEN_SECONDS)
+
+
 async def _keep_sending(stage: Stage, town: Town, load: Load, begin: int, address: str | None) -> None:
     """Send events without end; to a web process that dies only creates, which go to the other one then."""
-    for n in range(1000):
-        for way, record, data in mixed(stage, POINT_EVENTS, begin=begin + n * POINT_EVENTS):
+    for n in range(MOST_EVENTS // POINT_EVENTS):
+        events = mixed(stage, POINT_EVENTS, (*MIX, ROTATED.name), begin=begin + n * POINT_EVENTS)
+        for way, record, data in events:
             if address is None or way != "update":
                 load.send(way, record, also=address, **data)
             await asyncio.sleep(1 / RATE)

@@ -252,7 +252,7 @@ class CountedConnector(Connector):
     @override
     def authorise(self, connection: Connection) -> Authorisation:
         """Send the token."""
-        if connection.method == "oauth":
+        if connection.method in ("oauth", "rotating"):
             return Authorisation(
                 headers=(("Authorization", f"Bearer {connection.credentials['access_token']}"),)
             )
