@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.place import PLACE, data_folder
 from vaivem.postgres import EmbeddedServer, cluster
 from vaivem.postgres.address import MAINTENANCE_DATABASE, with_database
 
@@ -30,7 +30,7 @@ def postgres_server() -> Iterator[str]:
     """Return the address of the run's server (its maintenance database)."""
     _sweep()
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(8)
-    folder = Path(tempfile.gettempdir(), FOLDER_PREFIX + run)
+    folder = PLACE / (FOLDER_PREFIX + run)
     server = EmbeddedServer(folder)
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -69,12 +69,11 @@ def migrated_folder() -> Iterator[Path]:
     """
     from vaivem.cli.migration import migrate_apart
 
-    with tempfile.TemporaryDirectory(prefix="vaivem-ready-", ignore_cleanup_errors=True) as made:
-        Path(made).chmod(0o755)
-        server = EmbeddedServer(Path(made))
+    with data_folder("vaivem-ready-") as made:
+        server = EmbeddedServer(made)
         migrate_apart(server.start())
         assert server.leave()
-        yield Path(made)
+        yield made
 
 
 @pytest.fixture
@@ -91,13 +90,9 @@ def database_empty(postgres_server: str) -> Iterator[str]:
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    """Return an empty data folder that the database's user can reach, also when the tests run as root.
-
-    (pytest's own temporary folders are closed to other users.)
-    """
-    with tempfile.TemporaryDirectory(prefix="vaivem-data-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    """Return an empty data folder that the database's user can reach, also when the tests run as root."""
+    with data_folder("vaivem-data-") as folder:
+        yield folder
 
 
 def _fresh(server: str, template: str) -> Iterator[str]:
@@ -113,7 +108,7 @@ def _fresh(server: str, template: str) -> Iterator[str]:
 
 def _sweep() -> None:
     """Remove what runs that were killed left behind."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+    for folder in PLACE.glob(f"{FOLDER_PREFIX}*"):
         if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS and folder.stat().st_uid == os.geteuid():
             server = EmbeddedServer(folder)
             if server.stop_abandoned():

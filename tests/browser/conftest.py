@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,10 +13,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from tests.place import data_folder
+
 from .installation import Installation, demo_in
 from .person import Person
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+LEAVING_SECONDS = 20
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -40,10 +44,8 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def installation(chromium: str) -> Iterator[Installation]:
     """The demo, with its few days of history."""
-    with tempfile.TemporaryDirectory(prefix="vaivem-browser-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # the database's user passes through it when we are root
-        with demo_in(Path(folder)) as running:
-            yield running
+    with data_folder("vaivem-browser-") as folder, demo_in(folder) as running:
+        yield running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,10 +58,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     """A browser. Whoever needs one opens a context of it: a profile that is new and empty."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
-        yield browser
-        await browser.close()
+    playwright = await async_playwright().start()
+    browser = await playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
+    yield browser
+    # Now and then a browser that is gone does not say so: that must not keep the tests from ending.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEAVING_SECONDS):
+            await browser.close()
+            await playwright.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -72,13 +72,15 @@ FOCUS = """() => {
 
 
 async def faults_of(page: Page) -> list[str]:
-    """Return what is wrong with the page that is shown, in words."""
+    """Return what is wrong with the page that is shown, in words. A page still on its way is waited for."""
+    await page.wait_for_load_state()
     found: list[str] = await page.evaluate(FAULTS)
     return found
 
 
 async def too_wide(page: Page) -> list[str]:
     """Return the elements that make the page scroll sideways."""
+    await page.wait_for_load_state()
     found: list[str] = await page.evaluate(WIDER)
     return found
 

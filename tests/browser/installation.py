@@ -17,7 +17,7 @@ from typing import Any
 
 from vaivem.postgres.server import free_port
 
-START_SECONDS = 100.0
+START_SECONDS = 200.0  # a busy machine
 STOP_SECONDS = 40.0
 COMMAND = [sys.executable, "-m", "vaivem.cli"]
 
@@ -81,3 +81,16 @@ def _when_ready(process: subprocess.Popen[bytes], log: Path, environment: dict[s
             return Installation(hub, accounts["clicksign"], accounts["rd_station_crm"], environment)
         time.sleep(0.1)
     raise AssertionError(f"The demo did not start:\n{log.read_text('utf-8')[-4000:]}")
+
+
+def command(installation: Installation, *arguments: str) -> dict[str, Any]:
+    """Run a command on the installation; return what it reports."""
+    done = subprocess.run(
+        [*COMMAND, *arguments, "--json"],
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found

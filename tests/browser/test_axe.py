@@ -7,9 +7,8 @@ looked at by itself.
 from __future__ import annotations
 
 import json
-import subprocess
+import re
 import urllib.request
-from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -19,10 +18,11 @@ from tests.hub.conftest import PASSWORD  # makes Django ready, for the addresses
 
 from .axe import faults
 from .conftest import signed_in
-from .installation import COMMAND, Installation
+from .installation import Installation, command
+from .moving import answer
 from .person import Person
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.timeout(1500)]
 
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
 # What stands in an address of the demo where the test's own systems stand in the table.
@@ -33,22 +33,12 @@ NOT_LOOKED_AT = {
     "openapi-json",
     "rule_test",
     "rule_rehearsal",
+    "rules_move_look",
     "history_csv",
     "rules_download",
     "rules_example",
+    "rules_table",
 }
-
-
-def command(installation: Installation, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [*COMMAND, *arguments, "--json"],
-        env=installation.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def first(installation: Installation, token: str, path: str) -> str:
@@ -78,7 +68,51 @@ async def numbers(page: Page, installation: Installation) -> dict[str, str]:
     await page.locator("main form[action$='/replays/ask/'] button").first.click()
     await page.wait_for_url("**/history/replays/*/")
     found["replay"] = page.url.rstrip("/").rpartition("/")[2]
-    return found
+    found["combination"] = await combination(page, installation)
+    found["move"] = await move(page, installation)
+    return found | await somebody(page, installation)
+
+
+async def somebody(page: Page, installation: Installation) -> dict[str, str]:
+    """Return a person and a document of theirs, once the demo's worker has noted them."""
+    signed = page.locator("main a[href*='/records/documents/']").first
+    for _ in range(120):
+        await page.goto(f"{installation.workspace}/records/")
+        people = await page.locator("main li a.main").evaluate_all("all => all.map(one => one.href)")
+        for address in people[:5]:
+            await page.goto(address)
+            if await signed.count():
+                parts = str(await signed.get_attribute("href")).rstrip("/").split("/")
+                person = address.rstrip("/").rpartition("/")[2]
+                return {"person": person, "signer": parts[-2], "document": parts[-1]}
+        await page.wait_for_timeout(2000)
+    raise AssertionError("The worker noted nobody with a document.")
+
+
+async def move(page: Page, installation: Installation) -> str:
+    """Return a move that has counted what exists already, and changed nothing."""
+    await answer(page, installation, "Veio da integração antiga")
+    await page.get_by_role("button", name="Mostrar antigo e novo lado a lado").click()
+    await page.locator("main button[name='look']").click()
+    await page.wait_for_url(re.compile(r"/rules/moving/\d+/"))
+    return next(part for part in reversed(page.url.split("/")) if part.isdecimal())
+
+
+async def combination(page: Page, installation: Installation) -> str:
+    """Return a field combination, made when there is none yet."""
+    await page.goto(f"{installation.workspace}/rules/combinations/")
+    known = page.locator("main h2 a[href*='/combinations/']")
+    if not await known.count():
+        options = await page.locator("#pair option").all_inner_texts()
+        pair = next(one for one in options if re.match(r"Clicksign.* → RD Station CRM.*: Contato$", one))
+        await page.locator("#pair").select_option(label=pair)
+        await page.locator("main form[action$='/combinations/new/'] button").click()
+        await page.locator("#p-1").select_option("other")
+        await page.locator("#t-1").fill("{{ signer.name }}")
+        await page.locator("button[value='save']").click()
+        await page.wait_for_url(re.compile(r"/combinations/\d+/$"))
+        return page.url.rstrip("/").rpartition("/")[2]
+    return str(await known.first.get_attribute("href")).rstrip("/").rpartition("/")[2]
 
 
 def addresses(known: dict[str, str]) -> dict[str, str]:

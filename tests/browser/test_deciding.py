@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from .inspection import FAULTS, WIDER
+from .inspection import faults_of, too_wide
 from .installation import Installation
 from .person import Person
 
@@ -28,8 +28,8 @@ async def test_a_decision_is_read_and_chosen_by_keyboard(owner: Person, installa
     await expect(page.locator("[data-number='1']")).to_be_checked()
     for width in (1280, 390):
         await page.set_viewport_size({"width": width, "height": 900})
-        assert await page.evaluate(FAULTS) == []
-        assert await page.evaluate(WIDER) == []
+        assert await faults_of(page) == []
+        assert await too_wide(page) == []
 
 
 async def test_picked_runs_are_repeated_and_seen_before(owner: Person, installation: Installation) -> None:
@@ -47,8 +47,8 @@ async def test_picked_runs_are_repeated_and_seen_before(owner: Person, installat
     await expect(page.locator("ol .card h3")).to_have_count(2)
     for width in (1280, 390):
         await page.set_viewport_size({"width": width, "height": 900})
-        assert await page.evaluate(FAULTS) == []
-        assert await page.evaluate(WIDER) == []
+        assert await faults_of(page) == []
+        assert await too_wide(page) == []
     late = page.locator("input[name=older]")
     if await late.count():
         await late.check()

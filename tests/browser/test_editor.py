@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Route, expect
 
 from .conftest import signed_in
 from .editing import PATIENCE, from_recipe, put_away
-from .inspection import FAULTS, WIDER
+from .inspection import faults_of, too_wide
 from .installation import Installation
 from .person import Person
 
@@ -112,5 +112,5 @@ async def test_the_editor_is_sound(owner: Person, installation: Installation, sc
     for width in (1280, 390):
         await page.set_viewport_size({"width": width, "height": 844})
         await page.evaluate("document.querySelectorAll('details').forEach((el) => (el.open = true))")
-        assert await page.evaluate(FAULTS) == []
-        assert await page.evaluate(WIDER) == []
+        assert await faults_of(page) == []
+        assert await too_wide(page) == []

@@ -12,7 +12,7 @@ from .installation import Installation
 from .person import Person
 from .test_walk import send, sign
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.timeout(500)]
 
 expect.set_options(timeout=PATIENCE)
 

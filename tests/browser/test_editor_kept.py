@@ -11,7 +11,7 @@ from .installation import Installation
 from .person import Person
 from .test_editor import PATIENCE, from_recipe, put_away
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.timeout(400)]
 expect.set_options(timeout=PATIENCE)
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from .conftest import signed_in
-from .inspection import FAULTS, WIDER
+from .inspection import faults_of, too_wide
 from .installation import Installation
 from .person import Person
 
@@ -38,13 +38,13 @@ async def test_runs_are_picked_for_repair_on_a_phone(browser: Browser, installat
     await bar.get_by_label("Selecionar todas as que aparecem").tap()
     await expect(bar).to_be_hidden()
     await page.locator("#rows .hit").nth(0).tap()
-    assert await page.evaluate(FAULTS) == []
-    assert await page.evaluate(WIDER) == []
+    assert await faults_of(page) == []
+    assert await too_wide(page) == []
     table = await page.request.get(f"{installation.workspace}/history/export.csv?status=done")
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
     assert (await table.body()).decode("utf-8-sig").startswith("Hora;")
     await bar.get_by_role("button", name=re.compile("Repetir com a regra de hoje")).tap()
     await page.wait_for_url(re.compile(r"/replays/\d+/"))
     await expect(page.locator("main")).to_contain_text("1")
-    assert await page.evaluate(WIDER) == []
+    assert await too_wide(page) == []
     await person.leave()

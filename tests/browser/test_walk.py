@@ -58,7 +58,9 @@ async def test_a_signed_document_becomes_a_deal_with_its_signer(
     await sign(page, installation.clicksign, title)
     owner.complaints[:] = [one for one in owner.complaints if "/token" not in one]  # the wrong code's 422
 
-    done = page.get_by_role("row").filter(has_text=f"{title}.pdf").filter(has_text="Concluída")
+    # Another rule of the demo tells what each signer did, under the document's name and the signer's.
+    document = page.get_by_role("link", name=f"{title}.pdf", exact=True)
+    done = page.get_by_role("row").filter(has=document).filter(has_text="Concluída")
     await owner.until_shown(f"{installation.workspace}/history/", done)
     await done.get_by_role("link", name=f"{title}.pdf", exact=True).first.click()
     arrived = page.locator("ol.trail > li").first

@@ -129,9 +129,19 @@ def test_every_trigger_and_action_is_named_for_rule_files() -> None:
 def test_the_words_of_rules_are_all_there() -> None:
     words = [*filters.FILTERS, *Operator, *WritePolicy, *OnBad, *Missing, *KeyKind]
     assert not missing(map(str, words), "docs/rules.md")
-    [block] = page("docs/rules.md").blocks("yaml")
-    for rule in yaml.safe_load(block)["rules"]:
+    blocks = [yaml.safe_load(block) for block in page("docs/rules.md").blocks("yaml")]
+    assert any("combinations" in block for block in blocks)
+    for rule in [rule for block in blocks for rule in block["rules"]]:
         parse_rule(rule)  # raises with all that is wrong
+
+
+def test_the_table_of_combinations_is_one() -> None:
+    from vaivem.hub.rules.layout import COLUMNS, read
+
+    text = page("docs/rules.md")
+    [block] = text.blocks("csv")
+    assert [len(entry.data["fields"]) for entry in read(block).combinations] == [2, 2]
+    assert not missing(COLUMNS, "docs/rules.md")
 
 
 def test_the_connectors_guide_has_the_whole_contract() -> None:

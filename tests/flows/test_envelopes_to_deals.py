@@ -241,15 +241,12 @@ async def test_an_envelope_is_read_once_in_a_quarter_of_an_hour(desk: Desk, tmp_
         "update connection set settings = settings || '{\"connect\": \"hand\"}' where connector = 'docusign'"
         " returning 1"
     )
-    for one in (await desk.api("GET", "/connect"))["configurations"]:
-        await desk.api("DELETE", f"/connect/{one['connectId']}")
     thin = {
         "configurationType": "custom", "name": "by hand", "urlToPublishTo": hook, "allUsers": "true",
         "allowEnvelopePublish": "true", "deliveryMode": "SIM", "includeHMAC": "true",
         "requiresAcknowledgement": "true", "events": ["envelope-completed", "recipient-completed"],
         "eventData": {"version": "restv2.1", "format": "json", "includeData": []},
     }  # fmt: skip
-    await desk.api("POST", "/connect", thin)
     listed = (await desk.api("GET", "/templates"))["envelopeTemplates"]
     rule = f"""
 rules:
@@ -265,6 +262,10 @@ rules:
           envelope.subject: {{text: "{{{{ recipient.name }}}}"}}
 """
     await desk.apply(rule, tmp_path)
+    # Only now does the worker know that it is done by hand: before, it would put ours, which says all, back.
+    for one in (await desk.api("GET", "/connect"))["configurations"]:
+        await desk.api("DELETE", f"/connect/{one['connectId']}")
+    await desk.api("POST", "/connect", thin)
     await desk.sign_all(await desk.sent("Fino", "ana@cliente.example", "bia@raiarsolar.example"))
     waiting = "select count(*) from pending where code = 'record_limit'"
     ended = "select count(*) from run"

@@ -13,7 +13,7 @@ from tests.crash.conftest import Town, folder, town_in
 
 __all__ = ["folder"]  # a fixture, taken over
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(180)]
 EMAIL = "nina.prado@padaria.example"
 
 

@@ -10,14 +10,12 @@ import os
 import re
 import ssl
 import subprocess
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,9 +23,10 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from tests.gates.surroundings import COMMAND, answers, lacking, postgres_15, tls_proxy, trusting, vaivem_up
+from tests.place import data_folder
 from vaivem.postgres.server import free_port
 
-pytestmark = [pytest.mark.gates, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.soak, pytest.mark.gates, pytest.mark.timeout(400)]
 
 
 @dataclass
@@ -85,24 +84,25 @@ def place() -> Iterator[Place]:
     post = Controller(letters, hostname="127.0.0.1", port=mail)
     post.start()
     url = f"https://localhost:{port}"
-    with tempfile.TemporaryDirectory(prefix="vaivem-gates-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with postgres_15(folder) as dsn, tls_proxy(folder, port, inner):
-            environment = {
-                **os.environ,
-                "VAIVEM_DATA_DIR": str(folder / "data"),
-                "DATABASE_URL": dsn,
-                "VAIVEM_PUBLIC_URL": url,
-                "VAIVEM_TRUSTED_PROXIES": "127.0.0.1",
-                "VAIVEM_SMTP_URL": f"smtp://127.0.0.1:{mail}/avisos@raiar.example",
-                "HOST": "127.0.0.1",
-                "PORT": str(inner),
-                "VAIVEM_SUPERVISOR_PID": str(os.getpid()),  # ends with us, also when we are killed
-            }
-            context = trusting(folder)
-            with vaivem_up(environment, folder / "up.log", lambda: answers(f"{url}/readyz", context)):
-                yield Place(url, inner, environment, context, letters)
+    with (
+        data_folder("vaivem-gates-") as folder,
+        postgres_15(folder) as dsn,
+        tls_proxy(folder, port, inner),
+    ):
+        environment = {
+            **os.environ,
+            "VAIVEM_DATA_DIR": str(folder / "data"),
+            "DATABASE_URL": dsn,
+            "VAIVEM_PUBLIC_URL": url,
+            "VAIVEM_TRUSTED_PROXIES": "127.0.0.1",
+            "VAIVEM_SMTP_URL": f"smtp://127.0.0.1:{mail}/avisos@raiar.example",
+            "HOST": "127.0.0.1",
+            "PORT": str(inner),
+            "VAIVEM_SUPERVISOR_PID": str(os.getpid()),  # ends with us, also when we are killed
+        }
+        context = trusting(folder)
+        with vaivem_up(environment, folder / "up.log", lambda: answers(f"{url}/readyz", context)):
+            yield Place(url, inner, environment, context, letters)
     post.stop()
 
 
