@@ -2,8 +2,8 @@
 FROM python:3.12-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/vaivem
-COPY requirements/runtime.lock requirements/
-RUN /opt/vaivem/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.lock
+COPY requirements/traces.lock requirements/
+RUN /opt/vaivem/bin/pip install --no-cache-dir --require-hashes -r requirements/traces.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 # Catalogs first: they are packed with the rest.
