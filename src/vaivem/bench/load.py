@@ -162,6 +162,9 @@ class Load:
     def _fill(self) -> None:
         while self.free and self._may_send():
             self._send(self.free.popleft(), time.monotonic())
+        self._end_if_answered()
+
+    def _end_if_answered(self) -> None:
         if self._over() and self._answered == self._sent and not self._done.done():
             self._done.set_result(None)
 
@@ -192,8 +195,8 @@ class Load:
         self.free.append(line)
         if self.spec.mode != "paced":
             self._fill()
-        elif self._over() and self._answered == self._sent and not self._done.done():
-            self._done.set_result(None)
+        else:
+            self._end_if_answered()
 
     async def _pace(self) -> None:
         step = 1 / self.spec.rate
@@ -209,6 +212,7 @@ class Load:
                     self._backed_up.append((number, due))
                 due += step
             await asyncio.sleep(TICK_SECONDS)
+        self._end_if_answered()
 
     async def _follow(self) -> None:
         """Hear from the target how much has arrived."""
