@@ -152,7 +152,7 @@ async def test_person_handles_a_deal(crm: Crm) -> None:
     stage = crm.simulator.account.stages_of(deal["pipeline_id"])[2]
     moved = await crm.form(f"{page}/move", {"stage_id": stage["id"]})
     assert (moved.status, moved.headers["location"]) == (303, f"{page}?said=move")
-    assert "Movido para Identificação do interesse" in (await crm.call("GET", page)).text
+    assert "Movida para Identificação do interesse" in (await crm.call("GET", page)).text
     await crm.form(f"{page}/lose", {"lost_reason_id": crm.first("lost_reasons")["id"]})
     read = (await crm.v2("GET", f"deals/{deal['id']}")).json["data"]
     assert (read["stage_id"], read["status"], bool(read["lost_reason_id"])) == (stage["id"], "lost", True)
