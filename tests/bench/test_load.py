@@ -10,7 +10,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
 async def test_a_paced_load_ends_though_all_is_answered_before_its_time_is_over() -> None:
-    """Nothing is left that could be answered then; waiting for it let the server close the idle connections."""
+    """Nothing is left to be answered then; waiting for it let the server close the idle connections."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
