@@ -84,6 +84,12 @@ def test_a_shape_keeps_the_limit_by_arithmetic() -> None:
         assert shape.ahead == 1 or shape.ahead <= shape.cap / 2
 
 
+def test_what_may_lie_ready_costs_less_than_what_must_be_used() -> None:
+    """95 % of a limit must be reached by workers that are now and then a moment late, too."""
+    shape = bucket_shape(Limit(calls=600, seconds=60.0))
+    assert shape.rate * 60 >= 0.955 * 600
+
+
 @pytest.mark.parametrize(("calls", "window", "seconds"), [(50, 2.0, 8.0), (300, 2.0, 5.0)])
 async def test_no_window_ever_holds_more_than_the_limit(
     three: list[Budgets], calls: int, window: float, seconds: float

@@ -21,7 +21,7 @@ from vaivem.connectors.sdk.manifest import Limit
 from vaivem.core.errors import RetryError
 from vaivem.engine.statements import statement
 
-CAP_SHARE = 0.05
+CAP_SHARE = 0.04
 BULK_RESERVE = 0.25
 FEW_CALLS = 10.0
 LONGEST_SLICE_SECONDS = 0.1
