@@ -50,7 +50,7 @@ async def test_every_statement_can_be_prepared(database: str, file: str) -> None
 def test_the_control_planes_statements_can_be_planned(database: str) -> None:
     values: dict[str, object] = {
         "answer": "{}", "params": "{}", "payload": b"{}", "name": "none", "code": "x", "again": [],
-        "older": True, "owned": False, "object": "x", "record": "x", "links": "[]", "keys": "[]",
+        "older": True, "lanes": [], "owned": False, "object": "x", "record": "x", "links": "[]", "keys": "[]",
     }  # fmt: skip
     with psycopg.connect(database) as db:
         for text in statements("control").values():

@@ -252,7 +252,13 @@ def paths_read(rule: Rule) -> frozenset[str]:
         paths.add(rule.automation.person)
     if rule.when.changed:
         paths.add(rule.when.changed.field)
-    for _, step in rule.all_steps():
+    return frozenset(paths | paths_of_steps(step for _, step in rule.all_steps()))
+
+
+def paths_of_steps(steps: Iterable[Step]) -> set[str]:
+    """Return every path that these steps read; those inside branches are to be among them."""
+    paths: set[str] = set()
+    for step in steps:
         if isinstance(step, ActionStep | FindStep):
             paths |= _sources_read(mapping.source for mapping in step.mappings)
             paths |= {
@@ -268,7 +274,7 @@ def paths_read(rule: Rule) -> frozenset[str]:
             paths |= {step.equals} if step.equals else set()
         elif step.until:
             paths.add(step.until)
-    return frozenset(paths)
+    return paths
 
 
 def _sources_read(sources: Iterable[Source]) -> set[str]:

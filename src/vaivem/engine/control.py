@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from vaivem.core.crossing import SHIFT
 from vaivem.core.identity import record_hash
 from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.statements import statement
@@ -100,6 +102,43 @@ def newer_run(
 def cancel_run(cursor: Cursor, ws: int, run_id: int) -> bool:
     """End a waiting run as stopped by a person. False when it does not wait."""
     return _run(cursor, "cancel_run", ws=ws, run_id=run_id) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Whom to move: runs of a rule that wait at `step` of version `before`. `run`: only this one.
+
+    `gate` is the main connection of version `version`, `by` the name of who moves them.
+    """
+
+    rule: int
+    step: str
+    before: int
+    version: int
+    gate: int
+    by: str
+    run: int | None = None
+
+
+def cross(cursor: Cursor, ws: int, crossing: Crossing) -> int:
+    """Let runs that wait at a step go on in another version, behind that step; return how many did.
+
+    In a transaction. One that a worker has in hand at this moment finishes its version.
+    """
+    given = {name: getattr(crossing, name) for name in ("rule", "step", "before", "run")}
+    locked = _run(cursor, "lock_waiting", ws=ws, **given)
+    if locked is None or not locked[0]:
+        return 0
+    told = {"step": crossing.step, "from": crossing.before, "to": crossing.version, "by": crossing.by}
+    more = {
+        "version": crossing.version,
+        "gate": crossing.gate,
+        "shift": SHIFT * 1000,
+        "told": json.dumps(told),
+    }
+    # In a statement of its own, so that it sees what was done until the lanes were locked.
+    row = _run(cursor, "cross", ws=ws, lanes=locked[0], **given, **more)
+    return int(row[0]) if row else 0
 
 
 def start_replay(cursor: Cursor, ws: int, replay: int, again: Sequence[str], *, older: bool) -> bool:

@@ -13,6 +13,7 @@ import orjson
 from msgspec.structs import replace
 
 from vaivem.connectors.sdk import Delivery
+from vaivem.core.crossing import SHIFT
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, RuleError, VaivemError
 from vaivem.core.retry import may_retry, next_pause
 from vaivem.engine.automations import WAITS, leave, look_once_more
@@ -25,8 +26,9 @@ from vaivem.engine.ids import time_of
 from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.memory import Memory, recall
 from vaivem.engine.parking import ParkError
-from vaivem.engine.runs import Ending, Execution, Status
+from vaivem.engine.runs import Crossed, Ending, Execution, Status
 from vaivem.engine.statements import statement
+from vaivem.engine.topology import RuleUse
 from vaivem.engine.traces import traces
 from vaivem.logs import about
 
@@ -176,14 +178,14 @@ class LaneWorker:
         if state == "removed" and not memory.tries:
             return await self._finish(run, Ending(Status.STOPPED, "rule_was_removed"), last=last)
         try:
-            use = await self._desk.topology.version(self._desk.pool, item.rule, item.version)
+            use, crossings = await self._versions(item, memory)
             if item.delivery is None:
                 raise RuleError("event_is_gone")
             if item.replay_of is not None:
                 run.former = await recall_former(
                     self._desk.pool, item.ws, item.rule, item.replay_of, item.run_id
                 )
-            ending = await Execution(self._desk, use, run, lane_key).run()
+            ending = await Execution(self._desk, use, run, lane_key, crossings).run()
         except ParkError as park:
             return await self._park(run, park)
         except VaivemError as error:
@@ -197,6 +199,21 @@ class LaneWorker:
             traces.ended("waiting", "wait_step")
             return After.NEXT  # it left the lane
         return await self._finish(run, ending, last=last)
+
+    async def _versions(self, item: Item, memory: Memory) -> tuple[RuleUse, list[Crossed]]:
+        """Return the version that the run began with, and those that it went on in.
+
+        Moved again while it waited at the same step, it goes on in the last one.
+        """
+        topology, pool = self._desk.topology, self._desk.pool
+        began = memory.crossings[0].before if memory.crossings else item.version
+        crossed: list[Crossed] = []
+        for number, one in enumerate(memory.crossings, start=1):
+            use = await topology.version(pool, item.rule, one.version)
+            if crossed and crossed[-1].step == one.step:
+                crossed.pop()
+            crossed.append(Crossed(one.step, use, number * SHIFT))
+        return await topology.version(pool, item.rule, began), crossed
 
     async def _version(self, item: Item, memory: Memory) -> int | None:
         """Return the version that a run goes by: the draft's when a test waits for this very event.

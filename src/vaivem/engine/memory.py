@@ -14,6 +14,7 @@ from vaivem.connectors.sdk import Answer
 from vaivem.engine.statements import statement
 
 DONE_BEFORE = "done_before"  # the code of a write that a replay leaves out
+CROSSED = "crossed"  # the name of the row that says by which version a run went on
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,21 @@ class Kept:
         return json.loads(self.response)
 
 
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A person had the run go on behind a step, where it waited, in another version of its rule."""
+
+    step: str
+    before: int
+    version: int
+
+    @classmethod
+    def read(cls, response: bytes) -> Crossing:
+        """Read it as the journal has it."""
+        told = json.loads(response)
+        return cls(told["step"], told["from"], told["to"])
+
+
 @dataclass(slots=True)
 class Memory:
     """A run's journal.
@@ -49,6 +65,7 @@ class Memory:
     Only what came before its last durable write counts (`upto`): reads after it are read again, since what
     they saw may have changed meanwhile. `tries` counts the rows of each place, `sent` those of its write.
     `doubt` is when the intent of a write without an outcome was made. `answers` are people's decisions.
+    `crossings` are the versions that it went on in, in order.
     """
 
     kept: dict[int, Kept] = field(default_factory=dict)
@@ -61,6 +78,7 @@ class Memory:
     failures: int = 0
     worked: float = 0.0
     calls: int = 0
+    crossings: list[Crossing] = field(default_factory=list)
 
     def at(self, n: int) -> Kept | None:
         """Return what is final at place `n`, if it counts."""
@@ -73,6 +91,9 @@ async def recall(db: asyncpg.Pool, ws: int, run_id: int) -> Memory:
     for row in await db.fetch(statement("lanes", "journal"), ws, run_id):
         n = row["n"]
         memory.tries[n] = memory.tries.get(n, 0) + 1
+        if row["name"] == CROSSED and not row["method"]:
+            memory.crossings.append(Crossing.read(row["response"]))
+            continue
         memory.sent[n] = memory.sent.get(n, 0) + row["write"]
         memory.calls += row["method"] != ""
         refused = not row["done"] and not row["write"] and row["status"] > 0

@@ -22,6 +22,7 @@ from vaivem.core.compiled_steps import (
     CompiledStop,
     CompiledWait,
 )
+from vaivem.core.crossing import after
 from vaivem.core.errors import BugError, Problem, RecordError, RuleError, SkipError, VaivemError
 from vaivem.core.identity import search_terms, term_hash
 from vaivem.core.kinship import Relative, relatives
@@ -133,17 +134,40 @@ class LeftLaneError(Exception):
     """The run is in a wait step and has a lane of its own now."""
 
 
+class _CrossError(Exception):
+    """The step is done behind which the run goes on in another version of its rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """A run goes on, behind a step, in another version; `shift` is added to the places of its steps."""
+
+    step: str
+    use: RuleUse
+    shift: int
+
+
 class Execution:
     """Applies a rule to an item's event."""
 
-    def __init__(self, desk: Desk, use: RuleUse, run: RunState, lane_key: Callable[..., int]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        use: RuleUse,
+        run: RunState,
+        lane_key: Callable[..., int],
+        crossings: Sequence[Crossed] = (),
+    ) -> None:
+        """`use` is the version that the run began with."""
         self._desk = desk
         self._use = use
+        self._crossings = crossings
+        self._until = ""  # the step behind which another version goes on
         self._run = run
         self._lane_key = lane_key
         self._scope: dict[str, Any] = {}
         self._zone = desk.topology.zones.get(run.item.ws, "America/Sao_Paulo")
-        self._places = use.compiled.places
+        self._places: Mapping[str, int] = use.compiled.places
         self._source = ""
         self._about: tuple[Relative, ...] = ()
         self._quiet = allowed(run.item.delivery, bulk=run.item.bulk)
@@ -161,7 +185,7 @@ class Execution:
         if ending is not None:
             return ending
         try:
-            await self._steps(self._use.compiled.steps)
+            await self._walk()
         except StopRunError as stop:
             did = self._run.records or self._told
             return Ending(Status.DONE if did else Status.NOTHING, stop.code, stop.params)
@@ -276,6 +300,22 @@ class Execution:
         )
         return bool(row)
 
+    async def _walk(self) -> None:
+        """Go through the steps: up to each crossing by the version of before, behind it by the next."""
+        steps: Sequence[CompiledStep] = self._use.compiled.steps
+        for crossed in self._crossings:
+            self._until = crossed.step
+            try:
+                await self._steps(steps)
+            except _CrossError:
+                self._use, compiled = crossed.use, crossed.use.compiled
+                self._places = {step: place + crossed.shift for step, place in compiled.places.items()}
+                steps = after(compiled.steps, crossed.step) or ()
+            else:
+                raise BugError("journal_differs", detail=f"{crossed.step} was not come to again")
+        self._until = ""
+        await self._steps(steps)
+
     async def _steps(self, steps: Sequence[CompiledStep]) -> None:
         for step in steps:
             match step:
@@ -294,6 +334,8 @@ class Execution:
                     await self._notify(step)
                 case CompiledEmail():
                     await self._mail(step)
+            if step.id == self._until:
+                raise _CrossError
 
     def _context(
         self, line: Line, place: int, step: str, values: Values, options: Mapping[str, Any]

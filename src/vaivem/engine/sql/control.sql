@@ -125,6 +125,36 @@ r as (
          (select replay_of from it) from p)
 select run_id from p;
 
+-- name: lock_waiting
+-- The lanes of runs that wait at a step, locked until the commit: no worker takes them up meanwhile.
+with k as materialized (
+  select l.key from pending p join lane l on l.ws = p.ws and l.key = p.lane and l.state <> 2
+  where p.ws = %(ws)s and p.rule = %(rule)s and p.version = %(before)s and p.state = 'wait' and p.params ->> 'step' = %(step)s::text
+    and (%(run)s::bigint is null or p.run_id = %(run)s)
+  order by l.ws, l.key for update of l)
+select array_agg(key) from k;
+
+-- name: cross
+-- They go on in another version behind that step, and their journal says so. A ready lane becomes another one: a claim
+-- that is under way reads its run anew. One that was worked until its lane was locked is seen here as it is after that.
+with k as materialized (
+  select p.ws, p.run_id, p.lane, (
+    select count(*) from step s where s.ws = p.ws and s.run_id = p.run_id and s.name = 'crossed' and s.method = '') as times
+  from unnest(%(lanes)s::bigint[]) x(key) join lane l on l.ws = %(ws)s and l.key = x.key and l.state <> 2
+  join pending p on p.ws = l.ws and p.lane = l.key
+  join item i on i.ws = p.ws and i.lane = p.lane and i.run_id = p.run_id and i.version = %(before)s
+  where p.rule = %(rule)s and p.state = 'wait' and p.params ->> 'step' = %(step)s::text
+    and (%(run)s::bigint is null or p.run_id = %(run)s)),
+m as (select * from k where times < 1000),
+l as (update lane x set gate = %(gate)s, recover = true from m where x.ws = m.ws and x.key = m.lane),
+i as (update item x set version = %(version)s from m where x.ws = m.ws and x.lane = m.lane and x.run_id = m.run_id),
+p as (update pending x set version = %(version)s from m where x.ws = m.ws and x.run_id = m.run_id),
+s as (
+  insert into step (ws, run_id, n, try, step, name, conn, write, done, known, method, url, status, request, response, code, ms, at)
+  select ws, run_id, (times + 1) * %(shift)s, 1, %(step)s::text, 'crossed', 0, false, true, null, '', '', 0, null,
+         convert_to(%(told)s::text, 'UTF8'), '', 0, vv_now() from m)
+select count(*) from m;
+
 -- name: pause_rule
 -- Locked in the order in which ingest locks them. A lane that is busy now is given up by its worker, which asks.
 with k as materialized (

@@ -17,16 +17,16 @@ from vaivem.hub.api.shapes import (
     CheckedOut,
     DoneOut,
     DraftIn,
-    InsideOut,
     LimitsIn,
     PageOut,
+    PublishIn,
     RehearsalOut,
     RuleIn,
     RuleOut,
     TestOut,
     VersionOut,
 )
-from vaivem.hub.rules import inside, publishing, rehearsing, testing
+from vaivem.hub.rules import publishing, rehearsing, taking_along, testing
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.change_views import free_title
 from vaivem.hub.rules.held import limits_form, save_limits
@@ -95,22 +95,6 @@ def one(request: HttpRequest, number: int) -> Rule:
     return find(request, number)
 
 
-@router.get("/{number}/inside", response=PageOut[InsideOut])
-def who_is_where(request: HttpRequest, number: int, after: str = "", limit: int = 50) -> dict[str, Any]:
-    """List the people who are in an automation, and the step that each is at; `next` is the value of `after`.
-
-    `POST /runs/{run}/retry` lets one go on now, `POST /runs/{run}/stop` takes one out.
-    """
-    size = max(1, min(limit, 200))
-    rows, following = inside.people(find(request, number), after=after[:300], limit=size)
-    plain = ("key", "person", "since", "version", "state", "code", "due", "number")
-    items = [
-        {"run": str(row.run), "step": row.step_id, **{name: getattr(row, name) for name in plain}}
-        for row in rows
-    ]
-    return {"items": items, "next": following or None}
-
-
 @router.put("/{number}/draft", response=RuleOut)
 def save_draft(request: HttpRequest, number: int, payload: DraftIn) -> Rule:
     """Replace a rule's draft; what runs stays as it is until it is published.
@@ -123,10 +107,10 @@ def save_draft(request: HttpRequest, number: int, payload: DraftIn) -> Rule:
 
 
 @router.post("/{number}/publish", response=RuleOut)
-def publish(request: HttpRequest, number: int) -> Rule:
+def publish(request: HttpRequest, number: int, payload: PublishIn | None = None) -> Rule:
     """Make the draft the version that new events are given to; a new rule is switched on."""
     rule = find(request, number)
-    publishing.publish(rule)
+    publishing.publish(rule, inside=payload.inside if payload else taking_along.FINISH)
     return rule
 
 

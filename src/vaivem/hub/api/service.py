@@ -10,7 +10,17 @@ from django.http import HttpRequest
 from ninja import NinjaAPI
 
 from vaivem import __version__
-from vaivem.hub.api import combinations, connections, history, opted_out, people, recipes, replays, rules
+from vaivem.hub.api import (
+    combinations,
+    connections,
+    history,
+    inside,
+    opted_out,
+    people,
+    recipes,
+    replays,
+    rules,
+)
 from vaivem.hub.api.access import Token, workspace_of
 from vaivem.hub.api.errors import add_handlers
 from vaivem.hub.api.shapes import HealthOut
@@ -35,6 +45,7 @@ api = NinjaAPI(
 add_handlers(api)
 api.add_router("", connections.router)
 api.add_router("/rules", rules.router)
+api.add_router("/rules", inside.router)
 api.add_router("/combinations", combinations.router)
 api.add_router("/recipes", recipes.router)
 api.add_router("", history.router)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from ninja import Schema
 from pydantic import ConfigDict, Field
@@ -431,6 +431,38 @@ class InsideOut(Schema):
     due: datetime | None
     number: int
     step: str
+    can_move: bool = Field(description="Whether they can go on in the version of today")
+
+
+class PublishIn(Given):
+    """What becomes of those inside: ``finish`` their version, or ``move`` to the new one where they can."""
+
+    inside: Literal["finish", "move"] = "finish"
+
+
+class MoveGroupOut(Schema):
+    """Those who wait at one step of one version. `code` says why they would stay in it."""
+
+    version: int
+    step: str
+    count: int
+    code: str = Field(description='"", step_gone, step_changed, start_changed or needs_more')
+
+
+class MovingOut(Schema):
+    """Who would go on in which version. `busy` are at work on a step, or stuck at one, and stay."""
+
+    groups: list[MoveGroupOut]
+    busy: int
+    going: int
+    staying: int
+
+
+class MovedOut(Schema):
+    """How many went on in the version of today, and how many still finish an earlier one."""
+
+    moved: int
+    staying: int
 
 
 class DoneOut(Schema):

@@ -24,6 +24,7 @@ from vaivem.core.rules import (
 )
 from vaivem.core.steps import Step
 from vaivem.engine.letters import OPTED_OUT
+from vaivem.hub.history.crossings import Moved, moves, path_of
 from vaivem.hub.history.detail import CallRow, RunDetail
 from vaivem.hub.history.filters import Shown
 from vaivem.hub.history.names import Names
@@ -53,7 +54,10 @@ class CallView:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step of the rule. `state`: done, failed, waiting, needs_you, skipped, not_run."""
+    """One step of the rule. `state`: done, failed, waiting, needs_you, skipped, not_run.
+
+    `moved`: behind it the run went on in another version of the rule, as often as that was asked for.
+    """
 
     number: int
     name: str
@@ -62,6 +66,7 @@ class StepView:
     state: str
     calls: list[CallView] = field(default_factory=list)
     problems: list[Explained] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -83,7 +88,7 @@ class StepView:
 
 
 def definition_of(detail: RunDetail) -> Rule | None:
-    """Return the version that the run began with; None when it is gone or of another release."""
+    """Return the version that the run is in; None when it is gone or of another release."""
     found = RuleVersion.objects.filter(rule=detail.run.rule, number=detail.run.version).first()
     if found is None:
         return None
@@ -102,7 +107,7 @@ def steps_of(
         by_place.setdefault(call.place, []).append(call)
     if rule is None:
         return [_unknown(place, calls, names) for place, calls in sorted(by_place.items()) if place]
-    steps = dict(enumerate((step for _, step in rule.all_steps()), start=1))
+    steps, crossed = path_of(detail, rule), moves(detail.calls)
     stopped = _stopped_at(detail, steps, by_place)
     views: list[StepView] = []
     ended = _ended_at(detail, steps)
@@ -113,7 +118,10 @@ def steps_of(
         if isinstance(step, StopStep) and state == "not_run" and (place < ended or _went_on(place, by_place)):
             state = "done"  # it leaves no trace where its condition did not hold
         problems = list(reasons) if place == stopped and state in ("failed", "waiting", "needs_you") else []
-        views.append(_view(len(views) + 1, step, state, by_place.get(place, []), problems, names))
+        moved = [one for one in crossed if one.step == step.id and one.shift > place]
+        crossed = [one for one in crossed if one not in moved]
+        calls = by_place.get(place, [])
+        views.append(_view(len(views) + 1, step, state, calls, problems, names, moved))
     return views
 
 
@@ -140,7 +148,7 @@ def _stopped_at(detail: RunDetail, steps: Mapping[int, Step], by_place: Mapping[
     if detail.run.shown in (Shown.DONE, Shown.NOTHING) or detail.run.state in ("queued", "rule_paused"):
         return 0
     named = detail.run.params.get("step")
-    for place, step in steps.items():
+    for place, step in reversed(list(steps.items())):
         if step.id == named:
             return place
     last = max((place for place in by_place if place), default=0)
@@ -195,13 +203,15 @@ def _view(
     calls: Sequence[CallRow],
     problems: list[Explained],
     names: Names,
+    moved: list[Moved],
 ) -> StepView:
     conn = next((call.conn for call in calls if call.conn), 0)
     if isinstance(step, ActionStep | FindStep) and isinstance(step.connection, int):
         conn = step.connection
     connector = names.connector(conn)
     views = [call_view(call, names) for call in calls if call.is_call or call.code]
-    return StepView(number, step_name(step, connector), connector, names.system(conn), state, views, problems)
+    name, system = step_name(step, connector), names.system(conn)
+    return StepView(number, name, connector, system, state, views, problems, moved)
 
 
 def step_name(step: Step, connector: str) -> str:

@@ -11,10 +11,11 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from vaivem.core.errors import RuleError
-from vaivem.hub.rules import publishing
+from vaivem.hub.rules import publishing, taking_along
 from vaivem.hub.rules.figures import read_figures
 from vaivem.hub.rules.held import limits_form, save_limits
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
@@ -26,17 +27,40 @@ from vaivem.hub.workspaces.models import Member, Role
 Change = Callable[[Rule, Member], None]
 
 
-@require_POST
-@for_role(place="rules")
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_role(Role.EDITOR, place="rules")
 def publish(request: MemberRequest, number: int) -> HttpResponse:
-    """Publish the draft; a rule that never ran is switched on."""
-    row = find(request, number)
+    """Publish the draft; a new rule is switched on. Where some are inside, ask about them first."""
+    row, chosen = find(request, number), request.POST.get("inside", "")
     try:
-        publishing.publish(row, request.user)
+        asked = publishing.asks(row)
+        if request.method != "POST" and asked is not None:
+            return render(request, "rules/publish.html", {"rule": row, "asked": asked})
+        if request.method != "POST":
+            return redirect("rule", request.workspace.slug, row.pk)
+        if asked is not None and chosen not in taking_along.CHOICES:
+            return redirect("rule_publish", request.workspace.slug, row.pk)
+        publishing.publish(row, request.user, inside=chosen or taking_along.FINISH)
     except RuleError as error:
         return rule_page(request, row, error.problems or (error.problem,), 422)
     messages.success(request, _("Published. What happens from now on goes by this version."))
+    if chosen == taking_along.MOVE and asked is not None:
+        _tell_who_stays(request, row)
     return redirect("rule", request.workspace.slug, row.pk)
+
+
+def _tell_who_stays(request: MemberRequest, row: Rule) -> None:
+    """Say how many of those inside finish their version after all."""
+    stay = taking_along.look(row).staying
+    text = ngettext(
+        "%(number)s of those inside finishes the version it is in.",
+        "%(number)s of those inside finish the version they are in.",
+        stay,
+    )
+    if stay:
+        messages.warning(request, text % {"number": stay})
+    else:
+        messages.success(request, _("All who wait inside go on in this version."))
 
 
 @require_POST

@@ -84,6 +84,8 @@ def _after(request: MemberRequest, row: Rule, act: str, changed: bool) -> HttpRe
 
 def _publish(request: MemberRequest, row: Rule, sample: str) -> HttpResponse:
     try:
+        if publishing.asks(row) is not None:
+            return redirect("rule_publish", request.workspace.slug, row.pk)
         publishing.publish(row, request.user)
     except RuleError:
         return _page(request, row, row.draft, sample, status=422)

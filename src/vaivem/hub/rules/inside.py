@@ -15,6 +15,7 @@ from vaivem.core.rules import parse_rule
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.trail import step_name
 from vaivem.hub.messages import explain
+from vaivem.hub.rules import taking_along
 from vaivem.hub.rules.models import Rule, RuleVersion
 
 PAGE = 50
@@ -24,7 +25,7 @@ MAX_COUNT = 1000
 WHERE = """
 select s.person, s.run_id, s.since, i.version, coalesce(p.state, ''), coalesce(p.code, ''),
   coalesce(p.params, '{}')::text, p.due,
-  coalesce((select max(t.n) / 1000 from step t where t.ws = s.ws and t.run_id = s.run_id), 0),
+  coalesce((select max(t.n) / 1000 %% 100 from step t where t.ws = s.ws and t.run_id = s.run_id), 0),
   coalesce(l.state = 3, false)
 from inside s join item i on i.ws = s.ws and i.run_id = s.run_id
 left join pending p on p.ws = s.ws and p.run_id = s.run_id
@@ -40,7 +41,8 @@ select count(*) from (
 class Inside:
     """One person. `key` says who in the table; `code` says why the run waits, `due` until when.
 
-    `step` and `number` are those of the version that the run goes by; `old` says that it is an earlier one.
+    `step` and `number` are those of the version that the run goes by; `old` says that it is an earlier one,
+    `can_move` that the person can go on in the one of today.
     """
 
     key: str
@@ -55,6 +57,7 @@ class Inside:
     number: int
     step_id: str
     step: str
+    can_move: bool
 
     @property
     def person(self) -> str:
@@ -81,15 +84,16 @@ def people(rule: Rule, *, after: str = "", limit: int = PAGE) -> tuple[list[Insi
     with database.cursor() as cursor:
         cursor.execute(WHERE, given)
         rows = cursor.fetchall()
-    steps, names = _Steps(rule), Names(rule.workspace)
-    found = [_inside(row, rule, steps, names) for row in rows[:limit]]
+    steps, names, ways = _Steps(rule), Names(rule.workspace), taking_along.Ways(rule)
+    found = [_inside(row, rule, steps, names, ways) for row in rows[:limit]]
     return found, found[-1].key if len(rows) > limit else ""
 
 
-def _inside(row: tuple[Any, ...], rule: Rule, steps: _Steps, names: Names) -> Inside:
+def _inside(row: tuple[Any, ...], rule: Rule, steps: _Steps, names: Names, ways: taking_along.Ways) -> Inside:
     person, run, since, version, state, code, params, due, place, paused = row
     told: Mapping[str, Any] = json.loads(params)
     number, step_id, step = steps.at(version, str(told.get("step") or ""), place, names)
+    can_move = state == "wait" and ways.lead(version, step_id)
     state = "rule_paused" if paused else state or "running"
     return Inside(
         key=person,
@@ -104,6 +108,7 @@ def _inside(row: tuple[Any, ...], rule: Rule, steps: _Steps, names: Names) -> In
         number=number,
         step_id=step_id,
         step=step,
+        can_move=can_move,
     )
 
 

@@ -8,13 +8,14 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from vaivem.hub.history import acts, detail
 from vaivem.hub.history.queries import RunRow
 from vaivem.hub.messages import explain
-from vaivem.hub.rules import inside
+from vaivem.hub.rules import inside, taking_along
 from vaivem.hub.rules.views import find
 from vaivem.hub.shell.clock import now as clock_now
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
@@ -34,6 +35,7 @@ def who(request: MemberRequest, number: int) -> HttpResponse:
         "rows": rows,
         "next": urlencode({"after": following}) if following else "",
         "first": not request.GET.get("after"),
+        "can_move": taking_along.look(rule).going,
         "can_change": request.membership.at_least(Role.EDITOR),
     }
     return render(request, "rules/inside.html", values)
@@ -64,6 +66,35 @@ def remove(request: MemberRequest, number: int, run: int) -> HttpResponse:
         messages.warning(request, str(explain(error.code)))
     else:
         messages.success(request, _("Taken out. What was done stays; what comes after is not done."))
+    return redirect("rule_inside", request.workspace.slug, number)
+
+
+@require_POST
+@for_role(place="rules")
+def move(request: MemberRequest, number: int, run: int) -> HttpResponse:
+    """Let a person go on in the version of today."""
+    found, rule = _run(request, number, run), find(request, number)
+    if taking_along.move(rule, request.user, run=found.id):
+        text = _("Moved: behind this step, version %(version)s goes on.")
+        messages.success(request, text % {"version": rule.version})
+    else:
+        messages.warning(request, _("Not moved: they do not wait at this step any more."))
+    return redirect("rule_inside", request.workspace.slug, number)
+
+
+@require_POST
+@for_role(place="rules")
+def move_all(request: MemberRequest, number: int) -> HttpResponse:
+    """Let everybody who can go on in the version of today."""
+    rule = find(request, number)
+    moved = taking_along.move(rule, request.user)
+    text = ngettext(
+        "%(number)s person goes on in version %(version)s.",
+        "%(number)s people go on in version %(version)s.",
+        moved,
+    )
+    told = messages.success if moved else messages.warning
+    told(request, text % {"number": moved, "version": rule.version})
     return redirect("rule_inside", request.workspace.slug, number)
 
 

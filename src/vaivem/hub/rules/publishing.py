@@ -23,7 +23,7 @@ from vaivem.engine import control
 from vaivem.engine.settling import Settling
 from vaivem.hub.connections.lines import without_secrets
 from vaivem.hub.connections.models import Connection
-from vaivem.hub.rules import drafts, sharing
+from vaivem.hub.rules import drafts, sharing, taking_along
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.definitions import each_action, loose, with_ids
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
@@ -94,11 +94,12 @@ def save_draft(
 
 
 @transaction.atomic
-def publish(rule: Rule, member: Member | None = None) -> RuleVersion:
+def publish(rule: Rule, member: Member | None = None, *, inside: str = taking_along.FINISH) -> RuleVersion:
     """Make the draft the version that new events are given to, and switch a new rule on.
 
-    Runs under way finish their version. A paused rule stays paused. Publishing what is published already
-    makes no new version. Raises RuleError with every problem.
+    Runs under way finish their version; with `inside` ``move`` those that wait at a step go on in the new one
+    where they can. A paused rule stays paused. Publishing what is published already makes no new version.
+    Raises RuleError with every problem.
     """
     locked = Rule.objects.select_for_update().select_related("workspace").get(pk=rule.pk)
     if locked.state == RuleState.REMOVED:
@@ -109,11 +110,30 @@ def publish(rule: Rule, member: Member | None = None) -> RuleVersion:
         raise RuleError(problems=checked.problems)
     compiled = compile_rule(checked.rule, catalog)
     version = _version(locked, checked.rule, compiled, member)
+    before = locked.version
     _switch_on(locked, version, checked.rule, member)
+    if inside == taking_along.MOVE and before != version.number:
+        taking_along.move(locked, member)
     for connection in {compiled.connection_id, *compiled.awaited}:
         listen(connection)
     rule.refresh_from_db()
     return version
+
+
+def asks(rule: Rule) -> taking_along.Inside | None:
+    """Return who waits inside a rule whose draft is another than what is published; None for nobody.
+
+    Raises RuleError where the draft cannot be published.
+    """
+    catalog = WorkspaceCatalog(rule.workspace)
+    checked = check(rule.draft, catalog, zone=rule.workspace.zone)
+    if checked.rule is None or checked.problems:
+        raise RuleError(problems=checked.problems)
+    content = rule_to_dict(checked.rule)
+    if rule.version is None or rule.versions.filter(number=rule.version, definition=content).exists():
+        return None
+    found = taking_along.look(rule, checked.rule)
+    return found if found.groups else None
 
 
 def publish_as(rule: Rule, definition: Mapping[str, Any], member: Member | None) -> bool:

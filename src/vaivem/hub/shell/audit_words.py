@@ -37,6 +37,7 @@ def action_words(action: str) -> str:
         "rule.created": _("made the rule"),
         "rule.edited": _("changed the draft of"),
         "rule.published": _("published the rule"),
+        "rule.moved_inside": _("moved those inside to the new version of the rule"),
         "rule.paused": _("paused the rule"),
         "rule.held": _("held the rule, which ran wild:"),
         "rule.limits": _("changed the limits of the rule"),
@@ -110,6 +111,8 @@ def name_words(name: str) -> str:
         "fields": _("filled fields"),
         "runs": _("number of runs"),
         "asked": _("what was asked for"),
+        "moved": _("how many were moved"),
+        "run": _("run"),
         "how": _("how"),
     }
     return words.get(name, name)
