@@ -40,8 +40,7 @@ class Database:
 
     def worker(self) -> None:
         self.db.execute(
-            "insert into worker (id, until, host, pid, born)"
-            " values (1, now() + interval '1 hour', %s, %s, 0)",
+            "insert into worker (id, until, host, pid) values (1, now() + interval '1 hour', %s, %s)",
             (socket.gethostname(), os.getpid()),
         )
 

@@ -21,15 +21,15 @@ from .inside import put, working
 from .mail import Mail
 
 STRANGER = (
-    "insert into worker (id, until, host, pid, born)"
-    " values (nextval('worker_seq'), now() + make_interval(secs => %s), 'elsewhere', 1, 0) returning id"
+    "insert into worker (id, until, host, pid)"
+    " values (nextval('worker_seq'), now() + make_interval(secs => %s), 'elsewhere', 1) returning id"
 )
 
 
 @pytest.fixture
 async def lease(house: House) -> AsyncIterator[Lease]:
     connection = await asyncpg.connect(house.dsn)
-    made = Lease(connection)
+    made = Lease(connection, house.folder)
     await made.register()
     yield made
     await connection.close()
@@ -179,7 +179,7 @@ async def test_what_a_cut_off_worker_sent_has_time_to_arrive_or_be_dropped(
 
 async def test_a_lease_that_nobody_renews_ends_the_work(house: House) -> None:
     connection = await asyncpg.connect(house.dsn)
-    lease = Lease(connection, 0.3)
+    lease = Lease(connection, house.folder, 0.3)
     await lease.register()
     with pytest.raises(DatabaseAwayError):
         await lease.watch()

@@ -47,7 +47,10 @@ async def stopped_half_way(
         await keeper.execute(f"select pg_advisory_lock({GATE_KEEPER})")
         task = asyncio.create_task(slow.fetch(query, *arguments))
         await house.until(
-            lambda: house.rows("select 1 from pg_locks where locktype = 'advisory' and not granted")
+            lambda: house.rows(
+                "select 1 from pg_locks l join pg_database d on d.oid = l.database"
+                " where d.datname = current_database() and l.locktype = 'advisory' and not l.granted"
+            )
         )
         yield task
         await keeper.execute(f"select pg_advisory_unlock({GATE_KEEPER})")
@@ -61,7 +64,7 @@ async def test_a_lane_that_a_living_worker_has_meanwhile_is_not_freed(
     house: House, quick: asyncpg.Connection
 ) -> None:
     """Two workers free the lanes of a third, and the quicker one claims one before the other comes to it."""
-    living = await Lease(quick).register()
+    living = await Lease(quick, house.folder).register()
     with house.db() as db:
         db.execute(
             "insert into lane (ws, key, rule, gate, tail, state, due, owner)"
@@ -76,7 +79,7 @@ async def test_a_lane_that_a_living_worker_has_meanwhile_is_not_freed(
 
 async def test_a_lane_that_was_worked_meanwhile_is_read_anew(house: House, quick: asyncpg.Connection) -> None:
     """While one worker claims, another one does the lane's first run, begins the second and is gone."""
-    living, dead = await Lease(quick).register(), 999999
+    living, dead = await Lease(quick, house.folder).register(), 999999
     with house.db() as db:
         db.execute(
             "insert into lane (ws, key, rule, gate, tail, state, prio, due)"

@@ -66,7 +66,7 @@ def worker(config: Config, number: int = 1, of: int = 1, logs: Path | None = Non
     async def bury(pid: int) -> None:
         from vaivem.engine import leases
 
-        await leases.bury(_dsn(config), pid)
+        await leases.bury(_dsn(config), config.data_dir)
 
     return Part(
         name,

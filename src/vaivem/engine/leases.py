@@ -9,18 +9,16 @@ import asyncio
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 import asyncpg
-import psutil
 
 from vaivem.engine.clock import boot_time
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.journal import DatabaseAwayError
+from vaivem.engine.presence import Presence, ended, forget
 from vaivem.engine.statements import statement
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LEASE_SECONDS = 6.0
 BEAT_SECONDS = LEASE_SECONDS / 5
@@ -41,10 +39,14 @@ class LeaseLostError(BaseException):
 
 
 class Lease:
-    """The lease of this process incarnation."""
+    """The lease of this process incarnation. `end` it when nothing of the incarnation acts any more."""
 
-    def __init__(self, connection: asyncpg.Connection, seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self, connection: asyncpg.Connection, data_dir: Path, seconds: float = LEASE_SECONDS
+    ) -> None:
         self._connection = connection
+        self._data_dir = data_dir
+        self._presence = Presence(data_dir)
         self._seconds = seconds
         self._until = 0.0
         self._turn = asyncio.Lock()  # an orderly stop comes while a beat is under way
@@ -54,12 +56,8 @@ class Lease:
     async def register(self) -> int:
         """Take a lease; return the worker's id."""
         begun = boot_time()
-        # An earlier incarnation in this process lost its database: it is over, though the process lives.
-        await self._connection.fetch(statement("leases", "bury"), socket.gethostname(), os.getpid())
-        born = psutil.Process().create_time()
-        self.worker = await self._connection.fetchval(
-            statement("leases", "register"), self._seconds, socket.gethostname(), os.getpid(), born
-        )
+        place = (socket.gethostname(), os.getpid(), self._presence.mark)
+        self.worker = await self._connection.fetchval(statement("leases", "register"), self._seconds, *place)
         self._until = begun + self._seconds
         return self.worker
 
@@ -69,11 +67,14 @@ class Lease:
             if self._left:
                 return 0
             await self._renew()
-            gone = await self._gone_here()
+            marks = ended(self._data_dir)
+            gone = await self._gone_here(marks) if marks else []
             reach("lease.before_takeover")
             freed = await self._take_over(gone)
             reach("lease.after_takeover")
-            return freed
+            if freed is not None:
+                forget(self._data_dir, marks)
+            return freed or 0
 
     async def _renew(self) -> None:
         begun = boot_time()
@@ -85,8 +86,8 @@ class Lease:
             raise LeaseLostError
         self._until = begun + self._seconds
 
-    async def _take_over(self, gone: list[int]) -> int:
-        """Free the lanes of workers that are over; those that cannot be fenced now wait for the next beat.
+    async def _take_over(self, gone: list[int]) -> int | None:
+        """Free the lanes of workers that are over; None when one cannot be fenced before the next beat.
 
         Apart from the renewal: who waits here for another's row must hold none that others wait for. And one
         message, so one transaction that needs no word from us half-way: a machine that is cut off in the
@@ -104,15 +105,13 @@ class Lease:
             freed: str = await self._connection.execute(message)
         except asyncpg.LockNotAvailableError:
             log.warning("A worker that is over holds its lease's row: its lanes are freed later")
-            return 0
+            return None
         return int(freed.rpartition(" ")[2])
 
-    async def _gone_here(self) -> list[int]:
-        """Return workers of this host whose process no longer exists."""
-        rows: Sequence[asyncpg.Record] = await self._connection.fetch(
-            statement("leases", "same_host"), socket.gethostname(), self.worker
-        )
-        return [row["id"] for row in rows if not _lives(row["pid"], row["born"])]
+    async def _gone_here(self, marks: Sequence[str]) -> list[int]:
+        """Return workers of this machine that are certainly over."""
+        rows: Sequence[asyncpg.Record] = await self._connection.fetch(statement("leases", "marked"), marks)
+        return [row["id"] for row in rows]
 
     def covers(self, seconds: float) -> bool:
         """Say whether the lease holds for that long from now: the last look before a write leaves."""
@@ -147,6 +146,11 @@ class Lease:
             self._left = True
             await self._connection.execute(statement("leases", "give_back"), self.worker)
             await self._connection.execute(statement("leases", "leave"), self.worker)
+        self._presence.leave()
+
+    def end(self) -> None:
+        """Let others of this machine know that nothing of this incarnation acts any more."""
+        self._presence.end()
 
 
 def _with(query: str, *numbers: float | list[int]) -> str:
@@ -157,22 +161,17 @@ def _with(query: str, *numbers: float | list[int]) -> str:
     return query
 
 
-def _lives(pid: int, born: float) -> bool:
-    try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - born) < 2
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-async def bury(dsn: str, pid: int) -> None:
-    """Delete the row of a worker of this host that is known to be dead, so that takeover need not wait."""
+async def bury(dsn: str, data_dir: Path) -> None:
+    """Delete the rows of this machine's workers that are dead, so that takeover need not wait for a beat."""
+    marks = ended(data_dir)
+    if not marks:
+        return
     connection = await asyncpg.connect(dsn)
     try:
         async with connection.transaction():
-            await connection.fetch(statement("leases", "bury"), socket.gethostname(), pid)
+            await connection.execute(statement("leases", "bury"), marks)
             await connection.execute(statement("leases", "take_over"))
             await connection.execute("notify vv_lanes")
     finally:
         await connection.close()
+    forget(data_dir, marks)

@@ -113,7 +113,8 @@ class Worker:
             lease_db, claim_db, outcome_db, acquire_db = links
             await self._clock.adjust(claim_db)
             node = await claim_db.fetchval("select nextval('node_seq')")
-            lease = Lease(lease_db)
+            lease = Lease(lease_db, self._config.data_dir)
+            stack.callback(lease.end)
             await lease.register()
             gates = Gates(pool)
             await gates.load()

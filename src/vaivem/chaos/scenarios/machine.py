@@ -171,8 +171,8 @@ async def clock_jumps(stage: Stage) -> Counts:
 async def _abroad(town: Town) -> int:
     """Lay down the lease of a worker of another machine, as it stands when that dies in this moment."""
     query = (
-        "insert into worker (id, until, host, pid, born)"
-        " values (nextval('worker_seq'), now() + interval '6 seconds', 'elsewhere', 1, 0) returning id"
+        "insert into worker (id, until, host, pid)"
+        " values (nextval('worker_seq'), now() + interval '6 seconds', 'elsewhere', 1) returning id"
     )
     return int(await town.value(query))
 

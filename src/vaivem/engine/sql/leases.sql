@@ -1,12 +1,12 @@
 -- name: register
-insert into worker (id, until, host, pid, born)
+insert into worker (id, until, host, pid, mark)
 values (nextval('worker_seq'), now() + make_interval(secs => $1), $2, $3, $4) returning id;
 
 -- name: beat
 update worker set until = now() + make_interval(secs => $2) where id = $1 returning id;
 
--- name: same_host
-select id, pid, born from worker where host = $1 and id <> $2;
+-- name: marked
+select id from worker where mark = any($1::text[]);
 
 -- The three statements of a takeover go out as one message, with numbers in place of their parameters.
 
@@ -33,7 +33,7 @@ with o as materialized (
 update lane l set state = 1, owner = null, recover = true, prio = 9 from o where l.ws = o.ws and l.key = o.key;
 
 -- name: bury
-delete from worker where host = $1 and pid = $2 returning id;
+delete from worker where mark = any($1::text[]);
 
 -- name: leave
 delete from worker where id = $1;
