@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -78,17 +79,22 @@ async def test_a_copied_folder_proves_nothing(
     other.end()
 
 
-async def test_a_killed_process_is_buried_before_anybody_waited_for_it(house: House, lease: Lease) -> None:
-    process = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, "-c", HOLDS, str(house.folder)], stdout=subprocess.PIPE
-    )
+def holder(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a process that keeps a mark of its own in a folder; return both."""
+    process = subprocess.Popen([sys.executable, "-c", HOLDS, str(folder)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     mark = process.stdout.readline().decode().strip()
+    process.stdout.close()
+    return process, mark
+
+
+def lay(house: House, mark: str, pid: int, until: str) -> None:
+    """Lay down a worker with one lane; `until` is when its lease ends, from now."""
     with house.db() as db:
         row = db.execute(
             "insert into worker (id, until, host, pid, mark)"
-            " values (nextval('worker_seq'), now() + interval '1 hour', 'here', 1, %s) returning id",
-            (mark,),
+            " values (nextval('worker_seq'), now() + %s::interval, 'here', %s, %s) returning id",
+            (until, pid, mark),
         ).fetchone()
         assert row is not None
         db.execute(
@@ -96,6 +102,42 @@ async def test_a_killed_process_is_buried_before_anybody_waited_for_it(house: Ho
             " values (1, 7, 1, 1, 1, 2, now(), %s)",
             row,
         )
+
+
+async def test_a_process_that_stands_still_past_its_lease_is_killed_before_its_lanes_go_on(
+    house: House, lease: Lease
+) -> None:
+    """It may have looked at its lease already: woken later, it would send what another has done meanwhile."""
+    process, mark = holder(house.folder)
+    process.send_signal(signal.SIGSTOP)
+    lay(house, mark, process.pid, "-1 second")
+    assert await lease.beat() == 0  # what it handed to the network may still arrive
+    assert process.poll() is None
+    lay_back = "update worker set until = now() - interval '10 seconds' where mark = %s"
+    with house.db() as db:
+        db.execute(lay_back, (mark,))
+    assert await lease.beat() == 1
+    assert process.wait(5) == -signal.SIGKILL
+    assert workers(house) == {lease.worker}
+
+
+async def test_a_number_alone_gets_nobody_killed(house: House, lease: Lease) -> None:
+    """In another container the worker's number is another process's, or it was given to one since."""
+    process, mark = holder(house.folder)
+    bystander, _ = holder(house.folder)
+    lay(house, mark, bystander.pid, "-10 seconds")
+    await lease.beat()
+    assert workers(house) == {lease.worker}
+    assert process.poll() is None
+    assert bystander.poll() is None
+    for one in (process, bystander):
+        one.kill()
+        one.wait()
+
+
+async def test_a_killed_process_is_buried_before_anybody_waited_for_it(house: House, lease: Lease) -> None:
+    process, mark = holder(house.folder)
+    lay(house, mark, process.pid, "1 hour")
     assert await lease.beat() == 0
     process.kill()
     await house.until(lambda: Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "Z")
@@ -103,7 +145,6 @@ async def test_a_killed_process_is_buried_before_anybody_waited_for_it(house: Ho
     assert workers(house) == {lease.worker}
     assert len(list((house.folder / presence.FOLDER).iterdir())) == 1
     process.wait()
-    process.stdout.close()
 
 
 async def test_an_incarnation_that_lost_its_database_is_buried_by_the_next(

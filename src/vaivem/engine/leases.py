@@ -6,6 +6,7 @@ Leases use the machine's own clock (one that goes on while it sleeps), never the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -17,7 +18,7 @@ import asyncpg
 from vaivem.engine.clock import boot_time
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.journal import DatabaseAwayError
-from vaivem.engine.presence import Presence, ended, forget
+from vaivem.engine.presence import Presence, ended, forget, holds, machine, stop
 from vaivem.engine.statements import statement
 
 LEASE_SECONDS = 6.0
@@ -27,6 +28,7 @@ PATIENCE_MILLISECONDS = 500  # for the row of a worker that is over
 # and what the vendor's machine has not confirmed by then is dropped (`outbound.new_client`).
 GRACE_SECONDS = 2.5
 LATE_SECONDS = 1.0
+DYING_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Lease:
             if self._left:
                 return 0
             await self._renew()
+            await self._stop_late()
             marks = ended(self._data_dir)
             gone = await self._gone_here(marks) if marks else []
             reach("lease.before_takeover")
@@ -85,6 +88,23 @@ class Lease:
         ):
             raise LeaseLostError
         self._until = begun + self._seconds
+
+    async def _stop_late(self) -> None:
+        """Kill workers of this machine whose lease ended long ago: one that stands still would go on later.
+
+        Between its last look at the lease and the network it may have held a write, which would leave when it
+        wakes. A supervisor kills its own before that; this is for those that have none.
+        """
+        late = await self._connection.fetch(
+            statement("leases", "late"), self.worker, GRACE_SECONDS, f"{machine()}:%"
+        )
+        for row in late:
+            if stop(self._data_dir, row["mark"], row["pid"]):
+                log.error("Worker %s stood still past its lease and was killed", row["id"])
+                with contextlib.suppress(TimeoutError):  # what still dies does nothing else
+                    async with asyncio.timeout(DYING_SECONDS):
+                        while holds(self._data_dir, row["mark"]):  # noqa: ASYNC110 - a process
+                            await asyncio.sleep(0.01)
 
     async def _take_over(self, gone: list[int]) -> int | None:
         """Free the lanes of workers that are over; None when one cannot be fenced before the next beat.

@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import secrets
+import signal
 import uuid
 from collections.abc import Iterable
 from functools import cache
@@ -91,6 +92,30 @@ def forget(data_dir: Path, marks: Iterable[str]) -> None:
     """Take away the files of workers that are buried."""
     for mark in marks:
         (data_dir / FOLDER / mark.rpartition(":")[2]).unlink(missing_ok=True)
+
+
+def stop(data_dir: Path, mark: str, pid: int) -> bool:
+    """Kill the process of this machine that holds a mark's lock; say whether it was found and killed.
+
+    Its number alone proves nothing, so the process must have that very file open. `kill -9` works on a
+    process that stands still, and no other signal does.
+    """
+    here, _, name = mark.rpartition(":")
+    if here != machine() or pid == os.getpid():
+        return False
+    held = str((data_dir / FOLDER / name).resolve())
+    try:
+        if all(file.path != held for file in psutil.Process(pid).open_files()):
+            return False
+        os.kill(pid, signal.SIGKILL)
+    except (psutil.Error, OSError):  # gone meanwhile, or somebody else's
+        return False
+    return True
+
+
+def holds(data_dir: Path, mark: str) -> bool:
+    """Say whether a mark's lock is held, or may be."""
+    return _is_locked(data_dir / FOLDER / mark.rpartition(":")[2])
 
 
 def _is_locked(path: Path) -> bool:

@@ -202,10 +202,12 @@ async def paused_workers(stage: Stage) -> Counts:
             os.kill(paused.pid, signal.SIGSTOP)
             faults.note("a worker stopped")
             await asyncio.sleep(PAUSE_SECONDS)
-            os.kill(paused.pid, signal.SIGCONT)
+            paused.send_signal(signal.SIGCONT)
             ended += await until(partial(_ended, paused), 10)
             said = paused.returncode
-            stage.counts.check(said in (None, 1, 70), f"a paused worker ended with {said}")
+            # The worker that takes its lanes kills one of its own machine, if the pause is long enough.
+            known = (None, 1, 70, -signal.SIGKILL)
+            stage.counts.check(said in known, f"a paused worker ended with {said}")
             town.end(paused)
         target.drop = 0.0
         await flow

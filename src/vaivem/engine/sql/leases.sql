@@ -8,6 +8,11 @@ update worker set until = now() + make_interval(secs => $2) where id = $1 return
 -- name: marked
 select id from worker where mark = any($1::text[]);
 
+-- name: late
+-- Other workers that are about to be buried for their lease alone. $1 worker, $2 seconds, $3 marks of this machine
+select id, pid, mark from worker
+where id <> $1 and until < now() - make_interval(secs => $2) and mark like $3;
+
 -- The three statements of a takeover go out as one message, with numbers in place of their parameters.
 
 -- name: clamp
