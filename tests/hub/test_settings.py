@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.hub.conftest import Site
 
@@ -143,3 +145,20 @@ def test_the_audit_log_leaves_out_the_number_that_only_programs_know(site: Site)
 
     audit.note(site.workspace, site.owner, "rule.created", "Vendas", after={"id": 4171, "title": "Vendas"})
     assert changes(AuditEntry.objects.latest("pk")) == [("title", None, "Vendas")]
+
+
+def test_the_audit_log_says_what_changed_in_words(site: Site) -> None:
+    from vaivem.hub.workspaces import audit
+
+    rule = {"before": {"then": [], "state": "draft"}, "after": {"then": ["x"], "state": "on"}}
+    audit.note(site.workspace, site.owner, "rule.edited", "Vendas", **rule)
+    audit.note(site.workspace, site.owner, "connection.made", "Caixa", after={"connector": "clicksign"})
+    site.owner.language = "pt_BR"
+    site.owner.save()
+    browser = site.browser(site.owner)
+    text = " ".join(
+        re.sub(r"<[^>]+>", " ", browser.get(site.url("settings/audit/")).content.decode()).split()
+    )
+    assert "passos, situação" in text or "situação, passos" in text
+    assert "Rascunho Ligada" in text
+    assert "sistema clicksign" in text

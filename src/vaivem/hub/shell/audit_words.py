@@ -102,7 +102,7 @@ def name_words(name: str) -> str:
         "alerts": _("alerts"),
         "scopes": _("may do"),
         "expires": _("works until"),
-        "connector": _("system"),
+        "connector": _("connected system"),
         "method": _("way of connecting"),
         "account": _("account"),
         "state": _("state"),
@@ -114,6 +114,18 @@ def name_words(name: str) -> str:
         "moved": _("how many were moved"),
         "run": _("run"),
         "how": _("how"),
+        "when": _("start of a rule"),
+        "if": _("conditions"),
+        "then": _("steps"),
+        "steps": _("steps"),
+        "automation": _("automation"),
+        "days": _("days"),
+        "rule": _("rule"),
+        "rules": _("rules"),
+        "run": _("run"),
+        "moment": _("moment of the switch"),
+        "other": _("the other record"),
+        "choice": _("answer"),
     }
     return words.get(name, name)
 
@@ -124,10 +136,12 @@ def names_words(changed: Iterable[tuple[str, Any, Any]]) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + ("…" if len(names) > NAMES_SHOWN else "")
 
 
-def value_words(value: Any) -> str:
-    """Write a value in one line, a long one shortened."""
+def value_words(value: Any, name: str = "") -> str:
+    """Write a value in one line, a long one shortened. A state and a role are said in words."""
     if value is True or value is False:
         return _("yes") if value else _("no")
+    if name in ("state", "role") and isinstance(value, str):
+        return _states_and_roles().get(value, value)
     if isinstance(value, list | tuple):
         text = ", ".join(value_words(one) for one in value)
     elif isinstance(value, Mapping):
@@ -135,3 +149,19 @@ def value_words(value: Any) -> str:
     else:
         text = str(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def _states_and_roles() -> dict[str, str]:
+    return {
+        "draft": _("Draft"),
+        "on": _("On"),
+        "paused": _("Paused"),
+        "removed": _("Removed"),
+        "working": _("Working"),
+        "reconnect": _("Reconnect"),
+        "off": _("Off"),
+        "owner": _("Owner"),
+        "admin": _("Administrator"),
+        "editor": _("Editor"),
+        "viewer": _("Viewer"),
+    }

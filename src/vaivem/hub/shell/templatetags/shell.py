@@ -182,9 +182,9 @@ def audit_names(changed: list[tuple[str, Any, Any]]) -> str:
 
 
 @register.filter
-def audit_value(value: Any) -> str:
+def audit_value(value: Any, name: str = "") -> str:
     """Write a value of an audit entry in one line."""
-    return words.value_words(value)
+    return words.value_words(value, name)
 
 
 @register.filter
