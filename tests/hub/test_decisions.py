@@ -59,6 +59,13 @@ def test_one_doubtful_record_is_not_called_several(past: Past, owner: Any) -> No
     assert "Several records" not in text
 
 
+def test_whom_the_event_is_about_stands_beside_the_candidates(past: Past, owner: Any) -> None:
+    asked(past)
+    text = plain(owner.get(url(past)))
+    assert "What arrived Marina Duarte, marina@duarte.example" in text
+    assert text.index("What arrived") < text.index("Residência Duarte")
+
+
 def test_the_oldest_is_open_and_first(past: Past, owner: Any) -> None:
     first, second = asked(past, "Primeiro"), asked(past, "Segundo", "doubt")
     page = owner.get(url(past))

@@ -28,6 +28,7 @@ from vaivem.hub.history.filters import FilterError
 from vaivem.hub.history.lines import did, title_of
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.questions import answered, question
+from vaivem.hub.history.why import people_of
 from vaivem.hub.messages import explain
 from vaivem.hub.rules.models import RuleState
 from vaivem.hub.shell.clock import now as clock_now
@@ -191,6 +192,7 @@ def _open(
         "connector": names.connector(row.conn),
         "connection": names.connection(row.conn),
         "behind": behind.get(row.run_id, 0),
+        "people": people_of(detail.received, names) if detail.received and row.kind == "choice" else [],
         "records": [
             {"text": did(one, names), "name": one.get("name") or one.get("id"), "url": names.record_url(one)}
             for one in detail.run.records

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from vaivem.core.fields import FieldType
@@ -57,6 +58,7 @@ def _moment(text: Any) -> datetime | None:
 def _facts(candidate: dict[str, Any], conn: int, object_key: str, names: Names) -> list[tuple[str, str]]:
     """Return what tells one candidate apart from the others."""
     connector = names.connector(conn)
+    own = names.object(conn, object_key)
     found = []
     for key, value in candidate.items():
         if key in ("id", "name", "url") or value in (None, "", []):
@@ -66,8 +68,14 @@ def _facts(candidate: dict[str, Any], conn: int, object_key: str, names: Names) 
         word = (
             connector_text(connector, f"fields.{object_key}.{key}.{value}") if isinstance(value, str) else ""
         )
-        found.append((name, word or typed(value, kind, names.workspace.zone)))
+        found.append((_short(name, own), word or typed(value, kind, names.workspace.zone)))
     return found
+
+
+def _short(name: str, own: str) -> str:
+    """Return a field's name without its object's in front ("Contact: e-mail"), which the question names."""
+    head, _colon, rest = name.partition(":")
+    return capfirst(rest.strip()) if rest and head.strip() == own else name
 
 
 def answered(decision: DecisionRow) -> dict[str, Any]:

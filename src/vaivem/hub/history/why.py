@@ -24,6 +24,8 @@ from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 from vaivem.hub.rules.words import label
 
 FIELDS_SHOWN = 16
+# What tells one person or company from another of the same name.
+TELLING = frozenset({FieldType.EMAIL, FieldType.PHONE, FieldType.CPF, FieldType.CNPJ, FieldType.CPF_CNPJ})
 
 OPERATORS = {
     Operator.EQUALS: gettext_lazy("is"),
@@ -153,6 +155,26 @@ def main_fields(received: Received, names: Names, key: str = "") -> list[tuple[s
         if isinstance(value, str | int | float | bool) and value != "":
             found.append((label(seen.connector, field), typed(value, field.type, names.workspace.zone)))
     return found[:FIELDS_SHOWN]
+
+
+def people_of(received: Received, names: Names) -> list[str]:
+    """Return the people and companies that the event is about, each with what tells one from another."""
+    trigger, event = trigger_of(received, names), event_of(received, names)
+    seen = names.seen(received.event.conn)
+    if trigger is None or event is None or seen is None:
+        return []
+    fields = trigger.fields(seen)
+    telling = {field.key.rpartition(".")[::2] for field in fields if field.type in TELLING}
+    keys = list(dict.fromkeys(["name", *(last for _group, last in sorted(telling))]))
+    lists = [read(event.data, field.key) for field in fields if field.type is FieldType.LIST]
+    parts = [one for several in lists if isinstance(several, list) for one in several]
+    parts += [read(event.data, group) for group, _last in sorted(telling) if group]
+    found = [
+        ", ".join(str(one[key]) for key in keys if isinstance(one.get(key), str) and one[key])
+        for one in parts
+        if isinstance(one, dict) and any(one.get(last) for _group, last in telling)
+    ]
+    return list(dict.fromkeys(found))[:FIELDS_SHOWN]
 
 
 def told_by_content(received: Received, names: Names) -> bool:

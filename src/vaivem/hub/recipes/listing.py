@@ -15,6 +15,9 @@ from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.models import Rule, RuleState
 from vaivem.hub.workspaces.models import Workspace
 
+# The most used recipe stands in the first group.
+ORDER = {group: place for place, group in enumerate(("signature", "marketing", "service"))}
+
 
 @dataclass(frozen=True, slots=True)
 class Offered:
@@ -35,7 +38,7 @@ def offered(workspace: Workspace) -> dict[str, list[Offered]]:
     used = Rule.objects.filter(workspace=workspace, state=RuleState.ON).exclude(recipe="")
     counts = dict(used.values_list("recipe").annotate(Count("pk")))
     found: dict[str, list[Offered]] = {}
-    for recipe in all_recipes():
+    for recipe in sorted(all_recipes(), key=lambda one: ORDER.get(one.group, len(ORDER))):
         found.setdefault(group_name(recipe.group), []).append(_offered(recipe, catalog, counts))
     return found
 

@@ -122,7 +122,6 @@ def name_words(name: str) -> str:
         "days": _("days"),
         "rule": _("rule"),
         "rules": _("rules"),
-        "run": _("run"),
         "moment": _("moment of the switch"),
         "other": _("the other record"),
         "choice": _("answer"),
