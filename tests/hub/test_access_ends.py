@@ -6,6 +6,7 @@ import base64
 import json
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -147,6 +148,47 @@ def control(account: dict[str, Any], path: str, body: Any) -> Any:
         {"content-type": "application/json"},
     )
     return json.loads(urllib.request.urlopen(request).read())
+
+
+def test_an_app_removed_there_ends_every_connection_through_it_and_no_other(
+    site: Site, account: dict[str, Any], row: Any, form: dict[str, str]
+) -> None:
+    from vaivem.hub.connections.models import Connection, OAuthApp
+    from vaivem.hub.workspaces.models import Membership, Role, Workspace
+
+    OAuthApp.objects.update(workspace=None)  # the operator's, for all workspaces
+    third = Workspace.objects.create(name="Terceira", slug="terceira")
+    Membership.objects.create(member=site.stranger, workspace=third, role=Role.OWNER)
+
+    def connect(slug: str, name: str, which: int = 0, **changes: str) -> Any:
+        here = replace(site, workspace=Workspace.objects.get(slug=slug))
+        browser = site.browser(site.owner if slug == site.workspace.slug else site.stranger)
+        asked = {**form, "name": name, **changes}
+        browser.get(allow(go(here, browser, asked, f"connections/new/{KEY}/"), which=which))
+        return Connection.objects.get(name=name)
+
+    again = connect("raiar-solar", "De novo")
+    elsewhere = connect("outra", "Noutro espaço")
+    colleague = connect("raiar-solar", "De outra pessoa", which=1)
+    own = {"client_id": "outro-app", "client_secret": "outro-segredo"}
+    uris = ["http://127.0.0.1/oauth/callback"]
+    control(account, "apps", {"name": "Outro app", **own, "redirect_uris": uris})
+    site.browser(site.stranger).post(f"/w/terceira/connections/new/{KEY}/app/", own)
+    other_app = connect("terceira", "Por outro app")
+    assert {one.account["id"] for one in (row, again, elsewhere, other_app)} == {row.account["id"]}
+    assert colleague.account["id"] != row.account["id"]
+
+    assert remove_there(site, account, told(account, row)) == 200
+    states = {one.name: one.state for one in Connection.objects.all()}
+    assert states == {
+        "Vendas": "reconnect",
+        "De novo": "reconnect",
+        "Noutro espaço": "reconnect",
+        "De outra pessoa": "working",
+        "Por outro app": "working",
+    }
+    assert gate(elsewhere) == (2, "removed_there")
+    assert gate(other_app) in (None, (0, ""))
 
 
 def still_good(account: dict[str, Any], credentials: Any) -> bool:

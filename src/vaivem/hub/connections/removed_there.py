@@ -15,7 +15,7 @@ from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.core.errors import RuleError
 from vaivem.engine.control import hold_gate
 from vaivem.hub.connections.models import Connection, ConnectionState, OAuthApp
-from vaivem.hub.connections.oauth_apps import open_app
+from vaivem.hub.connections.oauth_apps import find_app, open_app
 from vaivem.hub.workspaces import audit
 
 REMOVED_THERE = "removed_there"
@@ -57,11 +57,21 @@ def _removals(delivery: Delivery) -> Iterator[tuple[OAuthApp, Removal]]:
 
 
 def _connections(app: OAuthApp, removal: Removal) -> list[Connection]:
-    """Return the connections of that account through this app: a workspace's own app has only its own."""
-    rows = Connection.objects.filter(
+    """Return the connections of that account through this app, in every workspace that signs in through it.
+
+    A workspace's own app has only its own; the operator's has none of a workspace with another app.
+    """
+    rows = Connection.objects.select_related("workspace").filter(
         connector=app.connector, account__id=removal.account, removed=None, refreshed__isnull=False
     )
-    return list(rows.filter(workspace=app.workspace) if app.workspace_id else rows)
+    if app.workspace_id:
+        return list(rows.filter(workspace=app.workspace))
+    return [row for row in rows if _client(row) == app.client_id]
+
+
+def _client(row: Connection) -> str:
+    used = find_app(row.workspace, row.connector)
+    return used.client_id if used else ""
 
 
 @transaction.atomic
