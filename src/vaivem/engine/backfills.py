@@ -17,7 +17,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -152,7 +152,7 @@ class Backfills:
         except UnreadableError:
             _add(told, "unreadable")
             return
-        kept = [event for event in events if _is_past(use, event, told["until"])]
+        kept = [event for event in events if _is_past(use, event, told)]
         if told["state"] == BackfillState.UNDER_WAY:
             named = [
                 replace(one, same=("backfill", str(told["id"]), *_sameness(one)), near=0.0) for one in kept
@@ -180,10 +180,16 @@ class Backfills:
             told["sample"].append(clean(await rehearse_one(self._desk, use, line, row)))
 
 
-def _is_past(use: RuleUse, event: Event, until: datetime) -> bool:
-    """Say whether an event is from before: what comes later is the rule's own."""
-    before = event.occurred is None or event.occurred < (use.on_since or until)
-    return before and use.trigger.accepts(event, use.options)
+def _is_past(use: RuleUse, event: Event, told: Mapping[str, Any]) -> bool:
+    """Say whether an event is from before, and of the time asked for: what comes later is the rule's own.
+
+    A record is listed by its last change; what starts the rule may have happened to it long before that.
+    """
+    happened = use.trigger.happened(event)
+    before = happened is None or happened < (use.on_since or told["until"])
+    tells_other = happened is not None and happened != event.occurred
+    asked = not tells_other or happened is None or happened >= told["since"]
+    return before and asked and use.trigger.accepts(event, use.options)
 
 
 def _sameness(event: Event) -> tuple[str, ...]:

@@ -23,11 +23,13 @@ from vaivem.engine.ids import IdMaker
 from vaivem.engine.journal import DatabaseAwayError, columns
 from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.links import Link
+from vaivem.engine.retention import REMEMBERED_DAYS
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, RuleUse, Topology
 from vaivem.engine.traces import traces
 
 DIGEST_HOURS = 72
+LONG_AGO = timedelta(days=REMEMBERED_DAYS)
 MOST_EVENTS = 5_000  # of one delivery: each costs the event loop, which others wait for
 MOST_KEPT_BYTES = 256 * 1024 * 1024  # of one delivery: it is kept with each of its events
 SLICE, SLICE_BYTES = 500, 8 * 1024 * 1024
@@ -204,9 +206,16 @@ def _trace(new: Sequence[Arrival]) -> None:
 
 
 def takes(use: RuleUse, event: Event) -> bool:
-    """Say whether a rule takes an event: it was on by then, and its options let it through."""
-    if use.on_since is not None and event.occurred is not None and event.occurred < use.on_since:
-        return False
+    """Say whether a rule takes an event: it was on by then, and its options let it through.
+
+    What happened long before the event that tells of it may have been taken when it did, which is forgotten.
+    """
+    happened = use.trigger.happened(event)
+    if happened is not None:
+        if use.on_since is not None and happened < use.on_since:
+            return False
+        if event.occurred is not None and event.occurred - happened > LONG_AGO:
+            return False
     return use.trigger.accepts(event, use.options)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
 import pytest
 from tests.connectors.fake_context import FakeReader
 from tests.connectors.pipedrive.recorded import (
@@ -66,6 +71,34 @@ def test_made_and_deleted_count_once_for_each_record() -> None:
     assert connector.trigger("deal_created").once_key(event("deal.create__open"), {}) == "created:9"
     assert connector.trigger("deal_deleted").once_key(event("deal.delete__bare"), {}) == "deleted:9"
     assert connector.trigger("deal_updated").once_key(event("deal.change__won"), {}) is None
+
+
+def found(name: str, **changes: Any) -> Event:
+    """Return an event as a look back tells it, or as it was sent."""
+    body = orjson.loads(webhook(name).body)
+    looked_back = changes.pop("caught_up", False)
+    body |= {"caught_up": True} if looked_back else {}
+    body["data"] |= changes
+    body["meta"]["timestamp"] = "2026-11-29T10:00:00.000Z"
+    assert connector.webhooks is not None
+    (one,) = connector.webhooks.parse(replace(webhook(name), body=orjson.dumps(body)), connection())
+    return one
+
+
+def test_a_look_back_does_not_make_an_old_deal_newly_won_or_made() -> None:
+    """It lists records by their last change; a webhook tells of the winning itself, whatever day is given."""
+    now, long_ago = "2026-11-29T10:00:00+00:00", "2025-03-01T09:00:00+00:00"
+    old = {"won_time": "2025-03-01T09:00:00Z", "add_time": "2025-03-01T09:00:00Z"}
+    for trigger, name, listed, sent in (
+        ("deal_won", "deal.change__won", long_ago, now),
+        ("deal_won", "deal.create__won", long_ago, long_ago),  # old deals that somebody imports
+        ("deal_created", "deal.create__open", long_ago, now),
+    ):
+        when = connector.trigger(trigger).happened
+        assert (when(found(name, caught_up=True, **old)), when(found(name, **old))) == (
+            datetime.fromisoformat(listed),
+            datetime.fromisoformat(sent),
+        )
 
 
 async def test_a_deal_is_read_with_its_person_and_organization() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -33,6 +34,17 @@ def event(name: str, **document: Any) -> Event:
     body["document"].update(document)
     (found,) = connector.webhooks.parse(replace(delivery, body=orjson.dumps(body)), oauth())
     return found
+
+
+def test_a_later_change_of_a_closed_deal_is_told_by_when_it_was_closed() -> None:
+    """The vendor's one kind of event says "won" with every change: a rule made since must not take it."""
+    renamed = event("crm_deal_updated__won_then_renamed", closed_at="2025-03-01T09:00:00.000Z")
+    long_ago = datetime(2025, 3, 1, 9, 0, tzinfo=UTC)
+    assert connector.trigger("deal_won").accepts(renamed, {})
+    assert connector.trigger("deal_won").happened(renamed) == long_ago
+    assert connector.trigger("deal_updated").happened(renamed) == renamed.occurred != long_ago
+    bare = event("crm_deal_updated__won", closed_at=None)
+    assert connector.trigger("deal_won").happened(bare) == bare.occurred
 
 
 async def scope(

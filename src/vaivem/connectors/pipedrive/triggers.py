@@ -7,6 +7,7 @@ with it its person and organization; the webhook tells which happening it was.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -63,6 +64,12 @@ class _There(Trigger):
 
 class _Made(_There):
     """A record was made: once for each record, however often it is reported."""
+
+    @override
+    def happened(self, event: Event) -> datetime | None:
+        """Return when it was made: a look back lists it by its last change."""
+        made = event.data[self.object]["created_at"] if event.data["event"]["caught_up"] else None
+        return moment_of(made) or event.occurred
 
     @override
     def once_key(self, event: Event, options: Mapping[str, Any]) -> str | None:
@@ -192,11 +199,24 @@ class _Closed(_There):
         return bool(made_so or before.get("status", self.status) != self.status)
 
     @override
+    def happened(self, event: Event) -> datetime | None:
+        """Return when it was closed, for a deal that is listed or was made so; else when its status changed.
+
+        A status that is changed today counts today, whatever day a person gives it.
+        """
+        if event.kind == "deal.create" or event.data["event"]["caught_up"]:
+            return self._closed(event) or event.occurred
+        return event.occurred
+
+    @override
     def once_key(self, event: Event, options: Mapping[str, Any]) -> str | None:
-        deal: Record = event.data["deal"]
-        closed = moment_of(deal[self.time] or deal["closed_at"])
+        closed = self._closed(event)
         at = closed.isoformat(timespec="seconds") if closed else ""
         return f"{self.status}:{event.record}:{at}"
+
+    def _closed(self, event: Event) -> datetime | None:
+        deal: Record = event.data["deal"]
+        return moment_of(deal[self.time] or deal["closed_at"])
 
 
 class DealWon(_Closed):

@@ -8,6 +8,7 @@ of these triggers says by `once_key` which happening an event reports, and a rul
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -205,6 +206,11 @@ class _DealStatus(_DealTrigger):
     @override
     def accepts(self, event: Event, options: Mapping[str, Any]) -> bool:
         return bool(event.data["deal"].get("status") == self.status)
+
+    @override
+    def happened(self, event: Event) -> datetime | None:
+        """Return when the deal was closed: every later change of it tells its status again."""
+        return moment_of(event.data["deal"].get("closed_at")) or event.occurred
 
     @override
     def once_key(self, event: Event, options: Mapping[str, Any]) -> str | None:

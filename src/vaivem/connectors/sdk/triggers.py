@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from vaivem.connectors.sdk.actions import Reader
@@ -46,6 +47,14 @@ class Trigger:
     def accepts(self, event: Event, options: Mapping[str, Any]) -> bool:
         """Say whether the rule's options let this event through."""
         return True
+
+    def happened(self, event: Event) -> datetime | None:
+        """Return when that happened which starts the rule; None when the event does not say. Pure.
+
+        Not always when the event occurred: one that tells of a later change, or was found by a look back, may
+        hold a deal that was won long ago. A rule takes nothing from before it was switched on.
+        """
+        return event.occurred
 
     def record(self, event: Event, options: Mapping[str, Any]) -> str:
         """Return the source record, which names the lane and the default key of "create or update"."""
