@@ -11,7 +11,7 @@ from vaivem.engine.topology import TopologyKeeper
 
 from .chored import hooked
 from .conftest import House
-from .inside import working
+from .inside import put, working
 
 
 def ask(house: House, name: str, **payload: object) -> None:
@@ -31,6 +31,28 @@ async def test_a_catalog_is_read_whole_on_demand(house: House) -> None:
     assert catalog["lists"]["owners"][0] == {"value": "1", "label": "owners Ana"}
     assert sorted(catalog["lists"]) == ["owners", "stages/1", "stages/2"]
     assert [field["key"] for field in catalog["fields"]["thing"]] == ["thing.cf_1"]
+
+
+async def test_what_a_vendor_refuses_has_its_lists_read_anew_once_in_a_while(house: House) -> None:
+    """What the rule names may be gone there: it is marked now, and not when the lists are due."""
+    number = hooked(house, "a" * 26)
+    house.rule("put", then=[{**put("one", "name"), "connection": number}])
+    house.vendor.people = [{"id": 1, "name": "Ana"}]
+    house.vendor.door = lambda method, path, headers, body: (
+        (422, {"error": "the owner is not active"}, {}) if method == "PUT" else None
+    )
+    read = "select catalog from connection where id = %s"
+    reads = "select count(*) from fact where name = %s"
+    async with working(house) as worker:
+        await house.until(lambda: number in worker._topology.lines)
+        await house.deliver(record="r1", delivery="d1", name="one")
+        await house.until(lambda: house.value(read, number) != {})
+        assert house.value("select code from run") == "record_refused"
+        seen = house.vendor.calls["GET people"]
+        await house.deliver(record="r1", delivery="d2", name="two")
+        await house.until(lambda: house.value("select count(*) from run") == 2)
+        await house.until(lambda: house.value("select count(*) from pgqueuer") == 0)
+        assert (house.vendor.calls["GET people"], house.value(reads, f"lists/{number}")) == (seen, 1)
 
 
 async def test_a_new_connections_lists_are_read_at_once(

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import asyncpg
+
 from vaivem.connectors.sdk import Connector, Reader
+from vaivem.engine.statements import statement
+
+SUSPECTED_MINUTES = 120  # between two reads for what a vendor refused: each costs calls
+
+
+async def suspect(pool: asyncpg.Pool, conn: int) -> None:
+    """Have a connection's lists read soon: what a rule names may be gone, as the vendor refused a write.
+
+    The rule is marked then and not hours later. At most once in two hours: most refusals have other reasons.
+    """
+    await pool.execute(statement("chores", "suspect_lists"), f"lists/{conn}", conn, SUSPECTED_MINUTES)
 
 
 async def read_catalog(connector: Connector, reader: Reader) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from vaivem.engine.awaiting import (
     outcome_row,
     read_outcome,
 )
+from vaivem.engine.catalogs import suspect
 from vaivem.engine.changes import Told, look
 from vaivem.engine.context import PLACES, StepContext
 from vaivem.engine.desk import NEVER, Desk, RunState, as_json
@@ -385,6 +386,10 @@ class Execution:
         except SkipError as error:
             self._leave_out(step.id, error.problems)
             return
+        except (RecordError, RuleError) as error:
+            if "status" in error.params:  # the vendor said no: maybe for what is gone there
+                await suspect(self._desk.pool, compiled.connection_id)
+            raise
         if not action.reads_only:
             conn = str(compiled.connection_id)
             self._run.records += [

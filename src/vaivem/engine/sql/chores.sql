@@ -1,6 +1,16 @@
 -- name: fact
 select value::text from fact where name = $1;
 
+-- name: suspect_lists
+-- Have a connection's lists read soon, unless they were suspected lately. $1 fact, $2 connection, $3 minutes between
+with due as (
+  insert into fact (name, value, at) values ($1, '{}', vv_now())
+  on conflict (name) do update set at = excluded.at
+  where fact.at < vv_now() - make_interval(mins => $3::int) returning 1)
+insert into pgqueuer (priority, entrypoint, payload, execute_after, status, created, updated, heartbeat)
+select 0, 'refresh_catalog', convert_to(json_build_object('connection', $2::int)::text, 'UTF8'), now(), 'queued',
+  now(), now(), now() from due;
+
 -- name: note_fact
 insert into fact (name, value, at) values ($1, $2::jsonb, vv_now())
 on conflict (name) do update set value = excluded.value, at = excluded.at;
