@@ -19,7 +19,7 @@ from vaivem.connectors.pipedrive import client
 from vaivem.connectors.pipedrive.records import body_for
 from vaivem.connectors.sdk import Call
 
-SPECS = Path(__file__).parents[4] / "shared" / "specs"
+SPECS = Path(os.environ.get("VAIVEM_SHARED", Path(__file__).parents[4] / "shared")) / "specs"
 FILES = {client.V2: SPECS / "pipedrive-v2.yaml", client.V1: SPECS / "pipedrive-v1.yaml"}
 
 if not all(path.exists() for path in FILES.values()):
