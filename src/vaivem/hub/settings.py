@@ -40,8 +40,10 @@ def _database(config: Config) -> dict[str, Any]:
             **parts,
             "application_name": "vaivem web",
             # Pages may not hold back the engine: an old snapshot stops vacuum of the hot tables.
+            # And they start no processes to share their work: that takes longer than most of their
+            # statements do, and takes the cores from the engine.
             "options": "-c statement_timeout=15s -c lock_timeout=5s"
-            " -c idle_in_transaction_session_timeout=20s",
+            " -c idle_in_transaction_session_timeout=20s -c max_parallel_workers_per_gather=0",
         },
     }
 

@@ -301,3 +301,23 @@ def test_days_are_the_workspaces_own(past: Past) -> None:
     assert (day.since, day.until) == (
         datetime(2026, 11, 17, 3, tzinfo=UTC), datetime(2026, 11, 19, 3, tzinfo=UTC),
     )  # fmt: skip
+
+
+def test_no_list_is_shared_among_processes(past: Past) -> None:
+    """Starting them takes longer than a first page, and takes the cores from the engine."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    past.run()
+    with CaptureQueriesContext(connection) as asked:
+        assert ids(past)
+    with connection.cursor() as cursor:
+        for cheap in ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size"):
+            cursor.execute(f"set {cheap} = 0")
+        cursor.execute("set debug_parallel_query = on")  # wherever it may
+        plans = []
+        for query in asked.captured_queries:
+            cursor.execute(f"explain {query['sql']}")
+            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+    assert plans
+    assert not any("Gather" in plan for plan in plans)
