@@ -273,3 +273,71 @@ async def test_a_week_is_looked_through_before_it_is_locked(
         assert house.rows("select 1 from pg_class where relname = %s", name)
         await chore._drop([name], only_empty=True)
     assert not house.rows("select 1 from pg_class where relname = %s", name)
+
+
+async def test_old_rows_are_walked_to_in_their_week_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of what goes, looked for in every week, cost seconds for each batch with millions of rows."""
+    monkeypatch.setattr(retention, "BATCH", 100)
+    with house.db() as db:
+        young = house.value("select vv_now()")
+        old = young - timedelta(days=100)
+        db.execute("select vv_make_partitions(%s, %s)", (old, young))
+        # The week is kept for another workspace's rows.
+        db.execute(
+            "insert into workspace (name, slug, zone, language, retention_days, created)"
+            " values ('V', 'v', 'America/Sao_Paulo', 'en', 400, now())"
+        )
+        for at in (old, young):
+            rows = "select 1 + n %% 2 as ws, %(id)s + n as id, n from generate_series(1, 2000) n"
+            given = {"id": id_at(at)}
+            db.execute(
+                "insert into event (ws, id, conn, kind, object, record, title, items, method, path, query, headers, body)"  # noqa: E501, S608
+                f" select ws, id, 1, 'thing', 'thing', 'r', '', 1, '', '', '', '', '' from ({rows}) x",
+                given,
+            )
+            db.execute(
+                "insert into run (ws, id, event_id, rule, version, status, calls, finished)"  # noqa: S608
+                f" select ws, id, id, 1, 1, 1, 0, now() from ({rows}) x",
+                given,
+            )
+            db.execute(
+                "insert into step (ws, run_id, n, try, step, name, conn, write, done, method, url, status, ms, at)"  # noqa: E501, S608
+                f" select ws, id, k, 1, 's', 's', 1, false, true, '', '', 200, 1, now()"
+                f" from ({rows}) x, generate_series(1, 3) k",
+                given,
+            )
+        db.execute(
+            "insert into known_record (ws, conn, object, record, kind, told, event_id)"
+            " select ws, 1, 'o', 'r', 'person', now(), 0 from generate_series(1, 2) ws"
+        )
+        db.execute(
+            "insert into heard select e.ws, k.id, e.id from event e join known_record k on k.ws = e.ws"
+        )
+        db.execute("analyze")
+        # The oldest event is that of a run that has not ended.
+        db.execute(
+            "insert into item (ws, lane, seq, run_id, event_id, rule, version)"
+            " select 1, 1, 1, min(id), min(id), 1, 1 from event where ws = 1"
+        )
+
+    def read() -> int:
+        tables = "relname ~ '^(event|run|step|heard)(_w|$)'"
+        return int(
+            house.value(
+                f"select sum(n) from (select idx_tup_read as n from pg_stat_user_indexes where {tables}"  # noqa: S608
+                f" union all select seq_tup_read from pg_stat_user_tables where {tables}) x"
+            )
+        )
+
+    before = read()
+    await retain(house)
+    # 6,000 rows went: each was found once and deleted once.
+    await house.until(lambda: read() - before >= 6_000)
+    assert read() - before < 20_000
+    left = "select ws, count(*) from {} group by 1 order by 1"
+    assert house.rows(left.format("event")) == [(1, 1001), (2, 2000)]
+    assert house.rows(left.format("run")) == [(1, 1000), (2, 2000)]
+    assert house.rows(left.format("step")) == [(1, 3003), (2, 6000)]
+    assert house.rows(left.format("heard")) == [(1, 1000), (2, 2000)]

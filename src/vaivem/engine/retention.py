@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from typing import Any
 
 import asyncpg
 
@@ -12,6 +14,7 @@ from vaivem.engine.ids import SHIFT, id_at
 from vaivem.engine.statements import statement
 
 BATCH = 5000
+REST = 1.0  # after each batch, of the time that it took: there is all night, and events come meanwhile
 SEEN_PAGES = 64  # of what was delivered before, at once: about 5,000 rows
 REMEMBERED_DAYS = 30  # deliveries, at the least
 LOCK_MILLISECONDS = 200  # events wait no longer than this for a partition to be dropped
@@ -19,12 +22,10 @@ LOCK_TRIES = 8
 LOCK_PAUSE_SECONDS = 0.5
 WEEK_MILLISECONDS = 604_800_000
 LEAST = -(1 << 63)
-THINNED = (
-    "thin_steps", "thin_decisions", "thin_runs", "thin_events", "thin_repeated",
-    "thin_rejected", "thin_replay_runs", "thin_replays",
-)  # fmt: skip
+WALKED = ("steps", "runs", "events", "heard")  # many, and each with its time in its key
+THINNED = ("thin_decisions", "thin_repeated", "thin_rejected", "thin_replay_runs", "thin_replays")
 FORGOTTEN = (
-    "forget_records", "forget_documents", "forget_fields", "forget_old_keys", "forget_heard",
+    "forget_records", "forget_documents", "forget_fields", "forget_old_keys",
     "forget_document_events", "forget_people", "forget_names", "forget_merged_names", "forget_changes",
 )  # fmt: skip
 
@@ -116,18 +117,27 @@ class Retention:
     async def _thin(self, ws: int, days: int) -> None:
         bound = id_at(self._clock.after(-days * 86400.0))
         await self._thin_terms(ws, bound)
+        for name in WALKED:
+            await self._walk(name, ws, bound)
         for name in THINNED:
             deleted = BATCH
             while deleted == BATCH:
-                done: str = await self._pool.execute(statement("chores", name), ws, bound, BATCH)
-                deleted = int(done.rpartition(" ")[2])
+                deleted = await self._delete(statement("chores", name), ws, bound, BATCH)
+
+    async def _walk(self, name: str, ws: int, bound: int) -> None:
+        """Delete what is old from the oldest on, so that no row is read in vain twice."""
+        begin = LEAST
+        next_old = statement("chores", f"next_old_{name}")
+        while (end := await self._pool.fetchval(next_old, ws, bound, begin, BATCH)) is not None:
+            await self._delete(statement("chores", f"thin_{name}"), ws, begin, end)
+            begin = end
 
     async def _thin_terms(self, ws: int, bound: int) -> None:
         begin = (LEAST, LEAST)
         while end := await self._pool.fetchrow(
             statement("chores", "next_old_terms"), ws, bound, BATCH, *begin
         ):
-            await self._pool.execute(statement("chores", "thin_terms"), ws, bound, *begin, *end)
+            await self._delete(statement("chores", "thin_terms"), ws, bound, *begin, *end)
             begin = (end["hash"], end["event_id"])
 
     async def _forget_seen(self, days: int) -> None:
@@ -135,7 +145,14 @@ class Retention:
         pages: int = await self._pool.fetchval(statement("chores", "seen_pages"))
         for first in range(0, pages, SEEN_PAGES):
             span = (first, 0), (first + SEEN_PAGES, 0)
-            await self._pool.execute(statement("chores", "forget_seen"), *span, bound)
+            await self._delete(statement("chores", "forget_seen"), *span, bound)
+
+    async def _delete(self, query: str, *values: Any) -> int:
+        """Delete a batch, and rest as long as it took; return how many rows went."""
+        begun = time.monotonic()
+        done: str = await self._pool.execute(query, *values)
+        await asyncio.sleep((time.monotonic() - begun) * REST)
+        return int(done.rpartition(" ")[2])
 
 
 def _named(partitions: list[str]) -> str:

@@ -54,4 +54,4 @@ l as (update lane x set state = 3 from k where x.ws = k.ws and x.key = k.key)
 select id from r;
 
 -- name: forget_hours
-delete from rule_hour where hour < vv_now() - interval '15 days';
+delete from rule_hour where hour < (select vv_now()) - interval '15 days';

@@ -19,9 +19,9 @@ on conflict (ws, rule, key) do update set value = excluded.value, told = exclude
 -- name: forget_told
 delete from told_change c using workspace w
 where w.id = c.ws and c.run_id <
-  (extract(epoch from vv_now() - make_interval(days => w.retention_days)) * 1000)::bigint << 22;
+  (extract(epoch from (select vv_now()) - make_interval(days => w.retention_days)) * 1000)::bigint << 22;
 
 -- name: forget_values
 -- Of records that no event spoke of for as long as the history is kept.
 delete from kept_value k using workspace w
-where w.id = k.ws and k.seen < vv_now() - make_interval(days => w.retention_days);
+where w.id = k.ws and k.seen < (select vv_now()) - make_interval(days => w.retention_days);

@@ -62,17 +62,43 @@ order by 1;
 -- name: workspaces
 select id, retention_days from workspace;
 
+-- Walked in the order of their ids: where the next ones end, then all up to there. A list of keys in their place would
+-- be looked for in every week: seconds for each batch, with millions of rows.
+-- next_old_...: $1 workspace, $2 lowest id that is kept, $3 id behind which to go on, $4 how many
+-- thin_...: $1 workspace, $2 id behind which, $3 up to which
+
+-- name: next_old_steps
+select max(run_id) from (
+  select run_id from step where ws = $1 and run_id < $2 and run_id > $3 order by run_id limit $4) s;
+
 -- name: thin_steps
-delete from step where (ws, run_id, n, try) in (
-  select ws, run_id, n, try from step s where ws = $1 and run_id < $2
-    and not exists (select 1 from item i where i.ws = s.ws and i.run_id = s.run_id)
-    and not exists (select 1 from item i where i.ws = s.ws and i.replay_of = s.run_id) limit $3);
+delete from step s where ws = $1 and run_id > $2 and run_id <= $3
+  and not exists (select 1 from item i where i.ws = s.ws and i.run_id = s.run_id)
+  and not exists (select 1 from item i where i.ws = s.ws and i.replay_of = s.run_id);
+
+-- name: next_old_runs
+select max(id) from (select id from run where ws = $1 and id < $2 and id > $3 order by id limit $4) r;
 
 -- name: thin_runs
 -- Not those that are being repeated.
-delete from run where (ws, id) in (
-  select ws, id from run r where ws = $1 and id < $2
-    and not exists (select 1 from item i where i.ws = r.ws and i.replay_of = r.id) limit $3);
+delete from run r where ws = $1 and id > $2 and id <= $3
+  and not exists (select 1 from item i where i.ws = r.ws and i.replay_of = r.id);
+
+-- name: next_old_events
+select max(id) from (select id from event where ws = $1 and id < $2 and id > $3 order by id limit $4) e;
+
+-- name: thin_events
+-- Not the events of runs that have not ended.
+delete from event e where ws = $1 and id > $2 and id <= $3
+  and not exists (select 1 from item i where i.event_id = e.id);
+
+-- name: next_old_heard
+select max(event_id) from (
+  select event_id from heard where ws = $1 and event_id < $2 and event_id > $3 order by event_id limit $4) h;
+
+-- name: thin_heard
+-- Which events told of which records.
+delete from heard where ws = $1 and event_id > $2 and event_id <= $3;
 
 -- name: thin_replay_runs
 delete from replay_run where (ws, replay, run_id) in (
@@ -104,12 +130,6 @@ delete from decision where (ws, id) in (
   select ws, id from decision d where ws = $1 and run_id < $2
     and not exists (select 1 from item i where i.ws = d.ws and i.run_id = d.run_id) limit $3);
 
--- name: thin_events
--- Not the events of runs that have not ended.
-delete from event where (ws, id) in (
-  select ws, id from event e where ws = $1 and id < $2
-    and not exists (select 1 from item i where i.event_id = e.id) limit $3);
-
 -- name: thin_repeated
 delete from repeated where (ws, event_id) in (
   select ws, event_id from repeated where ws = $1 and event_id < $2 limit $3);
@@ -125,17 +145,17 @@ select pg_relation_size('seen') / current_setting('block_size')::int;
 -- delivery that comes again waits for no more than these. $1 first page, $2 the page behind the last,
 -- $3 lowest event that is remembered for good
 delete from seen where ctid >= $1::tid and ctid < $2::tid
-  and (until < vv_now() or until is null and event_id < $3);
+  and (until < (select vv_now()) or until is null and event_id < $3);
 
 -- name: prune_chore_log
 delete from pgqueuer_log where created < now() - interval '3 days';
 
 -- name: prune_links
 -- Links of connections that are gone for long.
-delete from link where conn in (select id from connection where removed < vv_now() - interval '30 days');
+delete from link where conn in (select id from connection where removed < (select vv_now()) - interval '30 days');
 
 -- name: prune_call_windows
-delete from call_window where at[cardinality(at)] < vv_now() - interval '2 days';
+delete from call_window where at[cardinality(at)] < (select vv_now()) - interval '2 days';
 
 -- name: end_questions
 -- Questions about a connection that was removed in the very moment in which they were asked.

@@ -14,4 +14,4 @@ from (select 1) one left join written w on w.ws = $1 and w.conn = $2 and w.objec
 
 -- name: forget
 -- As long as history is kept.
-delete from written x using workspace w where w.id = x.ws and x.at < vv_now() - make_interval(days => w.retention_days);
+delete from written x using workspace w where w.id = x.ws and x.at < (select vv_now()) - make_interval(days => w.retention_days);

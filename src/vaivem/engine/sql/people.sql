@@ -127,13 +127,13 @@ on conflict do nothing;
 
 -- name: forget_records
 delete from known_record k using workspace w
-where w.id = k.ws and (k.told < vv_now() - make_interval(days => w.retention_days)
-  or k.conn in (select id from connection where removed < vv_now() - interval '30 days'));
+where w.id = k.ws and (k.told < (select vv_now()) - make_interval(days => w.retention_days)
+  or k.conn in (select id from connection where removed < (select vv_now()) - interval '30 days'));
 
 -- name: forget_documents
 delete from document d using workspace w
-where w.id = d.ws and (d.told < vv_now() - make_interval(days => w.retention_days)
-  or d.conn in (select id from connection where removed < vv_now() - interval '30 days'));
+where w.id = d.ws and (d.told < (select vv_now()) - make_interval(days => w.retention_days)
+  or d.conn in (select id from connection where removed < (select vv_now()) - interval '30 days'));
 
 -- name: forget_fields
 -- What was told longer ago than the history is kept, and not since.
@@ -144,17 +144,12 @@ where w.id = k.ws and exists (select 1 from jsonb_each(k.fields) where (value ->
 
 -- name: forget_old_keys
 delete from known_key k using workspace w
-where w.id = k.ws and k.told < vv_now() - make_interval(days => w.retention_days);
-
--- name: forget_heard
-delete from heard h using workspace w
-where w.id = h.ws and h.event_id <
-  (extract(epoch from vv_now() - make_interval(days => w.retention_days)) * 1000)::bigint << 22;
+where w.id = k.ws and k.told < (select vv_now()) - make_interval(days => w.retention_days);
 
 -- name: forget_document_events
 delete from document_event h using workspace w
 where w.id = h.ws and h.event_id <
-  (extract(epoch from vv_now() - make_interval(days => w.retention_days)) * 1000)::bigint << 22;
+  (extract(epoch from (select vv_now()) - make_interval(days => w.retention_days)) * 1000)::bigint << 22;
 
 -- name: forget_people
 delete from person p where not exists (select 1 from known_record r where r.ws = p.ws and r.person = p.id)
@@ -170,4 +165,4 @@ update person set name = '' where merged is not null and name <> '';
 
 -- name: forget_changes
 delete from identity_change c using workspace w
-where w.id = c.ws and c.at < vv_now() - make_interval(days => w.retention_days);
+where w.id = c.ws and c.at < (select vv_now()) - make_interval(days => w.retention_days);

@@ -13,4 +13,4 @@ insert into spending as x (conn, at, cost, calls) values ($1, date_bin('10 minut
 on conflict (conn, at) do update set cost = x.cost + excluded.cost, calls = x.calls + excluded.calls;
 
 -- name: forget
-delete from spending where at < vv_now() - interval '15 days';
+delete from spending where at < (select vv_now()) - interval '15 days';
