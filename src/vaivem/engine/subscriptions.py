@@ -85,8 +85,10 @@ class Subscriptions:
     def _kinds(line: Line) -> list[str]:
         """Return every event kind that a rule may use: a new rule then needs no change at the vendor."""
         webhooks = line.connector.webhooks
+        if webhooks is None:
+            return []
         used = {kind for trigger in line.connector.triggers for kind in trigger.kinds}
-        return sorted(used) if webhooks is not None else []
+        return sorted(used - webhooks.derived)
 
     async def keep(self, line: Line) -> None:
         """Make one subscription right, and write down what was found."""

@@ -108,3 +108,20 @@ async def test_who_has_no_e_mail_is_told_apart() -> None:
     assert scope is not None
     assert len(scope["step"]["recipients"]) == len(step["recipients"]) == 2
     assert [one["id"] for one in scope["step"]["with_email"]] == [BRUNO]
+
+
+async def test_who_did_nothing_yet_was_sent_it_once_at_no_known_time() -> None:
+    """Told by the first delivery whose document is running, whichever that is."""
+    assert connector.webhooks is not None
+    keys = set()
+    for name in ("signature_started__second_signer", "sign__second_signer", "update_deadline__a_week_later"):
+        implied = connector.webhooks.parse(webhook(name), connection(SECRET))[1:]
+        of_ana = [one for one in implied if one.data["signer"]["key"] == ANA]
+        for happened in of_ana:
+            scope = await moved.scope(FakeReader(connector, connection(), {}), happened, {})
+            assert scope is not None
+            step = scope["step"]
+            assert (step["state"], step["tags"], step["sent_at"]) == ("sent", names("Sent"), None)
+            assert [one["id"] for one in step["recipients"]] == [ANA]
+            keys.add((happened.same, moved.once_key(happened, {})))
+    assert len(keys) == 1

@@ -46,7 +46,7 @@ def reader(routes: dict[str, Any], **settings: Any) -> FakeReader:
 
 def test_every_trigger_is_subscribed_to() -> None:
     for trigger in connector.triggers:
-        assert trigger.kinds <= set(EVENTS)
+        assert trigger.kinds - webhooks().derived <= set(EVENTS)
 
 
 async def test_by_document_the_event_is_used_as_it_came() -> None:
@@ -111,7 +111,7 @@ async def missed(there: FakeReader) -> list[Delivery]:
 
 
 def parsed(deliveries: list[Delivery]) -> list[Event]:
-    return [event for one in deliveries for event in webhooks().parse(one, connection())]
+    return [webhooks().parse(one, connection())[0] for one in deliveries]
 
 
 async def test_what_happened_meanwhile_comes_as_deliveries_in_order() -> None:

@@ -19,7 +19,8 @@ from tests.connectors.clicksign.recorded import (
     webhook_names,
 )
 
-from vaivem.connectors.sdk import Event, Webhooks
+from vaivem.connectors.clicksign.sendings import SENT_TO
+from vaivem.connectors.sdk import Delivery, Event, Webhooks
 from vaivem.core.errors import SignatureError, UnreadableError
 
 assert connector.webhooks is not None
@@ -28,14 +29,21 @@ BODY = b'{"event":{"name":"sign"}}'
 
 
 def parse(name: str) -> list[Event]:
-    return webhooks.parse(webhook(name), connection(SECRET))
+    """Return what a recorded delivery itself says."""
+    return [one for one in webhooks.parse(webhook(name), connection(SECRET)) if one.kind != SENT_TO]
+
+
+def sent_to(delivered: Delivery) -> list[Event]:
+    """Return what it implies: to whom the document was sent."""
+    return [one for one in webhooks.parse(delivered, connection(SECRET)) if one.kind == SENT_TO]
 
 
 def changed(fixture: str, **event: Any) -> list[Event]:
     """Parse a recorded delivery with parts of its event replaced."""
     payload = json.loads(webhook(fixture).body)
     payload["event"] |= event
-    return webhooks.parse(delivery(json.dumps(payload).encode()), connection(SECRET))
+    found = webhooks.parse(delivery(json.dumps(payload).encode()), connection(SECRET))
+    return [one for one in found if one.kind != SENT_TO]
 
 
 # Signatures
@@ -195,6 +203,31 @@ def test_two_signers_of_one_moment_are_two_events() -> None:
     (one,) = parse("sign__second_signer")
     (other,) = parse("sign__by_whatsapp")
     assert one.same != other.same
+
+
+@pytest.mark.parametrize(
+    ("name", "who"),
+    [
+        ("signature_started__second_signer", [ANA]),
+        ("sign__second_signer", [ANA]),
+        ("refusal__roles_in_list", [BRUNO]),
+        ("update_deadline__a_week_later", [ANA, BRUNO]),
+        ("add_signer__two", []),
+        ("document_closed__two_signers", []),
+        ("cancel__by_hand", []),
+    ],
+)
+def test_a_running_document_was_sent_to_those_who_did_not_act(name: str, who: list[str]) -> None:
+    found = sent_to(webhook(name))
+    assert [one.same for one in found] == [(SENT_TO, DOCUMENT, key) for key in who]
+    assert [one.data["signer"]["key"] for one in found] == who
+    assert webhooks.parse(webhook(name), connection(SECRET))[0].kind == name.split("__")[0]
+
+
+def test_with_an_order_of_signing_nobody_knows_whose_turn_has_come() -> None:
+    payload = json.loads(webhook("sign__second_signer").body)
+    payload["document"]["sequence_enabled"] = True
+    assert sent_to(delivery(json.dumps(payload).encode())) == []
 
 
 @pytest.mark.parametrize("at", [None, "ontem", 1700000000, "2026-11-19T11:31:42"])

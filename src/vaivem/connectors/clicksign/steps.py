@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vaivem.connectors.clicksign.sendings import SENT_TO
 from vaivem.connectors.sdk.documents import (
     CHANGED,
     CLOSED,
@@ -19,6 +20,7 @@ from vaivem.connectors.sdk.documents import (
 
 STATES_OF: Mapping[str, str] = {
     "add_signer": SENT,
+    SENT_TO: SENT,
     "signature_started": OPENED,
     "sign": COMPLETED,
     "refusal": DECLINED,
@@ -43,7 +45,8 @@ def step_of(kind: str, data: Mapping[str, Any]) -> Step | None:
     if state == CHANGED and document["status"] == "draft":
         return None
     added = data.get("added") if state == SENT else None
-    people = [data["signer"]] if state in _OF_ONE else added or data["signers"]
+    alone = state in _OF_ONE or kind == SENT_TO
+    people = [data["signer"]] if alone else added or data["signers"]
     at = data["event"]["occurred_at"]
     completed = at if state == COMPLETED else document["finished_at"] if state == CLOSED else None
     told = {
@@ -51,7 +54,7 @@ def step_of(kind: str, data: Mapping[str, Any]) -> Step | None:
         "name": document["name"],
         "url": document["url"],
         "sender": None,
-        "sent_at": at if state == SENT else None,
+        "sent_at": at if kind == "add_signer" else None,  # else only that it was sent is known, not when
         "completed_at": completed,
     }
     return Step(state, [_recipient(one) for one in people if one], told, at)

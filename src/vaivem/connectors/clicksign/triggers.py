@@ -128,8 +128,9 @@ class DeadlineReached(DocumentTrigger):
 class Moved(DocumentMoved):
     """A document made a step: sent, opened, signed, refused, at an end. The vendor's events in common words.
 
-    It has no event for sending: a signer added to a running document is one who was sent it, and whoever acts
-    had been. A deadline is an end without completion only if nobody had signed: the document is cancelled.
+    It has no event for sending: a signer added to a running document is one who was sent it, whoever acts had
+    been, and the first delivery whose document is running tells it of the others. A
+    deadline is an end without completion only if nobody had signed: the document is cancelled.
     """
 
     object: ClassVar[str] = "document"

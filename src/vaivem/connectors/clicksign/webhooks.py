@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from vaivem.connectors.clicksign import catch_up, client
 from vaivem.connectors.clicksign.objects import moment, search_terms, signers_of_event, webhook_data
+from vaivem.connectors.clicksign.sendings import SENT_TO, sendings
 from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Subscriptions, Webhooks, Writer
 from vaivem.core.errors import RecordError, SignatureError, UncertainError, UnreadableError
 
@@ -38,6 +39,7 @@ ONCE_PER_SIGNER = frozenset({"sign"})
 class ClicksignWebhooks(Webhooks):
     """Deliveries of one Clicksign account."""
 
+    derived = frozenset({SENT_TO})
     past_days = 180  # asked for by a person, once: that is no polling
 
     @override
@@ -56,7 +58,10 @@ class ClicksignWebhooks(Webhooks):
 
     @override
     def parse(self, delivery: Delivery, connection: Connection) -> list[Event]:
-        """Return one event per document of the delivery (the vendor shows both an object and an array)."""
+        """Return one event per document of the delivery (the vendor shows both an object and an array).
+
+        Behind them what they say besides: to whom the document was sent (`sendings`).
+        """
         payload = _payload(delivery.body)
         event = payload.get("event")
         if not isinstance(event, dict) or not isinstance(event.get("name"), str):
@@ -67,7 +72,10 @@ class ClicksignWebhooks(Webhooks):
         listed = documents if isinstance(documents, list) else [documents]
         if not listed:
             raise UnreadableError(detail="no document")
-        return [_event(event, document, payload) for document in listed]
+        told = [_event(event, document, payload) for document in listed]
+        about = signers_of_event(event)
+        pairs = zip(told, listed, strict=True)
+        return [*told, *(one for made, document in pairs for one in sendings(made, document, about))]
 
     @override
     async def ensure(self, writer: Writer, address: str, kinds: Sequence[str]) -> Subscriptions:

@@ -39,6 +39,7 @@ class Webhooks:
     `managed` is False where a person must enter the address at the vendor; the connect page then shows how.
     `by_hand` says it for one connection, where accounts differ; the texts ``webhooks.steps.<n>`` tell how.
     `max_bytes` is what a body may have; what of it need not be kept is left out by `slim`.
+    `derived` are kinds of events that deliveries of other kinds imply: no vendor is asked for them.
     `past_days` is how far back `past` reaches; 0 where the vendor's lists do not tell the past.
     `unreadable` is the answer to an authentic delivery that cannot be read: 200 where the vendor bans a hook
     after failures, 400 where its sender can mend it.
@@ -47,7 +48,7 @@ class Webhooks:
     managed: ClassVar[bool] = True
     max_bytes: ClassVar[int] = 5 * 1024 * 1024
     unreadable: ClassVar[Reply] = Reply(200)
-
+    derived: ClassVar[frozenset[str]] = frozenset()
     past_days: ClassVar[int] = 0
 
     def verify(self, delivery: Delivery, connection: Connection) -> None:

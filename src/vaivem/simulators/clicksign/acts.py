@@ -40,6 +40,7 @@ class Acts:
 
     def routes(self) -> list[BaseRoute]:
         return [
+            _route("/open", self.open),
             _route("/sign", self.sign),
             _route("/refuse", self.refuse),
             _route("/close", self.close),
@@ -52,6 +53,15 @@ class Acts:
         ]
 
     # -- one person
+
+    async def open(self, data: Record) -> Any:
+        """``{"document" or "envelope", "signer"?}``: the next signer, or that one, opens the signing page."""
+        document = self._chosen(data)[0]
+        waiting = self._waiting(document, data.get("signer"))
+        if not waiting:
+            raise HTTPException(409, "nobody can open that now")
+        self._simulator.lifecycle.start_signing(waiting[0])
+        return {"opened": [_pair(document, waiting[0])]}
 
     async def sign(self, data: Record) -> Any:
         """``{"document"?, "envelope"?, "signer"?, "all"?}``: the next signer, that signer, or all of them."""

@@ -1,0 +1,280 @@
+"""One table for every signer's tool: the same documents end in the same tags, records and triggers.
+
+Both signers' accounts are connected to one marketing account; the same documents go through the same hands in
+both, told twice and out of order. When a state is told may differ, what there is in the end may not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.crash.conftest import Town, folder, town_in
+from vaivem.cli import parts
+from vaivem.connectors.activecampaign.custom_objects import document_schema
+from vaivem.connectors.sdk.documents import DocumentMoved
+from vaivem.connectors.sdk.recipes import get_recipe
+from vaivem.connectors.sdk.registry import get_connector
+
+__all__ = ["folder"]  # a fixture, taken over
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+ANA, BIA = "ana", "bia"
+# What is done with each document, in this order. Nobody has signed when a deadline passes.
+ACTS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "Contrato Alfa": (("open", ANA), ("sign", ANA), ("open", BIA), ("sign", BIA)),
+    "Contrato Bravo": (("open", ANA), ("sign", ANA), ("open", BIA), ("decline", BIA)),
+    "Contrato Carlos": (("open", ANA), ("void", "")),
+    "Contrato Delta": (("open", ANA), ("expire", "")),
+    "Contrato Eco": (("open", ANA), ("sign", ANA), ("void", "")),
+    "Contrato Fox": (("open", ANA), ("sign", ANA)),
+}
+SENT, OPENED = ["every", "Sent"], ["every", "Sent", "Delivered"]
+SIGNED, REFUSED = [*OPENED, "Completed"], [*OPENED, "Declined"]
+# What each of them has then: tags without what is the vendor's own in them, and the status of the record.
+END: Mapping[tuple[str, str], tuple[list[str], str]] = {
+    ("Contrato Alfa", ANA): (SIGNED, "Completed"),
+    ("Contrato Alfa", BIA): (SIGNED, "Completed"),
+    ("Contrato Bravo", ANA): (SIGNED, "Completed"),
+    ("Contrato Bravo", BIA): (REFUSED, "Declined"),
+    ("Contrato Carlos", ANA): (OPENED, "Voided"),
+    ("Contrato Carlos", BIA): (SENT, "Voided"),
+    ("Contrato Delta", ANA): (OPENED, "Voided"),
+    ("Contrato Delta", BIA): (SENT, "Voided"),
+    ("Contrato Eco", ANA): (SIGNED, "Voided"),
+    ("Contrato Eco", BIA): (SENT, "Voided"),
+    ("Contrato Fox", ANA): (SIGNED, "Completed"),
+    ("Contrato Fox", BIA): (SENT, "Sent"),
+}
+NAMES = {"sent": "Sent", "opened": "Delivered", "completed": "Completed", "declined": "Declined"}
+# How often a rule for one step alone starts: for each person, or for the document.
+STARTS = {
+    state: {one: 1 for one, (tags, _status) in END.items() if name in tags} for state, name in NAMES.items()
+} | {
+    "voided": {(f"Contrato {name}", ""): 1 for name in ("Carlos", "Delta", "Eco")},
+    "closed": {("Contrato Alfa", ""): 1},
+}
+CHOOSE_OBJECT = """
+update connection set settings = settings || '{"document_object": "?"}'
+where connector = 'activecampaign' returning 1
+"""
+SUBSCRIBED = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
+RUNS = """
+select r.rule, e.title from run r join event e on e.ws = r.ws and e.id = r.event_id where r.status = 1
+"""
+PDF = base64.b64encode(b"%PDF-1.4 a contract").decode()
+
+
+def name_of(who: str, title: str) -> str:
+    return f"{who.capitalize()} {title.split()[-1]}"
+
+
+class Clicksign:
+    """The account of one vendor, as its owner and the signers use it."""
+
+    ending = ".pdf"  # of a document's title in the history
+    key, recipe, base = "clicksign", "signed_document_to_contact", "/api/v3/envelopes"
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.made: dict[str, dict[str, Any]] = {}
+
+    def email(self, who: str, title: str) -> str:
+        return f"{who}.{title.split()[-1].lower()}@{self.key}.example"
+
+    async def send(self, title: str) -> None:
+        signers = [
+            {"name": name_of(who, title), "email": self.email(who, title), "refusable": True}
+            for who in (ANA, BIA)
+        ]
+        body = {"filename": f"{title}.pdf", "signers": signers}
+        self.made[title] = await self.town.control(self.key, "documents", body)
+
+    async def act(self, name: str, title: str, who: str) -> None:
+        ids = self.made[title]
+        document, email = ids["documents"][0], self.email(who, title)
+        if name == "expire":
+            await self._expire(ids["envelope"])
+        else:
+            path = {"open": "open", "sign": "sign", "decline": "refuse", "void": "cancel"}[name]
+            signer = {"signer": email} if who else {}
+            await self.town.control(self.key, path, {"document": document, **signer})
+
+    async def _expire(self, envelope: str) -> None:
+        """Set the deadline to a moment from now, and let that pass."""
+        account = self.town.accounts[self.key]
+        headers = {
+            "Authorization": account.credentials["access_token"],
+            "Accept": "application/vnd.api+json",
+        }
+        soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+        body = {"data": {"type": "envelopes", "id": envelope, "attributes": {"deadline_at": soon}}}
+        url = f"{account.base_url}{self.base}/{envelope}"
+        await self.town.asker.call("PATCH", url, body, headers)
+        await asyncio.sleep(3)
+
+
+class DocuSign(Clicksign):
+    """The other vendor's."""
+
+    key, recipe, ending = "docusign", "envelope_to_contact", ""
+
+    async def send(self, title: str) -> None:
+        signers = [
+            {
+                "recipientId": str(number),
+                "routingOrder": "1",
+                "name": name_of(who, title),
+                "email": self.email(who, title),
+            }
+            for number, who in enumerate((ANA, BIA), 1)
+        ]
+        body = {
+            "status": "sent",
+            "emailSubject": title,
+            "documents": [{"documentId": "1", "name": f"{title}.pdf", "documentBase64": PDF}],
+            "recipients": {"signers": signers},
+        }
+        self.made[title] = await self.town.control(self.key, "envelopes", body)
+
+    async def act(self, name: str, title: str, who: str) -> None:
+        path = f"envelopes/{self.made[title]['envelopeId']}/{name}"
+        body = {"recipient": self.email(who, title) if who else "", "reason": "Valor"}
+        await self.town.control(self.key, path, body)
+
+
+VENDORS = (Clicksign, DocuSign)
+
+
+class Desk:
+    """All three accounts."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.signers = [vendor(town) for vendor in VENDORS]
+
+    async def marketing(self, method: str, path: str, body: Any = None) -> Any:
+        account = self.town.accounts["activecampaign"]
+        headers = {"Api-Token": account.credentials["api_token"]}
+        return await self.town.asker.call(method, f"{account.base_url}/api/3{path}", body, headers)
+
+    async def set_up(self) -> None:
+        """Finish both recipes as their pages do; add a rule for each state and for a tag of each vendor."""
+        made = await self.marketing("POST", "/customObjects/schemas", {"schema": document_schema()})
+        self.town.rows(CHOOSE_OBJECT.replace("?", made["schema"]["id"]))
+        slugs = dict(self.town.rows("select connector, slug from connection"))
+        rules = []
+        for signer in self.signers:
+            accounts = {"source": slugs[signer.key], "target": slugs["activecampaign"]}
+            ((title,),) = self.town.rows(f"select title from rule where recipe = '{signer.recipe}'")  # noqa: S608
+            chosen = {"states": "sent,opened,completed,declined,changed"}
+            rules.append(get_recipe(signer.recipe).definition(accounts, chosen, title, ()))
+            when = {"connection": slugs[signer.key], "trigger": "document_moved"}
+            rules += [
+                _rule(f"{signer.key} {state}", {**when, "options": {"states": [state]}}) for state in STARTS
+            ]
+            tag = f"{trigger_of(signer.key).prefix}-{trigger_of(signer.key).mark}_Completed"
+            tagged = {
+                "connection": slugs["activecampaign"],
+                "trigger": "tag_added",
+                "options": {"tags": [tag]},
+            }
+            rules.append(_rule(f"{signer.key} tag", tagged))
+        file = self.town.config.data_dir / "rules.yaml"
+        file.write_text(yaml.safe_dump({"rules": rules}), "utf-8")
+        await parts.call(self.town.config, "rules", "apply", "--yes", str(file))
+        await asyncio.sleep(4)  # every process reads its configuration again
+        await self.town.until(lambda: len(self.town.rows(SUBSCRIBED)) == 3, 90)
+
+    async def settled(self) -> None:
+        """Wait until each vendor has told everything and everything was worked."""
+        quiet = 0
+        while quiet < 3:
+            told = [await self.town.control(one, "deliveries/counts") for one in self.town.accounts]
+            busy = any(one["waiting"] for one in told) or self.town.rows("select 1 from lane limit 1")
+            quiet = 0 if busy else quiet + 1
+            await asyncio.sleep(1)
+
+    def starts(self, rule: str) -> Counter[str]:
+        """Return how often a rule was started, by the title of what started it."""
+        ((number,),) = self.town.rows(f"select id from rule where title = '{rule}'")  # noqa: S608
+        return Counter(title for of, title in self.town.rows(RUNS) if of == number)
+
+
+def trigger_of(vendor: str) -> DocumentMoved:
+    found = get_connector(vendor).trigger("document_moved")
+    assert isinstance(found, DocumentMoved)
+    return found
+
+
+def _rule(title: str, when: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule that does nothing: that it was started is what counts."""
+    never = {"field": "rule.title", "is": "is_empty"}
+    return {"title": title, "when": when, "then": [{"id": "end", "kind": "stop", "if": [never]}]}
+
+
+def _title(title: str, who: str, ending: str) -> str:
+    return " · ".join(filter(None, (f"{title}{ending}", name_of(who, title) if who else "")))
+
+
+@pytest.fixture
+async def desk(folder: Path) -> AsyncIterator[Desk]:
+    async with town_in(folder, accounts=("activecampaign", "clicksign", "docusign")) as town:
+        yield Desk(town)
+
+
+async def test_both_end_in_the_same_tags_records_and_triggers(desk: Desk) -> None:
+    await desk.set_up()
+    faults = {"p_webhook_double": 0.5, "p_webhook_reorder": 0.5, "seed": 5}
+    for account in ("clicksign", "docusign"):
+        await desk.town.control(account, "faults", faults)
+    for signer in desk.signers:
+        for title in ACTS:
+            await signer.send(title)
+    for title, acts in ACTS.items():
+        for name, who in acts:
+            for signer in desk.signers:
+                await signer.act(name, title, who)
+    async with asyncio.timeout(240):
+        await desk.settled()
+    assert not desk.town.rows("select 1 from run where status = 2"), desk.town.state()
+    assert not desk.town.rows("select 1 from decision where answer is null"), desk.town.state()
+    contacts = {one["email"]: one for one in await desk.town.control("activecampaign", "contacts")}
+    found = {signer.key: _found(signer, contacts) for signer in desk.signers}
+    assert found["clicksign"] == found["docusign"]
+    assert found["docusign"] == END
+    for state, wanted in STARTS.items():
+        told = {
+            signer.key: Counter({_title(*one, signer.ending): times for one, times in wanted.items()})
+            for signer in desk.signers
+        }
+        heard = {signer.key: desk.starts(f"{signer.key} {state}") for signer in desk.signers}
+        assert heard == told, state
+    tagged = sum("Completed" in tags for tags, _status in END.values())
+    assert [desk.starts(f"{one.key} tag").total() for one in desk.signers] == [tagged, tagged]
+
+
+def _found(
+    signer: Clicksign, contacts: Mapping[str, Mapping[str, Any]]
+) -> dict[tuple[str, str], tuple[list[str], str]]:
+    """Return each person's tags in common words, and the status of their one record."""
+    trigger, found = trigger_of(signer.key), {}
+    for title, who in END:
+        contact = contacts[signer.email(who, title)]
+        tags = [
+            tag.removeprefix(trigger.prefix).removeprefix(f"-{trigger.mark}_") or "every"
+            for tag in contact["tags"]
+        ]
+        (record,) = contact["records"]
+        assert record["values"]["document"] == title
+        assert bool(record["values"].get("completed-at")) == ("Completed" in tags)
+        found[title, who] = (tags, record["values"]["status"])
+    return found
