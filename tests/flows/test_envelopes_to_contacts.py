@@ -28,6 +28,7 @@ __all__ = ["folder"]  # a fixture, taken over
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(6000 if os.environ.get("VAIVEM_LONG") else 600)]
 MANY = 1000 if os.environ.get("VAIVEM_LONG") else 25  # a thousand take most of an hour
 PEOPLE = 900  # so that a contact has several documents
+COPY = "c@pessoas.example"
 EVERY = "docusign-integration"
 TAG = {name: f"{EVERY}-DocuSign_Envelope_{name}" for name in ("Sent", "Delivered", "Completed", "Declined")}
 WAY = {
@@ -97,7 +98,7 @@ class Desk:
             {"recipientId": str(one), "routingOrder": "1", "name": f"Pessoa {email[1:3]}", "email": email}
             for one, email in enumerate(people, 1)
         ]
-        copy = {"recipientId": "4", "routingOrder": "2", "name": "Arquivo", "email": "c@pessoas.example"}
+        copy = {"recipientId": "4", "routingOrder": "2", "name": "Arquivo", "email": COPY}
         body = {
             "status": "sent",
             "emailSubject": f"Contrato {number}",
@@ -200,6 +201,19 @@ def has_records(desk: Desk, contacts: Mapping[str, Mapping[str, Any]]) -> None:
     assert found.keys() == wanted.keys()
 
 
+def has_documents(desk: Desk) -> None:
+    """Demand one document for each envelope, with each of its people once (the copy's among them)."""
+    listed = desk.town.rows("select document, conn from document")
+    assert sorted(document for document, _conn in listed) == sorted(desk.told.envelopes)
+    people = desk.town.rows("select document, lower(email) from document_recipient")
+    found: dict[str, list[str]] = {}
+    for document, email in people:
+        found.setdefault(document, []).append(email)
+    told = {key: sorted(wanted) for key, wanted in desk.told.envelopes.items()}
+    assert {key: sorted(set(emails) - {COPY}) for key, emails in found.items()} == told
+    assert all(len(emails) == len(set(emails)) for emails in found.values()), "nobody twice"
+
+
 async def eight_are_told(desk: Desk) -> Any:
     """Work eight envelopes, told twice and out of order; return the contacts."""
     await desk.town.control(
@@ -226,6 +240,7 @@ async def test_with_custom_objects_each_document_is_one_record_at_each_contact(d
     await desk.set_up("sent,opened,completed,declined,changed")
     contacts = await eight_are_told(desk)
     has_records(desk, contacts)
+    has_documents(desk)
     (one, *_others) = [record for who in contacts.values() for record in who["records"]]
     assert one["values"]["document"].startswith("Contrato ")
     assert one["values"]["sender"]
@@ -260,3 +275,4 @@ async def test_many_envelopes_with_three_recipients_and_everything_going_wrong(d
     contacts = await desk.contacts()
     is_told(desk, contacts)
     has_records(desk, contacts)
+    has_documents(desk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, Any
 
 from tests.hub.forms import fields_of
@@ -373,3 +374,15 @@ def test_a_dry_run_is_shown_while_it_goes_and_when_it_is_done(workplace: Workpla
     for other, status in ((site.viewer, 403), (site.stranger, 404)):
         assert site.browser(other).get(address).status_code == status
         assert site.browser(other).post(f"{address}stop/").status_code == status
+
+
+def test_a_wait_for_an_event_offers_to_compare_what_can_be_the_same(workplace: Workplace) -> None:
+    definition = copy.deepcopy(EVERYTHING)
+    del definition["automation"]
+    definition["then"][4]["trigger"] = "signer_signed"
+    rule = made(workplace, definition)
+    page = workplace.site.browser(workplace.site.owner).get(edit(workplace, rule)).content.decode()
+    place = next(part for part in page.split("<select ") if ':as"' in part.partition(">")[0])
+    offered = re.findall(r'<option value="([^"]*)"', place.partition("</select>")[0])
+    assert "signer.email" in offered
+    assert not {"document.name", "document.finished_at", "signers", "rule.title"} & set(offered), offered

@@ -20,6 +20,15 @@ from vaivem.hub.rules.editing.pickable import Pickable, of_event
 from vaivem.hub.rules.editing.shown import shown_value
 
 PERSON_TYPES = frozenset({FieldType.EMAIL, FieldType.CPF, FieldType.CNPJ, FieldType.CPF_CNPJ})
+NEVER_COMPARED = frozenset({FieldType.OBJECT, FieldType.LIST, FieldType.BOOLEAN})
+SAME_FOR_ALL = ("today", "rule.title")
+OPEN = "open"  # a text that may hold anything
+_TEXTS = frozenset({FieldType.TEXT, FieldType.LONG_TEXT, FieldType.OPTION, FieldType.OPTIONS})
+_NUMBERS = (FieldType.INTEGER, FieldType.NUMBER, FieldType.MONEY)
+_KINDS = {
+    FieldType.CPF: "tax", FieldType.CNPJ: "tax", FieldType.CPF_CNPJ: "tax",
+    FieldType.DATE: "time", FieldType.DATETIME: "time", **dict.fromkeys(_NUMBERS, "number"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ def await_form(
     row, seen, shape = catalog.connection(ref), catalog.seen(ref), catalog.trigger(ref, key)
     told = told_by(step, catalog)
     about = mapping_of(step.get("about"))
+    asked = next((one for one in told if one.path == about.get("field")), None)
     return AwaitForm(
         events=_events(catalog, str(row.pk) if row else str(ref), key),
         help=connector_text(row.connector, f"triggers.{key}.help") if row and key else "",
@@ -57,7 +67,7 @@ def await_form(
         if shape and seen
         else (),
         fields=_fields(told, str(about.get("field") or "")),
-        known=_known(readable, str(about.get("as") or ""), automation=automation),
+        known=_known(readable, str(about.get("as") or ""), asked, automation=automation),
         group=group_form(step.get("if"), f"{place}.if", f"{path}.if", told, found),
         amounts=amounts(mapping_of(step.get("for"))),
     )
@@ -119,7 +129,7 @@ def _events(catalog: WorkspaceCatalog, ref: str, chosen: str) -> tuple[Choices, 
 
 def _fields(told: list[Pickable], chosen: str) -> tuple[Choice, ...]:
     """Return the fields that can tell whose event it is: addresses and CPF first, then ids and texts."""
-    fitting = [one for one in told if one.field.type is not FieldType.OBJECT]
+    fitting = [one for one in told if one.field.type not in NEVER_COMPARED]
     people = [one for one in fitting if one.field.type in PERSON_TYPES]
     found = [
         Choice(one.path, one.label, one.path == chosen)
@@ -130,9 +140,42 @@ def _fields(told: list[Pickable], chosen: str) -> tuple[Choice, ...]:
     return (Choice("", _("the same record"), not chosen), *found)
 
 
-def _known(readable: list[Pickable], chosen: str, *, automation: bool) -> tuple[Choice, ...]:
-    found = [Choice(one.path, one.label, one.path == chosen) for one in readable if one.path != "today"]
+def _known(
+    readable: list[Pickable], chosen: str, asked: Pickable | None, *, automation: bool
+) -> tuple[Choice, ...]:
+    """Return what a run knows that can be the same as the field `asked`; what was chosen stays."""
+    offered = [
+        one
+        for one in readable
+        if one.path == chosen or (one.path not in SAME_FOR_ALL and may_match(asked, one))
+    ]
+    found = [Choice(one.path, one.label, one.path == chosen) for one in offered]
     if chosen and not any(one.chosen for one in found):
         found.append(Choice(chosen, chosen, True))
     first = _("the automation's person") if automation else _("choose a field")
+    if not found and not automation:
+        first = _("this rule knows nothing of that kind")
     return (Choice("", first, not chosen), *found)
+
+
+def may_match(asked: Pickable | None, known: Pickable) -> bool:
+    """Say whether two fields can ever hold the same value.
+
+    An address is no phone, and a record's id is one only in its own system. A text that no connector declares
+    (somebody's own field, what stands in metadata) may hold any of these.
+    """
+    if known.field.type in NEVER_COMPARED:
+        return False
+    if asked is None:
+        return True
+    one, other = _kind(asked), _kind(known)
+    return one == other or OPEN in (one, other)
+
+
+def _kind(field: Pickable) -> str:
+    type_ = field.field.type
+    if type_ in _TEXTS:
+        return "text" if field.field.label_key else OPEN
+    if type_ is FieldType.RECORD:
+        return f"record of {field.connector}"
+    return _KINDS.get(type_, type_.value)
