@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import vaivem.engine
-from vaivem.engine.statements import statement, statements
+from vaivem.engine.statements import named, statement, statements
 
 FOLDER = Path(vaivem.engine.__file__).parent
 FILES = sorted(
@@ -25,6 +25,16 @@ def test_a_statement_is_found_by_file_and_name() -> None:
         statement("leases", "unheard_of")
     with pytest.raises(FileNotFoundError):
         statement("unheard_of", "leave")
+
+
+def test_a_statement_is_the_same_for_psycopg(database: str) -> None:
+    text = named("backfills", "waiting", "ws", "rule")
+    assert "%(ws)s" in text
+    assert "$" not in text
+    with psycopg.connect(database) as db:
+        assert db.execute(text, {"ws": 1, "rule": 1}).fetchone() == (0,)
+    with pytest.raises(IndexError):
+        named("backfills", "waiting", "ws")
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from vaivem.core.crossing import SHIFT
 from vaivem.core.identity import record_hash
 from vaivem.engine.lane_keys import lane_key
-from vaivem.engine.statements import statement
+from vaivem.engine.statements import named, statement
 
 
 class Cursor(Protocol):
@@ -153,6 +153,13 @@ def start_replay(cursor: Cursor, ws: int, replay: int, again: Sequence[str], *, 
 def stop_replay(cursor: Cursor, ws: int, replay: int) -> bool:
     """Stop a replay: what has begun ends, the rest is left out. False when there is nothing to stop."""
     return _run(cursor, "stop_replay", ws=ws, replay=replay) is not None
+
+
+def bulk_waiting(cursor: Cursor, ws: int, rule: int) -> int:
+    """Return how many runs of bulk events (of the past, or caught up) a rule has in its lanes."""
+    cursor.execute(named("backfills", "waiting", "ws", "rule"), {"ws": ws, "rule": rule})
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0
 
 
 def pause_rule(cursor: Cursor, rule: int) -> None:

@@ -20,3 +20,9 @@ def statements(file: str) -> dict[str, str]:
 def statement(file: str, name: str) -> str:
     """Return one statement; raises KeyError."""
     return statements(file)[name]
+
+
+def named(file: str, name: str, *parameters: str) -> str:
+    """Return a statement for psycopg: the first of `parameters` in place of ``$1``, and so on."""
+    text = statement(file, name).replace("%", "%%")
+    return re.sub(r"\$(\d+)", lambda found: f"%({parameters[int(found[1]) - 1]})s", text)

@@ -16,6 +16,7 @@ from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import RuleError
 from vaivem.core.rules import parse_rule
 from vaivem.core.steps import ActionStep, EmailStep, NotifyStep
+from vaivem.engine import control
 from vaivem.engine.backfills import BackfillState
 from vaivem.hub.rules import rehearsing, words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
@@ -74,15 +75,14 @@ def last(rule: Rule) -> Backfill | None:
     with database.cursor() as cursor:
         cursor.execute(
             "select b.id, b.state, b.since, b.until, b.at, b.steps, b.counts::text, b.sample::text, b.code,"
-            " b.params::text, (select count(*) from item i join event e on e.ws = i.ws and e.id = i.event_id"
-            "   where i.ws = b.ws and i.rule = b.rule and e.bulk)"
-            " from backfill b where b.ws = %s and b.rule = %s order by b.id desc limit 1",
+            " b.params::text from backfill b where b.ws = %s and b.rule = %s order by b.id desc limit 1",
             [rule.workspace_id, rule.pk],
         )
         row = cursor.fetchone()
-    if row is None:
-        return None
-    number, state, since, until, at, steps, counts, sample, code, params, waiting = row
+        if row is None:
+            return None
+        waiting = control.bulk_waiting(cursor, rule.workspace_id, rule.pk)
+    number, state, since, until, at, steps, counts, sample, code, params = row
     return Backfill(
         number, BackfillState(state), since, until, at, tuple(steps), json.loads(counts), json.loads(sample),
         code, json.loads(params), waiting,
