@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,28 +19,38 @@ import asyncpg
 import psycopg
 import pytest
 
+from vaivem import connectors
+from vaivem.config import Config
+from vaivem.connectors.sdk.registry import connector_keys, get_connector
+from vaivem.core.catalog import ActionShape, TriggerShape
+from vaivem.core.compiler import compile_rule
+from vaivem.core.rules import parse_rule
+from vaivem.engine.ingest import IngestApp
+from vaivem.vault import Vault
+
+from .vendor import Vendor
+
 CONNECTORS = Path(__file__).with_name("connectors")
-os.environ["VAIVEM_CONNECTORS"] = str(CONNECTORS)
-
-from vaivem import connectors  # noqa: E402 - after the stub's folder is named
-
-if str(CONNECTORS) not in connectors.__path__:
-    connectors.__path__.append(str(CONNECTORS))
-
-from vaivem.config import Config  # noqa: E402
-from vaivem.connectors.sdk.registry import connector_keys, get_connector  # noqa: E402
-from vaivem.core.catalog import ActionShape, TriggerShape  # noqa: E402
-from vaivem.core.compiler import compile_rule  # noqa: E402
-from vaivem.core.rules import parse_rule  # noqa: E402
-from vaivem.engine.ingest import IngestApp  # noqa: E402
-from vaivem.vault import Vault  # noqa: E402
-
-from .vendor import Vendor  # noqa: E402
-
-connector_keys.cache_clear()
-
 HOOK = "abcdefghijkmnpqrstuvwxyz22"
 KEY = "the-secret-key-of-the-stub"
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """Have the stubs in the registry; tests of other folders in this process know nothing of them."""
+    caches = (connector_keys, get_connector)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAIVEM_CONNECTORS", str(CONNECTORS))
+        patch.setattr(connectors, "__path__", [*connectors.__path__, str(CONNECTORS)])
+        for cache in caches:
+            cache.cache_clear()
+        yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+with registered():
+    STUB = get_connector("stub")
 
 
 class StubCatalog:
@@ -216,6 +227,13 @@ class House:
         await self.app.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def stubs() -> Iterator[None]:
+    """Let the registry find the stubs, here and in processes that are started, and only for this test."""
+    with registered():
+        yield
+
+
 @pytest.fixture
 async def vendor() -> AsyncIterator[Vendor]:
     """A vendor that answers."""
@@ -226,7 +244,7 @@ async def vendor() -> AsyncIterator[Vendor]:
 
 
 @pytest.fixture
-async def house(database: str, data_dir: Path, vendor: Vendor) -> AsyncIterator[House]:
+async def house(stubs: None, database: str, data_dir: Path, vendor: Vendor) -> AsyncIterator[House]:
     """An installation without workers yet."""
     made = House(database, data_dir, vendor)
     await made.start()

@@ -15,12 +15,12 @@ from typing_extensions import override
 
 from vaivem.connectors.sdk import Call, Connection, Connector, LimitState
 from vaivem.connectors.sdk.manifest import Limit
-from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import RetryError
 from vaivem.engine import budgets as budgets_module
 from vaivem.engine.budgets import Budgets, bucket_shape
 
-STUB = get_connector("stub")
+from .conftest import STUB
+
 NOTED_LATE_SECONDS = 0.02  # a busy machine notes a grant a little after it was given
 
 

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from vaivem.connectors.sdk import Connection, Delivery
-from vaivem.connectors.sdk.registry import get_connector
 from vaivem.engine import ingest
 
-from .conftest import HOOK, KEY, House
+from .conftest import HOOK, KEY, STUB, House
 
 MIB = 1024 * 1024
 LIMIT = 8 * MIB
@@ -23,7 +22,7 @@ LIMIT = 8 * MIB
 @pytest.fixture(autouse=True)
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the stub take larger bodies, and keep them without their files."""
-    kind = type(get_connector("stub").webhooks)
+    kind = type(STUB.webhooks)
 
     def slim(self: Any, delivery: Delivery, connection: Connection) -> Delivery:
         content = json.loads(delivery.body)

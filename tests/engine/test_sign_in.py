@@ -10,16 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from vaivem.connectors.sdk import App, Connection
-from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import ReconnectError, RuleError, UncertainError
 from vaivem.engine import oauth
 from vaivem.engine.outbound import Outbound
 
-from .conftest import House
+from .conftest import STUB, House
 from .grants import Grants
 from .vendor import Reply
-
-STUB = get_connector("stub")
 
 
 def connection(method: str = "oauth", **settings: Any) -> Connection:
