@@ -335,6 +335,17 @@ def test_a_number_may_tick_a_box(definition: Definition, catalog: Any) -> None:
     assert problems_of(definition, catalog) == []
 
 
+def test_only_numbers_that_a_step_reads_first_are_raised(definition: Definition, catalog: Any) -> None:
+    deal = next(one for one in definition["then"] if one["kind"] == "action")
+    place = f"then[{definition['then'].index(deal)}].fields"
+    deal["fields"]["deal.amount"] = {"value": 5, "write": "raise"}
+    assert problems_of(definition, catalog) == [(f"{place}.deal.amount.write", "field_not_counted")]
+    catalog.actions[deal["action"]] = replace(catalog.actions[deal["action"]], counts=("deal",))
+    assert problems_of(definition, catalog) == []
+    deal["fields"]["deal.name"]["write"] = "lower"
+    assert problems_of(definition, catalog) == [(f"{place}.deal.name.write", "field_not_counted")]
+
+
 def test_who_is_notified_must_be_a_member_and_told_something(definition: Definition, catalog: Any) -> None:
     tell = {"id": "tell", "kind": "notify", "member": "ana@example.com", "text": {"text": "{{ rule.title }}"}}
     definition["then"].append(tell)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType, WritePolicy
 from vaivem.core.sameness import same_value
 from vaivem.core.values import Filled, Values, is_empty
@@ -144,3 +145,31 @@ def test_preview_rows() -> None:
     assert Values({"f": filled}).preview() == [
         {"key": "f", "value": "v", "policy": "empty", "from": "signer.name", "problem": None}
     ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "write", "by", "current", "result"),
+    [
+        (T.NUMBER, P.RAISE, 0.2, 0.1, 0.3),
+        (T.INTEGER, P.RAISE, 5, "10", 15),
+        (T.MONEY, P.LOWER, 12.5, "R$ 10,00", -2.5),
+        (T.NUMBER, P.RAISE, 5, None, 5),
+        (T.NUMBER, P.LOWER, 5, "", -5),
+        (T.NUMBER, P.RAISE, 0, 7, None),
+        (T.NUMBER, P.RAISE, None, 7, None),
+    ],
+)
+def test_a_number_is_raised_or_lowered_by_what_stands_there(
+    type_: FieldType, write: WritePolicy, by: Any, current: Any, result: Any
+) -> None:
+    values = one(type_, by, write)
+    assert values.to_update({"f": current}) == ({} if result is None else {"f": result})
+    assert values.counts is (by is not None)
+    assert values.without_counting().to_update({"f": current}) == {}
+
+
+def test_a_new_record_begins_at_nothing_and_a_text_is_no_number() -> None:
+    assert one(T.NUMBER, 5, P.LOWER).to_create() == {"f": -5}
+    with pytest.raises(RecordError) as refused:
+        one(T.NUMBER, 5, P.RAISE).to_update({"f": "many"})
+    assert (refused.value.code, refused.value.params) == ("bad_number", {"value": "many"})

@@ -116,6 +116,9 @@ class Vendor:
             return [row for row in rows if str(row.get(name)) == value]
         if method == "PUT":
             self.puts.append((path, body))
+            for row in rows:
+                if str(row["id"]) == path.rsplit("/", 1)[1]:
+                    row.update(body)
             return {"id": path.rsplit("/", 1)[1]}
         rows.append({"id": len(rows) + 1, **body})
         return rows[-1]

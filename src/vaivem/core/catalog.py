@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from vaivem.core.fields import Field
+from vaivem.core.fields import NUMBERS, Field, group_of
 from vaivem.core.steps import ConnectionRef
 
 
@@ -31,7 +31,7 @@ class ActionShape:
 
     `required` are keys that must be mapped always, beside each field's own `required`, which counts only when
     its group is mapped at all. `groups` may be repeated over a list. `keys` are the ways it recognises a
-    record.
+    record. Of the groups in `counts` numbers can be raised or lowered.
     """
 
     fields: tuple[Field, ...] = ()
@@ -40,6 +40,11 @@ class ActionShape:
     keys: tuple[str, ...] = ()
     options: tuple[Field, ...] = ()
     reads_only: bool = False
+    counts: tuple[str, ...] = ()
+
+    def can_count(self, field: Field) -> bool:
+        """Say whether a number can be raised or lowered in this field."""
+        return field.type in NUMBERS and not field.is_list and group_of(field.key) in self.counts
 
 
 class Catalog(Protocol):

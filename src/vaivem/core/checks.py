@@ -20,7 +20,7 @@ from vaivem.core.comparing import TODAY
 from vaivem.core.conditions import Group, Test
 from vaivem.core.convert import convert
 from vaivem.core.errors import Problem
-from vaivem.core.fields import Field, FieldType, group_of
+from vaivem.core.fields import COUNTING, Field, FieldType, group_of
 from vaivem.core.numbers import DEFAULT_ZONE, parse_moment, parse_number
 from vaivem.core.operators import Operator
 from vaivem.core.rules import Rule, TriggerUse
@@ -271,6 +271,9 @@ class _Check:
             repeat = repeats.get(group_of(mapping.field))
             inside = available.within(repeat.over, repeat.name) if repeat else available
             self.mapping(mapping, fields.get(mapping.field), place, inside)
+            counted = fields.get(mapping.field) if mapping.write in COUNTING else None
+            if counted is not None and not shape.can_count(counted):
+                self.note(f"{place}.write", "field_not_counted", field=mapping.field)
         self.required(step, shape, path)
 
     def key(self, step: ActionStep, shape: ActionShape, path: str) -> None:

@@ -46,6 +46,7 @@ CHECK_CODES: Mapping[str, tuple[str, ...]] = {
     "step_not_before": ("path",),
     "type_clash": ("source", "target", "field"),
     "group_not_repeatable": ("group",),
+    "field_not_counted": ("field",),
     "repeat_unused": ("group",),
     "key_not_offered": ("by", "offered"),
     "option_missing": ("option",),

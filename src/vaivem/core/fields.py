@@ -38,6 +38,12 @@ class WritePolicy(StrEnum):
     CREATED = "created"  # only when the record is made
     ALWAYS = "always"
     EMPTY = "empty"  # only where the record has nothing there
+    RAISE = "raise"  # added to the number that the record has there
+    LOWER = "lower"  # taken from it
+
+
+COUNTING = frozenset({WritePolicy.RAISE, WritePolicy.LOWER})
+NUMBERS = frozenset({FieldType.INTEGER, FieldType.NUMBER, FieldType.MONEY})
 
 
 @dataclass(frozen=True, slots=True)

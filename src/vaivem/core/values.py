@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from vaivem.core.errors import Problem
-from vaivem.core.fields import Field, WritePolicy, group_of
+from vaivem.core.errors import Problem, RecordError
+from vaivem.core.fields import COUNTING, Field, FieldType, WritePolicy, group_of
+from vaivem.core.numbers import as_json, parse_number
 from vaivem.core.sameness import merged_list, same_value
 
 
@@ -88,14 +90,41 @@ class Values:
         return found
 
     def to_create(self) -> dict[str, Any]:
-        """Return what a new record is made with: every field that has a value, but no repeated groups."""
-        return {key: filled.value for key, filled in self._filled.items() if filled.value is not None}
+        """Return what a new record is made with: every field that has a value, but no repeated groups.
+
+        A number that is raised or lowered begins at nothing.
+        """
+        return {
+            key: _counted(filled, None) if filled.write in COUNTING else filled.value
+            for key, filled in self._filled.items()
+            if filled.value is not None
+        }
+
+    @property
+    def counts(self) -> bool:
+        """Whether a number is raised or lowered: what is written depends on what stands there."""
+        return any(one.write in COUNTING and one.value is not None for one in self._all())
+
+    def without_counting(self) -> Values:
+        """Return the same values without those that raise or lower a number."""
+
+        def kept(element: Element) -> Element:
+            return {key: one for key, one in element.items() if one.write not in COUNTING}
+
+        repeated = {name: tuple(kept(one) for one in every) for name, every in self._repeated.items()}
+        return Values(kept(self._filled), repeated, self.notes)
+
+    def _all(self) -> Iterator[Filled]:
+        yield from self._filled.values()
+        for elements in self._repeated.values():
+            for element in elements:
+                yield from element.values()
 
     def to_update(self, current: Mapping[str, Any]) -> dict[str, Any]:
         """Return what changes in a record that holds `current` (by field key; a missing key is empty).
 
         An empty value leaves the target alone, or empties it (None) where the mapping says clear. Lists are
-        added to: the whole new list is returned.
+        added to: the whole new list is returned. Of a number that is raised or lowered the sum is returned.
         """
         changes: dict[str, Any] = {}
         for key, filled in self._filled.items():
@@ -105,6 +134,9 @@ class Values:
                     changes[key] = None
             elif filled.write is WritePolicy.EMPTY and not is_empty(has):
                 continue
+            elif filled.write in COUNTING:
+                if filled.value:
+                    changes[key] = _counted(filled, has)
             elif filled.write is not WritePolicy.CREATED:
                 new = _target(filled, has)
                 if new is not None:
@@ -148,6 +180,16 @@ def _target(filled: Filled, has: Any) -> Any:
     if filled.field.is_list or isinstance(has, list | tuple):
         return merged_list(filled.field.type, has, filled.value)
     return None if same_value(filled.field.type, has, filled.value) else filled.value
+
+
+def _counted(filled: Filled, has: Any) -> Any:
+    """Return the number that stands there, raised or lowered. Raises RecordError where it is none."""
+    stands = Decimal(0) if is_empty(has) else parse_number(has)
+    if stands is None:
+        raise RecordError("bad_number", params={"value": str(has)[:120]}, path=filled.field.key)
+    by = Decimal(str(filled.value))
+    total = as_json(stands + by if filled.write is WritePolicy.RAISE else stands - by)
+    return int(total) if filled.field.type is FieldType.INTEGER else total
 
 
 def _folded(value: Any) -> Any:

@@ -38,7 +38,7 @@ from vaivem.engine.desk import Desk, RunState, plain
 from vaivem.engine.ids import time_of
 from vaivem.engine.journal import Acquire, LinkRow, StepRow
 from vaivem.engine.linking import asked_kind, find, links_of
-from vaivem.engine.memory import DONE_BEFORE, Kept
+from vaivem.engine.memory import COUNTED, DONE_BEFORE, Kept
 from vaivem.engine.parking import ParkError, SkipStepError, look_pause
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line
@@ -248,7 +248,10 @@ class StepContext:
             return _taken(before, take)
         found = await self._settle_doubt(n, call, repeat)
         if found is None:
-            if not self._run.intent:
+            if self._values.counts:
+                self._add_counted(n)
+                await self._desk.flush(self._run, intent=n)
+            elif not self._run.intent:
                 await self._desk.flush(self._run, intent=n)
             result = await self._send_write(call, n, repeat, take)
         else:
@@ -261,6 +264,13 @@ class StepContext:
         self._run.intent = False
         self._run.settled = True
         return result
+
+    def _add_counted(self, n: int) -> None:
+        """Have what was read before a write be durable with its intent: its number hangs on that."""
+        self._add_row(
+            n, COUNTED, write=False, done=False, method="", url="", status=0, request=None, response=None,
+            code="", ms=0, at=self._desk.clock.now(),
+        )  # fmt: skip
 
     async def _send_write(self, call: Call, n: int, repeat: Repeat, take: Callable[[Answer], T]) -> T:
         try:

@@ -34,6 +34,10 @@ class Former:
         """Return the record that a step made or changed."""
         return self.made.get((conn, step, object_key)) if step not in self.again else None
 
+    def did(self, step: str) -> bool:
+        """Say whether a step wrote something, and is not to be done once more."""
+        return step not in self.again and any(of == step for of, _ in self.done)
+
     def waited(self, step: str) -> bool:
         """Say whether a wait is behind us."""
         return (step, "wait") in self.done

@@ -14,6 +14,7 @@ from vaivem.connectors.sdk import Answer
 from vaivem.engine.statements import statement
 
 DONE_BEFORE = "done_before"  # the code of a write that a replay leaves out
+COUNTED = "counted"  # the name of the row that says what a write counts on: the reads before it
 CROSSED = "crossed"  # the name of the row that says by which version a run went on
 
 
@@ -87,12 +88,15 @@ class Memory:
 
 async def recall(db: asyncpg.Pool, ws: int, run_id: int) -> Memory:
     """Read all that is known of a run."""
-    memory = Memory()
+    memory, counted = Memory(), set[int]()
     for row in await db.fetch(statement("lanes", "journal"), ws, run_id):
         n = row["n"]
         memory.tries[n] = memory.tries.get(n, 0) + 1
         if row["name"] == CROSSED and not row["method"]:
             memory.crossings.append(Crossing.read(row["response"]))
+            continue
+        if row["name"] == COUNTED and not row["method"]:
+            counted.add(n)
             continue
         memory.sent[n] = memory.sent.get(n, 0) + row["write"]
         memory.calls += row["method"] != ""
@@ -111,6 +115,9 @@ async def recall(db: asyncpg.Pool, ws: int, run_id: int) -> Memory:
             memory.upto = max(memory.upto, n)
     for row in await db.fetch(statement("lanes", "doubts"), ws, run_id):
         memory.doubt, memory.doubt_n = row["at"], max(memory.doubt_n, row["n"])
+    if memory.doubt is not None and memory.doubt_n in counted:
+        # It may have been done: sent again, it has to say the same number, not one that counts itself.
+        memory.upto = max(memory.upto, memory.doubt_n - 1)
     for row in await db.fetch(statement("lanes", "answers"), ws, run_id):
         memory.answers[row["slot"]] = json.loads(row["answer"]) if row["answer"] else None
     waiting = await db.fetchrow(statement("lanes", "waiting"), ws, run_id)

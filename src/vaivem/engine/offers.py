@@ -49,6 +49,7 @@ def action_shape(connector: sdk.Connector, seen: sdk.Connection, key: str) -> Ac
         keys=found.keys,
         options=filled(seen, found.options),
         reads_only=found.reads_only,
+        counts=found.counts,
     )
 
 

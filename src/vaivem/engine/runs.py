@@ -374,6 +374,8 @@ class Execution:
             self._leave_out(step.id, error.problems)
             return
         self._run.notes += [problem.to_dict() for problem in values.notes]
+        if values.counts and self._run.former is not None and self._run.former.did(step.id):
+            values = values.without_counting()  # counted already
         options = dict(step.options)
         if isinstance(step, ActionStep) and step.key is not None:
             options["key"] = {"by": step.key.by.value, "field": step.key.field}

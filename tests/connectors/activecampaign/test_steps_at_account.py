@@ -16,6 +16,7 @@ from tests.simulators.conftest import Start, start
 from vaivem.connectors.sdk import Connection
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import DecisionError, RecordError, RuleError, SkipError
+from vaivem.core.fields import WritePolicy
 from vaivem.simulators.activecampaign.app import ActiveCampaign
 
 __all__ = ["start"]  # a fixture, taken over
@@ -170,6 +171,9 @@ async def test_a_deal_of_a_company_is_made_once(ac: Ac, wired: Wired) -> None:
     won = {"deal.id": kept[0]["id"], "deal.status": "won", "deal.stage": stages[1].value}
     ended = await step(wired, "update_deal", won, lost=["deals.update"], policies={"deal.stage": "always"})
     assert ended.output["deal"]["status"] == "won"
+    more = {"deal.id": kept[0]["id"], "deal.value": 99.5}
+    raised = await step(wired, "update_deal", more, policies={"deal.value": WritePolicy.RAISE})
+    assert raised.output["deal"]["value"] == 1600
     found = await step(wired, "find_deal", {"deal.contact": contact})
     assert (found.output["deal"]["status"], found.output["deal"]["stage"]) == ("won", str(stages[1].value))
     found = await step(wired, "find_account", {"account.name": "padaria prado"})

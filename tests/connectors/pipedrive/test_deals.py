@@ -78,6 +78,24 @@ async def test_a_deal_of_the_same_source_is_updated_by_the_policies() -> None:
     assert context.vendor.last("deals.update").json == {"value": 1500.5, "custom_fields": {TAGS: [2]}}
 
 
+async def test_a_value_is_raised_and_an_own_number_lowered_by_what_stands_there() -> None:
+    fee = {FEE: {"value": 20, "currency": "BRL"}}
+    context = step(
+        "update_deal",
+        {
+            "deals.read": said(deal(9, value=10, custom_fields=fee)),
+            "deals.update": said(deal(9, value=1510.5)),
+        },
+        {"deal.id": "9", "deal.value": 1500.5, f"deal.custom.{FEE}": 5},
+        policies={"deal.value": WritePolicy.RAISE, f"deal.custom.{FEE}": WritePolicy.LOWER},
+    )
+    assert (await context.run()).records[0].did == "updated"
+    assert context.vendor.last("deals.update").json == {
+        "value": 1510.5,
+        "custom_fields": {FEE: {"value": 15, "currency": "BRL"}},
+    }
+
+
 async def test_a_lost_answer_is_known_by_our_reference() -> None:
     listed = [deal(31, **NEW), deal(30, **NEW, **OURS), deal(9)]
     context = step(

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tests.hub.forms import fields_of
-from tests.hub.workplace import Workplace
+from tests.hub.workplace import DEFINITION, Workplace
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -179,6 +179,28 @@ def test_publishing_from_the_editor_says_everything_that_is_wrong(workplace: Wor
     answer = site.browser(site.owner).post(edit(workplace, rule), {**form, "act": "publish"})
     rule.refresh_from_db()
     assert (answer.status_code, rule.version) == (302, 2)
+
+
+def test_a_number_can_be_raised_and_a_text_cannot(workplace: Workplace) -> None:
+    step: Any = DEFINITION["then"][0]
+    step = {**step, "fields": {**step["fields"], "deal.price": {"value": 5}}}
+    rule, site = made(workplace, {**DEFINITION, "then": [step]}), workplace.site
+    page = site.browser(site.owner).get(edit(workplace, rule)).content.decode()
+    chosen = page.split('name="then.0:write:deal.price"')[1].split("</select>")[0]
+    assert '<option value="raise">raise what stands there by it</option>' in chosen
+    assert "raise" not in page.split('name="then.0:write:deal.name"')[1].split("</select>")[0]
+    form = opened(workplace, rule)
+    form["then.0:write:deal.price"] = ["raise"]
+    site.browser(site.owner).post(edit(workplace, rule), {**form, "act": "publish"})
+    rule.refresh_from_db()
+    assert rule.versions.get().definition["then"][0]["fields"]["deal.price"]["write"] == "raise"
+    shown = site.browser(site.owner).get(site.url(f"rules/{rule.pk}/")).text
+    assert "raise what stands there by it" in shown
+    form = opened(workplace, rule)
+    form["then.0:write:deal.price"], form["then.0:write:deal.name"] = ["always"], ["raise"]
+    refused = site.browser(site.owner).post(edit(workplace, rule), {**form, "act": "publish"})
+    assert refused.status_code == 422
+    assert "cannot be raised or lowered" in refused.content.decode()
 
 
 def test_a_test_waits_shows_and_is_given_up(workplace: Workplace) -> None:

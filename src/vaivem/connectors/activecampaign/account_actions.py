@@ -68,6 +68,7 @@ class CreateOrUpdateAccount(Action):
     """Make a company be there."""
 
     key = "create_or_update_account"
+    counts = ("account",)
     object = "account"
 
     @override

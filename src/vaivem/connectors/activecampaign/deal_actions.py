@@ -198,6 +198,7 @@ class CreateOrUpdateDeal(_DealAction):
     """Make a deal be there, recognised as the rule says."""
 
     key = "create_or_update_deal"
+    counts = ("deal",)
     keys = ("source", "contact", "name")
 
     @override
@@ -232,6 +233,7 @@ class UpdateDeal(_DealAction):
     """Change a deal whose id is known."""
 
     key = "update_deal"
+    counts = ("deal",)
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:

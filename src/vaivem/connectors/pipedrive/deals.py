@@ -171,6 +171,7 @@ class CreateOrUpdateDeal(Action):
 
     key = "create_or_update_deal"
     object = "deal"
+    counts = ("deal",)
     keys = ("source", "contact", "name", "field")
 
     @override
@@ -223,6 +224,7 @@ class UpdateDeal(Action):
 
     key = "update_deal"
     object = "deal"
+    counts = ("deal",)
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:

@@ -103,6 +103,7 @@ class CreateOrUpdateOrganization(Action):
 
     key = "create_or_update_organization"
     object = "organization"
+    counts = ("organization",)
 
     @override
     def fields(self, connection: Connection) -> tuple[Field, ...]:

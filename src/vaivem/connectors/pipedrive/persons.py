@@ -197,6 +197,7 @@ class CreateOrUpdatePerson(Action):
 
     key = "create_or_update_person"
     object = "person"
+    counts = ("person",)
     options: ClassVar[tuple[Field, ...]] = (BY_PHONE, OTHER_EMAIL, WITHOUT_KEY)
 
     @override

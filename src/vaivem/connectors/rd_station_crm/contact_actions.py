@@ -76,6 +76,7 @@ class CreateOrUpdateContact(Action):
     """Make a contact be there; with an organization, which a contact that has none is put into."""
 
     key = "create_or_update_contact"
+    counts = ("contact",)
     object = "contact"
     options: ClassVar[tuple[Field, ...]] = (WITHOUT_KEY, OTHER_EMAIL)
 
@@ -139,6 +140,7 @@ class CreateOrUpdateOrganization(Action):
     """Make an organization be there."""
 
     key = "create_or_update_organization"
+    counts = ("organization",)
     object = "organization"
 
     @override

@@ -134,6 +134,7 @@ class CreateOrUpdateDeal(_DealWriter):
     """Make a deal be there, recognised as the rule says."""
 
     key = "create_or_update_deal"
+    counts = ("deal", "contact", "organization")
     keys = ("source", "contact", "name", "field")
 
     @override
@@ -166,6 +167,7 @@ class UpdateDeal(_DealWriter):
     """Change a deal whose id is known."""
 
     key = "update_deal"
+    counts = ("deal", "contact", "organization")
     makes = False
 
     @override

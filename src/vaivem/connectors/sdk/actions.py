@@ -156,6 +156,8 @@ class Action:
     Texts: ``actions.<key>.name`` and ``.help`` in the connector's locale files.
     `reads_only` marks a lookup ("find"): its missing result is handled by the rule.
     `keys` are the ways a record is recognised that this action offers (``source``, ``name``...).
+    `counts`: of these groups a rule can raise or lower numbers. The record is read under its claim, what
+    `to_update` returns is sent as it is, and the write of an update says `Idempotent`.
     """
 
     key: ClassVar[str]
@@ -163,6 +165,7 @@ class Action:
     reads_only: ClassVar[bool] = False
     keys: ClassVar[tuple[str, ...]] = ()
     groups: ClassVar[tuple[str, ...]] = ()  # groups of fields that may be repeated over a list
+    counts: ClassVar[tuple[str, ...]] = ()  # groups read under a claim and written by `Values.to_update`
     options: ClassVar[tuple[Field, ...]] = ()
 
     def fields(self, connection: Connection) -> tuple[Field, ...]:

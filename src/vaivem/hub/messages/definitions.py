@@ -34,6 +34,10 @@ SENTENCES: Mapping[str, Entry] = {
     "action_is_no_lookup": Entry(_("The step at {path} changes something; make it an action.")),
     "option_unknown": Entry(_("There is no choice “{option}” at {path}.")),
     "option_missing": Entry(_("“{option}” has to be chosen at {path}.")),
+    "field_not_counted": Entry(
+        _("“{field}” cannot be raised or lowered: it is no number, or its step does not read it first."),
+        _("Write it always, or raise it in a step that finds or updates the record."),
+    ),
     "field_unknown": Entry(_("There is no field “{field}” {in_the}."), _("Choose another field.")),
     "field_missing": Entry(_("The field “{field}” must be filled."), _("Fill it from a field or a text.")),
     "key_not_offered": Entry(_("Records cannot be recognised that way here; possible are: {offered}.")),

@@ -401,6 +401,8 @@ def _written(policy: WritePolicy, mapping: FieldMapping) -> str:
         WritePolicy.CREATED: _("only when it is created"),
         WritePolicy.ALWAYS: _("always"),
         WritePolicy.EMPTY: _("only where nothing stands"),
+        WritePolicy.RAISE: _("raise what stands there by it"),
+        WritePolicy.LOWER: _("lower what stands there by it"),
     }[policy]
     return "; ".join([text, _("an empty value empties it")]) if mapping.clear else text
 

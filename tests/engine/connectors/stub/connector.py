@@ -36,7 +36,7 @@ from vaivem.connectors.sdk import (
     load_manifest,
 )
 from vaivem.core.errors import RecordError, RetryError, SignatureError, SkipError, UnreadableError
-from vaivem.core.fields import Field
+from vaivem.core.fields import Field, FieldType
 
 
 def _id(answer: Answer) -> dict[str, Any]:
@@ -181,6 +181,36 @@ class PutNew(Put):
             await context.write(Call("things.put", "PUT", path, json=body), Idempotent(), _id)
         call = Call("things.keyed", "POST", "/keyed", json={**body, "key": context.reference})
         return _outcome("thing", await context.write(call, Keyed(context.reference), _id), "created")
+
+
+class Count(StubAction):
+    """Makes a thing of that name be there, its amount as the rule says: raised, lowered, or set."""
+
+    key = "count"
+    counts = ("thing",)
+
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        return (Field("thing.name"), Field("thing.amount", FieldType.NUMBER), Field("thing.record"))
+
+    async def run(self, context: ActionContext) -> Outcome:
+        values = context.values.group("thing")
+        name = str(values["name"])
+        async with context.claim("thing", f"name:{name}"):
+            looked = Call("things.find", "GET", "/things", query=(("name", name),))
+            found = (await context.read(looked)).json
+
+            async def find() -> dict[str, Any] | None:
+                again = (await context.read(looked)).json
+                return {"id": str(again[0]["id"])} if again else None
+
+            if not found:
+                body = {"name": name, "amount": values.to_create()["amount"]}
+                call = Call("things.create", "POST", "/things", json=body)
+                return _outcome("thing", await context.write(call, Findable(find, settle=0), _id), "created")
+            changes = values.to_update({"amount": found[0]["amount"], "name": name})
+            call = Call("things.put", "PUT", f"/things/{found[0]['id']}", json={"amount": changes["amount"]})
+            made = await context.write(call, Idempotent(), _id)
+        return _outcome("thing", made, "updated")
 
 
 class PutWhole(Put):
@@ -360,6 +390,7 @@ class StubConnector(Connector):
     triggers = (ThingHappened(), ThingChanged(), ThingSeen(), ThingOnce())
     actions = (
         Put(),
+        Count(),
         PutNew(),
         PutWhole(),
         PutLinked(),

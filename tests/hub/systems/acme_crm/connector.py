@@ -21,6 +21,7 @@ def field(key, type_=FieldType.TEXT, **parts):
 
 class Deal(Action):
     key = "create_or_update_deal"
+    counts = ("deal",)
     object = "deal"
     keys = ("source", "name", "field")
     groups = ("contact",)

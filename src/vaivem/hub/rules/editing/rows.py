@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from vaivem.connectors import sdk
 from vaivem.core.catalog import ActionShape
-from vaivem.core.fields import Field, FieldType, WritePolicy, group_of
+from vaivem.core.fields import COUNTING, Field, FieldType, WritePolicy, group_of
 from vaivem.engine.offers import choices
 from vaivem.hub.rules import words
 from vaivem.hub.rules.editing.conditions import Choice
@@ -180,7 +180,9 @@ class RowMaker:
             text=text if control in ("text", "long") or other else "",
             picks=picks,
             other=other,
-            writes=() if self.finds else write_choices(write, field.write),
+            writes=()
+            if self.finds
+            else write_choices(write, field.write, counts=self.shape.can_count(field)),
             write_words=policy_name(WritePolicy(write) if write in set(WritePolicy) else field.write),
             bads=() if self.finds else bad_choices(str(data.get("on_bad") or "fail"), field),
             instead=shown_value(data.get("instead")) if data.get("on_bad") == "use" else None,
@@ -266,13 +268,17 @@ def policy_name(policy: WritePolicy) -> str:
         WritePolicy.CREATED: _("only when it is created"),
         WritePolicy.ALWAYS: _("always"),
         WritePolicy.EMPTY: _("only where nothing stands"),
+        WritePolicy.RAISE: _("raise what stands there by it"),
+        WritePolicy.LOWER: _("lower what stands there by it"),
     }[policy]
 
 
-def write_choices(chosen: str, own: WritePolicy) -> tuple[Choice, ...]:
+def write_choices(chosen: str, own: WritePolicy, *, counts: bool) -> tuple[Choice, ...]:
     """Return when a field may be written; its own way has no value, so that it is not fixed in the rule."""
     found = []
     for policy in WritePolicy:
+        if policy in COUNTING and not counts and chosen != policy.value:
+            continue
         value = "" if policy is own and chosen != own.value else policy.value
         found.append(Choice(value, policy_name(policy), chosen == value))
     return tuple(found)
