@@ -16,6 +16,7 @@ from vaivem.hub.api import (
     history,
     inside,
     opted_out,
+    past,
     people,
     recipes,
     replays,
@@ -46,6 +47,7 @@ add_handlers(api)
 api.add_router("", connections.router)
 api.add_router("/rules", rules.router)
 api.add_router("/rules", inside.router)
+api.add_router("/rules", past.router)
 api.add_router("/combinations", combinations.router)
 api.add_router("/recipes", recipes.router)
 api.add_router("", history.router)

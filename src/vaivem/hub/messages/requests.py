@@ -35,6 +35,11 @@ SENTENCES: Mapping[str, Entry] = {
     "answer_wrong": Entry(_("The answer does not fit: “{path}” must be one of {choices}.")),
     "rejected_settled": Entry(_("This delivery does not wait any more.")),
     # The REST API
+    "past_not_so": Entry(
+        _("There is nothing to begin, to stop or to go on with as things stand."),
+        _("Ask how it stands, then ask again."),
+    ),
+    "past_step_unknown": Entry(_("The rule has no step “{step}” that reaches people.")),
     "token_missing": Entry(
         _("There is no valid API token."),
         _("Send one as “Authorization: Bearer …”; `vaivem api-token create` makes one."),
