@@ -29,7 +29,7 @@ LEADS, EVENTS = 10, 50
 async def town(folder: Path) -> AsyncIterator[Town]:
     async with town_in(folder, accounts=("pipedrive", "rd_station_marketing")) as town:
         subscribed = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
-        await town.until(lambda: len(town.rows(subscribed)) == 2, 60)
+        await town.until(lambda: len(town.rows(subscribed)) == 2, 120)
         yield town
 
 

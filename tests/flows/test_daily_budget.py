@@ -40,7 +40,7 @@ class LaterMarket(Market):
 async def market(folder: Path) -> AsyncIterator[Market]:
     async with town_in(folder, accounts=ACCOUNTS) as town:
         subscribed = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
-        await town.until(lambda: len(town.rows(subscribed)) == 2, 60)
+        await town.until(lambda: len(town.rows(subscribed)) == 2, 120)
         yield LaterMarket(town)
 
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(240)]
 async def market(folder: Path) -> AsyncIterator[Market]:
     async with town_in(folder, accounts=("pipedrive", "rd_station_marketing")) as town:
         subscribed = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
-        await town.until(lambda: len(town.rows(subscribed)) == 2, 60)
+        await town.until(lambda: len(town.rows(subscribed)) == 2, 120)
         yield Market(town)
 
 

@@ -78,7 +78,7 @@ async def market(folder: Path) -> AsyncIterator[Market]:
     """An installation with both accounts connected and the recipes between them on."""
     async with town_in(folder, accounts=("pipedrive", "rd_station_marketing")) as town:
         subscribed = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
-        await town.until(lambda: len(town.rows(subscribed)) == 2, 60)
+        await town.until(lambda: len(town.rows(subscribed)) == 2, 120)
         yield Market(town)
 
 

@@ -38,7 +38,7 @@ async def market(folder: Path) -> AsyncIterator[Market]:
     """Pipedrive as of Premium with five seats, its limits in force; a conversion starts the recipe's rule."""
     async with town_in(folder, accounts=("pipedrive", "rd_station_marketing")) as town:
         subscribed = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
-        await town.until(lambda: len(town.rows(subscribed)) == 2, 60)
+        await town.until(lambda: len(town.rows(subscribed)) == 2, 120)
         await town.control("pipedrive", "budget", {"plan": "premium", "seats": 5})
         await town.control("pipedrive", "limits", {"mode": "documented"})
         await _start_by_conversions(town)
