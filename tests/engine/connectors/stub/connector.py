@@ -336,6 +336,38 @@ class PostUnsafe(StubAction):
         return _outcome("note", await context.write(call, Unsafe(), _id), "created")
 
 
+class KeepNote(StubAction):
+    """Makes a note for each event; a replay changes the one that was made."""
+
+    key = "keep_note"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        body = {"name": context.values["thing.name"]}
+        earlier = context.made("note")
+        if earlier is not None:
+            call = Call("notes.put", "PUT", f"/notes/{earlier}", json=body)
+            return _outcome("note", await context.write(call, Idempotent(), _id), "updated")
+        call = Call("notes.post", "POST", "/notes", json=body)
+        return _outcome("note", await context.write(call, Unsafe(), _id), "created")
+
+
+class KeepLinked(StubAction):
+    """Makes a thing for each record, and changes the one that is linked with it."""
+
+    key = "keep_linked"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        body = {"name": context.values["thing.name"]}
+        linked = await context.linked("thing")
+        if linked is not None:
+            call = Call("things.put", "PUT", f"/things/{linked}", json=body)
+            return _outcome("thing", await context.write(call, Idempotent(), _id), "updated")
+        call = Call("things.post", "POST", "/things", json=body)
+        made = await context.write(call, Unsafe(), _id)
+        context.link("thing", made["id"])
+        return _outcome("thing", made, "created")
+
+
 class NoteOnce(StubAction):
     """Looks at the things, then leaves a note: nothing makes that safe to repeat."""
 
@@ -400,6 +432,8 @@ class StubConnector(Connector):
         PostUnsure(),
         FindThing(),
         PostUnsafe(),
+        KeepNote(),
+        KeepLinked(),
         NoteOnce(),
         PersonAndDeal(),
     )
