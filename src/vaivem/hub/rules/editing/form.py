@@ -234,6 +234,9 @@ class _Reading:
         same = str(before.get("connection")) == ref and before.get("action") == action
         if kind == "find" and self.one(place, "missing"):
             data["missing"] = self.one(place, "missing")
+        empty = self.one(place, "empty") if self.has(place, "empty") else str(before.get("empty") or "")
+        if kind == "action" and same and empty:
+            data["empty"] = empty
         if kind == "action" and self.one(place, "key"):
             by, _, field = self.one(place, "key").partition("|")
             data["key"] = {"by": by} | ({"field": field} if field else {})
