@@ -327,6 +327,10 @@ async def the_history_tells(walk: Walk) -> None:
         runs = page.get_by_role("row").filter(has_text=rule).filter(has_text="Concluída")
         await expect(runs).to_have_count(number)
     await walk.looked_at()
+    sale = page.get_by_role("row").filter(has_text="Venda volta ao lead")
+    await hands.press(sale.get_by_role("link").first)
+    await expect(page.locator("dt", has_text="Situação").locator("+ dd")).to_have_text("Ganho")
+    await hands.open(f"{walk.workspace}/history/")
     lost = page.get_by_role("row").filter(has_text="Lead vira negócio").filter(has_text=LOST).first
     await hands.press(lost.get_by_role("link").first)
     trail = page.locator("main")

@@ -107,8 +107,15 @@ class CombinationForm:
         return [self._field(key, mapping_of(self.row.fields[key])) for key in keys]
 
     def more(self) -> list[tuple[str, str]]:
-        """Return the keys and names of the remaining fields."""
-        return [(key, self._label(key)) for key in self.known if key not in self.row.fields]
+        """Return the keys and names of the remaining fields.
+
+        What names a record there is left to the steps of a rule: no event of the source knows its code.
+        """
+        return [
+            (key, self._label(key))
+            for key, field in self.known.items()
+            if key not in self.row.fields and field.type is not FieldType.RECORD
+        ]
 
     def _label(self, key: str) -> str:
         field = self.known.get(key)
