@@ -1,4 +1,4 @@
-"""Moving leads from an old integration without a file: questions make the rules, and what exists is counted."""
+"""Moving leads from an old integration by answering questions, after what exists already was counted."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ async def rules_are_made(walk: Walk) -> None:
     """A rule with three actions, and one for each end of a deal."""
     page, hands = walk.page, walk.hands
     await walk.rule("Lead vira negócio", FROM, "um lead converte")
-    await hands.write(page.get_by_label("Eventos de conversão"), LANDING)
+    await hands.press(page.get_by_role("checkbox", name=LANDING))
     await walk.action(0, "criar ou atualizar organização", TO)
     await walk.action(1, "criar ou atualizar pessoa", TO)
     deal = await walk.action(2, "criar negócio", TO)

@@ -134,8 +134,9 @@ class _Reading:
             elif text:
                 kept[key] = known[key] if key in known and shown_value(known[key]) == text else typed(text)
         for key in hidden:
-            if picked := self.given.getlist(f"{place}:picked:{key}"):
-                kept[key] = [str(one) for one in picked]
+            if picked := [str(one) for one in self.given.getlist(f"{place}:picked:{key}")]:
+                more = kept[key] if self.has(place, f"listed:{key}") and key in kept else []
+                kept[key] = [*picked, *(one for one in more if one not in picked)]
         return kept
 
     # Conditions
