@@ -224,6 +224,8 @@ async def fields_are_combined(walk: Walk) -> None:
     await hands.choose(title, "um texto…")
     await hands.write(page.get_by_label("Texto para Negócio: título"), "{{ lead.name }}: {{ company.name }}")
     await walk.combined("Lead → negócio")
+    await hands.press(page.get_by_role("link", name="Combinações de campos"))
+    await expect(page.locator("main")).to_contain_text("[Lead: nome]: [Empresa: nome]")
 
 
 async def rules_are_made(walk: Walk) -> None:

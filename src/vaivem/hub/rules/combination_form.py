@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from vaivem.hub.rules.models import Combination
 from vaivem.hub.rules.suggesting import Suggesting
 
 OTHER = "other"
+_ONE = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 DEFAULTS = ("name", "email")  # beside what must be filled
 
 
@@ -123,7 +125,8 @@ class CombinationForm:
 
     def _field(self, key: str, mapping: Mapping[str, Any]) -> FieldRow:
         field = self.known.get(key)
-        chosen, text, shown = OTHER, liquid_of(mapping), liquid_of(mapping)
+        chosen, text = OTHER, liquid_of(mapping)
+        shown = _ONE.sub(lambda found: f"[{self.names.get(found[1], found[1])}]", text)
         if mapping.get("from") in self.readable:
             chosen, text, shown = f"from|{mapping['from']}", "", self.names[mapping["from"]]
         options = [(f"value|{one.value}", one.label or str(one.value)) for one in self._options(field)]
