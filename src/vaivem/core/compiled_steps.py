@@ -44,6 +44,10 @@ class CompiledAction:
         """Fill the fields. Raises MappingError with all problems."""
         return self._plan.resolve(scope, zone=zone)
 
+    def attempt(self, scope: Scope, *, zone: str = DEFAULT_ZONE) -> tuple[Values, tuple[Problem, ...]]:
+        """Fill the fields, and return with them what would make `resolve` raise."""
+        return self._plan.attempt(scope, zone=zone)
+
 
 class CompiledWait:
     """A wait, ready to run."""

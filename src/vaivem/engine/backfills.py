@@ -27,11 +27,13 @@ from vaivem.connectors.sdk import Delivery, Event
 from vaivem.core.errors import Recovery, RuleError, UnreadableError, VaivemError
 from vaivem.engine.desk import Desk, clean
 from vaivem.engine.direct import ChoreCaller
+from vaivem.engine.ids import time_of
 from vaivem.engine.intake import Intake
 from vaivem.engine.journal import is_away
 from vaivem.engine.past import HEADER
 from vaivem.engine.rehearsals import rehearse_one
 from vaivem.engine.statements import statement
+from vaivem.engine.tallies import Tally
 from vaivem.engine.topology import Line, RuleUse
 
 WINDOW = timedelta(days=1)
@@ -152,6 +154,7 @@ class Backfills:
         except UnreadableError:
             _add(told, "unreadable")
             return
+        tally = Tally(self._desk.topology, use, told["counts"], time_of(self._desk.ids.next()))
         kept = [event for event in events if _is_past(use, event, told)]
         if told["state"] == BackfillState.UNDER_WAY:
             named = [
@@ -161,6 +164,7 @@ class Backfills:
             return
         for part, event in enumerate(events):
             if event in kept:
+                await tally.add(line, event)
                 await self._look(told, use, line, marked, event, part)
 
     async def _look(

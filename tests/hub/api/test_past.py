@@ -46,8 +46,10 @@ def test_it_is_looked_at_begun_stopped_and_gone_on_with(
     asked = owner.post(path, {"days": 90})
     assert (asked["state"], asked["percent"]) == ("looking", 0)
     assert owner.ask("POST", f"{path}/start", {})[0] == 409
-    worked(1, {"events": 3, "records": 2, "people": 5, "records_seen": {"x": 1}})
+    counted = {"by_step": {"deal": 2}, "by_tag": {"cliente": 7}, "unforeseen": 1}
+    worked(1, {"events": 3, "records": 2, "people": 5, "records_seen": {"x": 1}, **counted})
     seen = owner.get(path)
+    assert (seen["by_step"], seen["by_tag"], seen["counts"]["unforeseen"]) == ({"deal": 2}, {"cliente": 7}, 1)
     assert (seen["state"], seen["counts"]["people"]) == ("looked_at", 5)
     assert (seen["percent"], seen["sample"][0]["title"]) == (100, "Contrato Duarte")
     assert "records_seen" not in seen["counts"]

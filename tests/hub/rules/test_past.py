@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from django.db import connection as database
 from tests.hub.workplace import Workplace
 
@@ -25,7 +27,17 @@ def test_it_is_looked_at_started_stopped_and_gone_on_with(workplace: Workplace) 
     page = browser.get(address).content.decode()
     assert 'role="progressbar"' in page
     assert "hx-get" in page
-    moved(1, '{"events": 3, "records": 2, "people": 5, "records_seen": {"x": 1}}')
+    counted = {"by_step": {"deal": 1200}, "by_tag": {"cliente": 7}, "by_step_seen": {"x": 1}, "unforeseen": 4}
+    counted |= {"more_tags": 1}
+    moved(1, json.dumps({"events": 3, "records": 2, "people": 5, "records_seen": {"x": 1}, **counted}))
+    page = browser.get(address).content.decode()
+    assert "1.200 records" in page
+    assert "Tag “cliente”" in page
+    assert "4 events are not among them" in page
+    assert "There are more tags than these." in page
+    moved(1, '{"events": 3, "unforeseen": 3}')
+    assert "3 events are not among them" in browser.get(address).content.decode()
+    moved(1, json.dumps({"events": 3, "records": 2, "people": 5, "records_seen": {"x": 1}, **counted}))
     page = browser.get(address).content.decode()
     assert 'value="start"' in page
     assert ">5<" in page
@@ -34,7 +46,7 @@ def test_it_is_looked_at_started_stopped_and_gone_on_with(workplace: Workplace) 
     assert found is not None
     assert (int(found.state), found.steps, found.counts["events"]) == (2, (), 3)
     assert found.at == found.since
-    assert "records_seen" not in found.counts
+    assert not {"records_seen", "by_step_seen"} & found.counts.keys()
     browser.post(address, {"act": "stop"})
     page = browser.get(address).content.decode()
     assert 'value="go_on"' in page

@@ -97,6 +97,7 @@ class CreateOrUpdateContact(Action):
     """Make a contact be there, with tags and its company if the rule has them."""
 
     key = "create_or_update_contact"
+    tags = ("contact.tags",)
     object = "contact"
     groups: ClassVar[tuple[str, ...]] = ("contact",)
 
@@ -162,6 +163,7 @@ class AddTags(Action):
     """Put tags on a contact that is there."""
 
     key = "add_tags"
+    tags = ("contact.tags",)
     object = "contact"
 
     @override

@@ -58,6 +58,7 @@ class CreateOrUpdateLead(Action):
     """Make a lead be there, with what the rule says of it. It adds no conversion to the timeline."""
 
     key = "create_or_update_lead"
+    tags = ("lead.tags",)
     object = "lead"
     groups: ClassVar[tuple[str, ...]] = ()
 

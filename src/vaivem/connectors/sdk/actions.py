@@ -166,6 +166,7 @@ class Action:
     keys: ClassVar[tuple[str, ...]] = ()
     groups: ClassVar[tuple[str, ...]] = ()  # groups of fields that may be repeated over a list
     counts: ClassVar[tuple[str, ...]] = ()  # groups read under a claim and written by `Values.to_update`
+    tags: ClassVar[tuple[str, ...]] = ()  # fields whose values are put on the record as tags
     options: ClassVar[tuple[Field, ...]] = ()
 
     def fields(self, connection: Connection) -> tuple[Field, ...]:

@@ -47,7 +47,8 @@ class PastOut(Schema):
     """How the latest one stands. `state`: none, looking, looked_at, under_way, done, stopped, failed.
 
     `days`: how far the system's lists reach, 0 where they tell no past. `percent`: of the time that is
-    looked at or brought in. `counts`: records, people, events (of the look), taken, unreadable. `waiting`:
+    looked at or brought in. `counts`: records, people, events (of the look), taken, unreadable, unforeseen.
+    `waiting`:
     its runs in line. `code` and `message`: why it does not get on. `sample`: what some of it would write.
     """
 
@@ -57,6 +58,8 @@ class PastOut(Schema):
     until: datetime | None = None
     percent: int = 0
     counts: dict[str, int] = {}
+    by_step: dict[str, int] = Field({}, description="Records that each step would write, at most")
+    by_tag: dict[str, int] = Field({}, description="How many would get each tag, at most")
     waiting: int = 0
     steps: list[str] = []
     reaches: list[ReachOut] = []
@@ -65,7 +68,7 @@ class PastOut(Schema):
     sample: list[dict[str, Any]] = []
 
 
-COUNTS = ("records", "people", "events", "taken", "unreadable")
+COUNTS = ("records", "people", "events", "taken", "unreadable", "unforeseen")
 
 
 def _ends(request: HttpRequest, rule: Rule) -> tuple[str, str]:
@@ -85,6 +88,8 @@ def _standing(request: HttpRequest, rule: Rule) -> dict[str, Any]:
         "state": found.state.name.lower(),
         "days": days,
         "counts": {name: int(found.counts.get(name, 0)) for name in COUNTS},
+        "by_step": found.counts.get("by_step", {}),
+        "by_tag": found.counts.get("by_tag", {}),
         "steps": list(found.steps),
         "reaches": reaches,
         "message": " ".join(why),

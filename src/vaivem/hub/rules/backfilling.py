@@ -119,7 +119,8 @@ def start(rule: Rule, steps: Sequence[str], member: Member | None) -> bool:
     with database.cursor() as cursor:
         cursor.execute(
             "update backfill set state = %s, at = since, steps = %s, touched = vv_now(),"
-            " counts = counts - 'records_seen' - 'people_seen' - 'tags_seen' || '{\"begun\": 1}'"
+            " counts = counts - 'records_seen' - 'people_seen' - 'by_step_seen' - 'by_tag_seen'"
+            " || '{\"begun\": 1}'"
             " where ws = %s and rule = %s and state = %s",
             [BackfillState.UNDER_WAY, [one for one in steps if one in known], rule.workspace_id, rule.pk,
              BackfillState.LOOKED_AT],
@@ -178,6 +179,23 @@ def reaching(rule: Rule) -> list[tuple[str, str]]:
                 name = words.action_name(target.connector, step.action)
                 found.append((step.id, f"{name[:1].upper()}{name[1:]}"))
     return found
+
+
+def foreseen(rule: Rule, found: Backfill) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """Return how many records each step would write at most, by its name, and how many would get each tag."""
+    version = rule.versions.filter(number=rule.version or 0).first()
+    by_step = found.counts.get("by_step", {})
+    if version is None or not by_step:
+        return [], []
+    catalog = WorkspaceCatalog(rule.workspace)
+    steps = []
+    for _, step in parse_rule(version.definition).all_steps():
+        target = catalog.connection(step.connection) if isinstance(step, ActionStep) else None
+        if isinstance(step, ActionStep) and target is not None and step.id in by_step:
+            name = words.action_name(target.connector, step.action)
+            steps.append((f"{name[:1].upper()}{name[1:]}", int(by_step[step.id])))
+    tags = sorted(found.counts.get("by_tag", {}).items(), key=lambda one: (-one[1], one[0]))
+    return steps, [(str(name), int(number)) for name, number in tags]
 
 
 def sample(rule: Rule, found: Backfill) -> tuple[rehearsing.EventShown, ...]:

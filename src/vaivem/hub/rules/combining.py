@@ -199,10 +199,7 @@ def _says_something(mapping: Any) -> bool:
 
 
 def offered(target: int, thing: str, catalog: WorkspaceCatalog) -> tuple[dict[str, Field], list[str], str]:
-    """Return an object's fields by key, those that making one requires, and an action that makes it.
-
-    What is chosen from the account's own lists (a stage) is not among them: each rule chooses its own.
-    """
+    """Return an object's fields by key, those that making one requires, and an action that makes it."""
     connector = catalog.connector(target)
     known: dict[str, Field] = {}
     required: list[str] = []
@@ -215,7 +212,7 @@ def offered(target: int, thing: str, catalog: WorkspaceCatalog) -> tuple[dict[st
         known |= {field.key: field for field in own if field.key not in known}
         makes = makes or action.key
         if action.key.startswith("create"):
-            required += [f.key for f in own if (f.required or f.key in shape.required) and not f.source]
+            required += [f.key for f in own if f.required or f.key in shape.required]
     return known, list(dict.fromkeys(required)), makes
 
 

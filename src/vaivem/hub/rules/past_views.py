@@ -55,6 +55,7 @@ def _standing(row: Rule, found: backfilling.Backfill | None, target: str) -> dic
     if found is None:
         return {}
     looked = found.state is BackfillState.LOOKED_AT
+    steps, tags = backfilling.foreseen(row, found) if looked else ([], [])
     return {
         "looking": found.state is BackfillState.LOOKING,
         "looked": looked,
@@ -63,6 +64,8 @@ def _standing(row: Rule, found: backfilling.Backfill | None, target: str) -> dic
         "can_go_on": found.begun and found.state in (BackfillState.STOPPED, BackfillState.FAILED),
         "problem": [str(one) for one in explain_run(found.code, found.params, target)] if found.code else [],
         "ticks": backfilling.reaching(row) if looked else [],
+        "would": steps,
+        "tags": tags,
         "events": backfilling.sample(row, found) if looked else (),
     }
 

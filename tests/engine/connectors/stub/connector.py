@@ -213,6 +213,17 @@ class Count(StubAction):
         return _outcome("thing", made, "updated")
 
 
+class PutTagged(Put):
+    """A person, known by the address, with tags."""
+
+    key = "put_tagged"
+    tags = ("thing.tags",)
+
+    def fields(self, connection: Connection) -> tuple[Field, ...]:
+        address = Field("thing.email", FieldType.EMAIL)
+        return (Field("thing.name"), address, Field("thing.record"), Field("thing.tags", FieldType.LIST))
+
+
 class PutWhole(Put):
     """Wants an address, and has nothing to do for nobody."""
 
@@ -423,6 +434,7 @@ class StubConnector(Connector):
     actions = (
         Put(),
         Count(),
+        PutTagged(),
         PutNew(),
         PutWhole(),
         PutLinked(),
