@@ -137,6 +137,8 @@ async def account(ds: Any, ask: Recorder) -> None:
     await ask("GET", f"{one}?include=tabs,documents")
     for part in ("recipients?include_tabs=true", "documents", "documents/1/tabs", "custom_fields"):
         await ask("GET", f"{one}/{part}")
+    roles = await ask("GET", f"{one}/recipients")
+    await ask("GET", f"{one}/recipients/{roles['signers'][0]['recipientId']}/tabs")
 
 
 async def connect(ds: Any, ask: Recorder, receiver: Any, envelope: str) -> None:

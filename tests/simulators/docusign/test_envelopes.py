@@ -367,10 +367,18 @@ async def test_templates_are_searched_and_read(ds):
     roles = await ds.good("GET", f"/templates/{template}/recipients?include_tabs=true")
     labels = values(roles["signers"][0]["tabs"])
     assert {"empresa", "plano", "local", "aceita_lgpd"} <= set(labels)
+    one = f"/templates/{template}/recipients/{roles['signers'][0]['recipientId']}/tabs"
+    own = await ds.good("GET", one)
+    assert own == {kind: rows for kind, rows in roles["signers"][0]["tabs"].items() if rows}
+    other = f"/templates/{template}/recipients/{roles['carbonCopies'][0]['recipientId']}/tabs"
+    assert await ds.good("GET", other) == {}
+    unknown = await ds.refused("GET", f"/templates/{template}/recipients/99/tabs")
+    assert unknown == "UNKNOWN_ENVELOPE_RECIPIENT"
     assert "tabs" not in (await ds.good("GET", f"/templates/{template}/recipients"))["signers"][0]
     await ds.control(f"templates/{template}", {"drop_tab": "plano", "drop_role": "Arquivo"})
     roles = await ds.good("GET", f"/templates/{template}/recipients?include_tabs=true")
     assert "plano" not in values(roles["signers"][0]["tabs"])
+    assert "plano" not in values(await ds.good("GET", one))
     assert roles["carbonCopies"] == []
     await ds.control(f"templates/{template}", {"delete": True})
     assert await ds.refused("GET", f"/templates/{template}", status=404) == "TEMPLATE_ID_INVALID"

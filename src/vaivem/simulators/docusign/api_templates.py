@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
+from vaivem.simulators.docusign import people
 from vaivem.simulators.docusign.account import Record
 from vaivem.simulators.docusign.api import Call, Gate, Result
 from vaivem.simulators.docusign.listing import paged
@@ -30,6 +31,7 @@ class TemplateCalls:
             gate.route("/templates", GET=_list),
             gate.route(_ONE, GET=_read),
             gate.route(f"{_ONE}/recipients", GET=_recipients),
+            gate.route(f"{_ONE}/recipients/{{recipient}}/tabs", GET=_tabs),
             gate.route(f"{_ONE}/documents", GET=_documents),
             gate.route(f"{_ONE}/documents/{{document}}/tabs", GET=_prefill),
             gate.route(f"{_ONE}/custom_fields", GET=_fields),
@@ -95,6 +97,11 @@ def _read(call: Call) -> Result:
 
 def _recipients(call: Call) -> Result:
     return 200, recipients_shape(_found(call), with_tabs=call.flag("include_tabs"))
+
+
+def _tabs(call: Call) -> Result:
+    recipient = people.find(_found(call)["recipients"], call.path["recipient"])
+    return 200, {kind: rows for kind, rows in recipient["tabs"].items() if rows}
 
 
 def _documents(call: Call) -> Result:
