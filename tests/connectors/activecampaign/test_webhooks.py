@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from vaivem.connectors.sdk import Delivery, Event
 from vaivem.core.echoes import is_echo, kept
 from vaivem.core.errors import ReconnectError, RuleError, SignatureError, UnreadableError
 from vaivem.core.kinship import relatives
+from vaivem.engine.intake import takes
 
 hooks = connector.webhooks
 assert hooks is not None
@@ -285,9 +287,47 @@ async def test_what_was_missed_comes_in_the_webhook_s_form() -> None:
     assert found[1].title == event("contact_tag_added__one").title
     assert found[2].title == event("deal_add__open").title
     assert found[3].data["deal"]["value"] == 1500.5
+    assert found[3].data["deal"]["created_at"] == "2026-11-01T09:00:01-03:00"
     # Looked for again, it is the same.
     again = [one for delivery in deliveries for one in hooks.parse(delivery, connection())]
     assert [one.same for one in again] == [one.same for one in found]
+
+
+@pytest.mark.parametrize(
+    ("made", "changed", "began", "taken"),
+    [
+        # Made and won after the rule began: whenever it was won, it was then.
+        ("2026-11-23T09:00:01-03:00", "2026-11-24T09:00:01-03:00", "2026-11-22T00:00:00-03:00", True),
+        ("2026-11-24T08:30:00-03:00", "2026-11-24T09:00:01-03:00", "2026-11-22T00:00:00-03:00", True),
+        # Made before: it may have been won last year, and renamed today.
+        ("2026-11-01T09:00:01-03:00", "2026-11-24T09:00:01-03:00", "2026-11-22T00:00:00-03:00", False),
+        # A win of it may have been told before what is remembered.
+        ("2026-10-01T09:00:01-03:00", "2026-11-24T09:00:01-03:00", "2026-09-01T00:00:00-03:00", False),
+        (None, "2026-11-24T09:00:01-03:00", "2026-11-22T00:00:00-03:00", False),
+    ],
+)
+async def test_a_win_that_is_looked_up_counts_only_when_it_is_surely_new(
+    made: str | None, changed: str, began: str, taken: bool
+) -> None:
+    assert hooks is not None
+    row = {**deal("8")["deal"], "cdate": made, "mdate": changed, "status": "1"}
+    answers = {"contacts.changed": listed("contacts"), "deals.list": listed("deals", row)}
+    looks = FakeReader(connector, connection(), answers)
+    (delivery,) = await hooks.missed(looks, SINCE, UNTIL)
+    (found,) = hooks.parse(delivery, connection())
+    use: Any = SimpleNamespace(
+        on_since=datetime.fromisoformat(began), trigger=connector.trigger("deal_won"), options={}
+    )
+    assert takes(use, found) is taken
+
+
+def test_a_win_that_is_told_counts_however_old_the_deal_is() -> None:
+    told = event("deal_update__won")
+    assert told.occurred is not None
+    use: Any = SimpleNamespace(on_since=told.occurred, trigger=connector.trigger("deal_won"), options={})
+    assert takes(use, told)
+    use.on_since = told.occurred + timedelta(seconds=1)
+    assert not takes(use, told)
 
 
 async def test_an_account_without_deals_is_looked_through_all_the_same() -> None:

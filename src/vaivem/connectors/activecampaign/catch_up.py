@@ -104,6 +104,7 @@ def _deal_form(row: Row) -> dict[str, str]:
             "deal[currency]": row.get("currency"),
             "deal[value_raw]": int(cents) / 100 if cents.isdigit() else None,
             "deal[owner]": row.get("owner"),
+            "deal[cdate]": row.get("cdate"),
         }
     )
 

@@ -6,6 +6,7 @@ A webhook holds the main fields, with money and own fields in forms of their own
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -18,8 +19,10 @@ from vaivem.connectors.sdk import Connection, Event, Reader, Trigger
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType
 from vaivem.core.folding import fold
+from vaivem.core.likeness import moment_of
 
 Scope = Mapping[str, Any]
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # where nothing is said
 _READ = {"contact": finding.contact, "account": finding.account, "deal": finding.deal}
 
 
@@ -222,6 +225,17 @@ class _Closed(_There):
             return False
         found_so = event.kind == "deal_add" or event.data["event"]["caught_up"]
         return bool(found_so or "status" in event.data["updated"])
+
+    @override
+    def happened(self, event: Event) -> datetime | None:
+        """Return when the status changed; of a deal that a look back found, the earliest it may have been.
+
+        A won deal that was edited is listed like one that was won. It was closed after it was made: so one
+        made after the rule began counts, and an older one, which may have been won long ago, does not.
+        """
+        if not event.data["event"]["caught_up"]:
+            return event.occurred
+        return moment_of(event.data["deal"]["created_at"]) or LONG_AGO
 
     @override
     def once_key(self, event: Event, options: Mapping[str, Any]) -> str | None:
