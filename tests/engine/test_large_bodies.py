@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -108,6 +110,45 @@ async def test_few_are_in_memory_at_once_and_small_ones_do_not_wait(
     goes_on.set()
     assert await asyncio.gather(*sent) == [200] * 4
     assert house.value("select count(*) from event") == 5
+
+
+async def test_a_small_one_that_unpacks_to_a_large_one_takes_a_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, lock, goes_on = ingest.unpacked, threading.Lock(), threading.Event()
+    now, most = 0, 0
+
+    def slow(delivery: Delivery, limit: int) -> Delivery:
+        """Unpack, and hold what is large for a while."""
+        nonlocal now, most
+        plain = known(delivery, limit)
+        if len(plain.body) > ingest.ORDINARY_BYTES:
+            with lock:
+                now, most = now + 1, max(most, now + 1)
+            goes_on.wait(20)
+            with lock:
+                now -= 1
+        return plain
+
+    monkeypatch.setattr(ingest, "unpacked", slow)
+    packed = [gzip.compress(body_of(7 * MIB, delivery=f"d{number}")) for number in range(4)]
+    assert max(map(len, packed)) < MIB
+    sent = [asyncio.create_task(house.send(body, content_encoding="gzip")) for body in packed]
+    await house.until(lambda: now == ingest.LARGE_AT_ONCE)
+    # The loop goes on meanwhile, and what unpacks to little needs no turn.
+    assert await house.send(gzip.compress(body_of(MIB, delivery="small")), content_encoding="gzip") == 200
+    assert now == ingest.LARGE_AT_ONCE
+    goes_on.set()
+    assert await asyncio.gather(*sent) == [200] * 4
+    assert most == ingest.LARGE_AT_ONCE
+    assert house.value("select count(*) from event") == 5
+
+
+@pytest.mark.parametrize(("size", "status"), [(5 * MIB + 1, 200), (LIMIT, 200), (LIMIT + 1, 413)])
+async def test_the_limit_counts_what_is_unpacked(house: House, size: int, status: int) -> None:
+    body = gzip.compress(body_of(size, delivery="d1"))
+    assert await house.send(body, content_encoding="gzip") == status
+    assert house.value("select count(*) from event") == (1 if status == 200 else 0)
 
 
 async def test_one_that_stops_half_way_gives_its_turn_back(

@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
+from io import BytesIO
 from typing import Any
 
 from vaivem.config import Config
@@ -149,21 +150,24 @@ class IngestApp:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         query = scope.get("query_string", b"").decode("latin-1")
         most = webhooks.max_bytes
-        head, ended = await read_body(receive, min(ORDINARY_BYTES, most))
-        if len(head) > most:
+        ordinary = min(ORDINARY_BYTES, most)
+        body = BytesIO()
+        ended = await read_body(receive, body, ordinary)
+        if body.tell() > most:
             return Reply(413)
         if ended:
-            return await self._deliver(line, webhooks, Delivery(scope["method"], rest, query, headers, head))
+            whole = Delivery(scope["method"], rest, query, headers, body.getvalue())
+            return await self._deliver(line, webhooks, whole, ordinary)
         async with self._large:
             try:
                 async with asyncio.timeout(LARGE_SECONDS):
-                    tail, ended = await read_body(receive, most - len(head))
+                    ended = await read_body(receive, body, most)
             except TimeoutError:
                 return Reply(408)
-            if not ended or len(head) + len(tail) > most:
+            if not ended or body.tell() > most:
                 return Reply(413)
-            whole = Delivery(scope["method"], rest, query, headers, head + tail)
-            return await self._deliver(line, webhooks, whole)
+            whole = Delivery(scope["method"], rest, query, headers, body.getvalue())
+            return await self._deliver(line, webhooks, whole, most)
 
     async def _find(self, token: str) -> Line | Reply:
         """Look a token up that the configuration does not know (yet)."""
@@ -175,11 +179,12 @@ class IngestApp:
         await self._topology.load(self._look)
         return self._topology.lines.get(rows[0]["id"]) or Reply(404)
 
-    async def _deliver(self, line: Line, webhooks: Webhooks, delivery: Delivery) -> Reply:
+    async def _deliver(self, line: Line, webhooks: Webhooks, delivery: Delivery, limit: int) -> Reply:
+        """Prove, read and keep a delivery. One that unpacks to more than `limit` bytes takes a turn first."""
         connection = line.connection
         try:
-            opening = partial(opened, webhooks, delivery, connection)
-            large = len(delivery.body) > LARGE_BYTES
+            opening = partial(opened, webhooks, delivery, connection, limit)
+            large = len(delivery.body) > LARGE_BYTES or "content-encoding" in delivery.headers
             plain = await asyncio.to_thread(opening) if large else opening()
             if webhooks.is_probe(plain, connection):
                 return Reply(200)
@@ -188,7 +193,10 @@ class IngestApp:
             await self._refuse(line, delivery, error)
             return Reply(401)
         except TooLargeError:
-            return Reply(413)
+            if limit >= webhooks.max_bytes:
+                return Reply(413)
+            async with self._large:  # some kilobytes may have held tens of megabytes
+                return await self._deliver(line, webhooks, delivery, webhooks.max_bytes)
         except VaivemError as error:
             await self._reject(line, delivery, error, webhooks.unreadable.status)
             return webhooks.unreadable
@@ -276,28 +284,25 @@ def unpacked(delivery: Delivery, limit: int) -> Delivery:
     return Delivery(delivery.method, delivery.path, delivery.query, headers, body)
 
 
-def opened(webhooks: Webhooks, delivery: Delivery, connection: Connection) -> Delivery:
+def opened(webhooks: Webhooks, delivery: Delivery, connection: Connection, limit: int) -> Delivery:
     """Return an authentic delivery unpacked, and without what need not be kept. Raises a DeliveryError."""
     webhooks.verify(delivery, connection)
-    return webhooks.slim(unpacked(delivery, webhooks.max_bytes), connection)
+    return webhooks.slim(unpacked(delivery, limit), connection)
 
 
-async def read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
-    """Read the request's body, or more of it, until it is over `limit` bytes; say whether that was its end.
+async def read_body(receive: Receive, body: BytesIO, limit: int) -> bool:
+    """Read the request's body, or more of it, until over `limit` bytes are there; say whether it ended.
 
-    A sender that leaves half-way ends the request.
+    It is kept once: `getvalue` copies nothing. A sender that leaves half-way ends the request.
     """
-    parts: list[bytes] = []
-    size = 0
-    while size <= limit:
+    while body.tell() <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise DatabaseAwayError("the sender left before the end")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
+        body.write(message.get("body", b""))
         if not message.get("more_body"):
-            return b"".join(parts), True
-    return b"".join(parts), False
+            return True
+    return False
 
 
 async def _answer(send: Send, reply: Reply, headers: list[tuple[bytes, bytes]] | None = None) -> None:
