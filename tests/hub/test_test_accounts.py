@@ -60,6 +60,19 @@ def test_one_click_connects_all_that_answer(offering: Site) -> None:
     assert len(rows(offering)) == len(SERVED)
 
 
+def test_every_test_account_has_a_way_to_its_pages(
+    offering: Site, accounts: dict[str, dict[str, Any]]
+) -> None:
+    """Also where no setting has the address of its API, because the vendor tells it."""
+    browser = offering.browser(offering.owner)
+    browser.post(offering.url(CONNECT))
+    listed = browser.get(offering.url(PAGE)).text
+    for key, row in rows(offering).items():
+        link = f'href="{accounts[key]["base_url"]}/"'
+        assert link in listed, key
+        assert link in browser.get(offering.url(f"connections/{row.pk}/")).text, key
+
+
 def test_each_workspace_gets_access_of_its_own(offering: Site) -> None:
     """A refresh uses a token up, so that two connections must never hold the same one."""
     from vaivem.hub.connections.lines import as_connection

@@ -64,7 +64,9 @@ def pages_of(row: Connection) -> str:
     """Return where a test account's own pages are, "" for a real account."""
     if not row.test_account:
         return ""
-    parts = urlsplit(str((row.settings or {}).get("address_api") or ""))
+    settings = row.settings or {}
+    # Some vendors tell an account's address themselves, so that no setting has it: then their pages' does.
+    parts = urlsplit(str(settings.get("address_api") or settings.get("address_web") or ""))
     return f"{parts.scheme}://{parts.netloc}/" if parts.scheme in {"http", "https"} else ""
 
 
