@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from vaivem.connectors.sdk import Call, Event, Reader, Trigger
-from vaivem.engine import tallies
+from vaivem.connectors.sdk import Call, Event, NotReadError, Reader, Trigger
+from vaivem.engine import backfills, tallies
 from vaivem.engine.backfills import BackfillState
 
 from .chored import chores, hooked
@@ -100,3 +100,33 @@ async def test_what_has_to_be_read_first_is_not_foreseen(
     counts = state(house)[1]
     assert (counts["events"], counts["unforeseen"]) == (2, 2)
     assert "by_step" not in counts
+
+
+async def test_what_the_event_tells_is_counted_where_its_trigger_makes_do_with_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reading(self: Trigger, reader: Reader, event: Event, options: Mapping[str, Any]) -> Any:
+        try:
+            await reader.read(Call("things.list", "GET", "/things"))
+        except NotReadError:
+            return event.data
+        raise AssertionError("it was read")
+
+    missing = {"all": [{"field": "not_told", "is": "equals", "value": "x"}]}
+    told_otherwise = {"all": [{"field": "name", "is": "equals", "value": "Bia"}]}
+    ways = [
+        {"id": "a", "kind": "branch", "if": missing, "then": [put("yes")], "else": [put("no")]},
+        {"id": "b", "kind": "branch", "if": told_otherwise, "then": [put("bia")], "else": [put("ana")]},
+    ]
+    rule = switched_on(house, hooked(house, HOOKED), ways)
+    told(house, 2, "r2", "Ana", "ana@example.com")
+    asked(house, rule)
+    async with chores(house) as chored:
+        await chored.look()
+        trigger = type(chored.topology.rules[rule].trigger)
+        monkeypatch.setattr(trigger, "scope", reading)
+        monkeypatch.setattr(backfills, "SAMPLES", 0)
+        await all_of_it(chored, house)
+    counts = state(house)[1]
+    assert "unforeseen" not in counts
+    assert counts["by_step"] == {"yes": 1, "no": 1, "ana": 1}

@@ -2,7 +2,7 @@
 
 Nothing is read for it: what is there already, as it should be, counts too, and where a condition asks what an
 earlier step gives, both ways do. An event whose rule would first read at a vendor is counted as one of which
-nothing is foreseen.
+nothing is foreseen, unless the trigger makes do with what the event holds: what is missing decides nothing.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from vaivem.connectors.sdk import Action, Answer, Call, Connection, Event
+from vaivem.connectors.sdk import Action, Answer, Call, Connection, Event, NotReadError
 from vaivem.core.compiled_steps import CompiledAction, CompiledBranch, CompiledStep, CompiledStop
 from vaivem.core.conditions import Group, each_test
 from vaivem.core.errors import VaivemError
 from vaivem.core.fields import FieldType, group_of
 from vaivem.core.folding import fold
 from vaivem.core.kinship import PERSON
-from vaivem.core.paths import Scope
+from vaivem.core.paths import Scope, reader
 from vaivem.core.steps import ActionStep, Origin, Source
-from vaivem.core.values import Values
+from vaivem.core.values import Values, is_empty
 from vaivem.engine.topology import Line, RuleUse, Topology
 
 UNFORESEEN, STEPS, TAGS, MORE_TAGS = "unforeseen", "by_step", "by_tag", "more_tags"
@@ -33,19 +33,17 @@ MOST_SEEN = 100_000  # remembered to count once; whatever comes later counts eac
 log = logging.getLogger(__name__)
 
 
-class _ReadsError(Exception):
-    """To know more, something has to be read at the vendor."""
-
-
 class _NoReader:
-    """Reads nothing."""
+    """Reads nothing, and knows whether it was asked to."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.asked = False
 
     async def read(self, call: Call) -> Answer:
         """Refuse."""
-        raise _ReadsError
+        self.asked = True
+        raise NotReadError
 
 
 class Tally:
@@ -56,25 +54,30 @@ class Tally:
         self._use = use
         self._zone = topology.zones.get(use.workspace, "America/Sao_Paulo")
         self._counts = counts
+        self._partly = False  # the event at hand tells less than its run would read
         self._today = moment.astimezone(ZoneInfo(self._zone)).date().isoformat()
 
     async def add(self, line: Line, event: Event) -> None:
         """Count one event."""
         try:
             await self._add(line, event)
-        except (VaivemError, _ReadsError):
+        except (VaivemError, NotReadError):
             self._counts[UNFORESEEN] = self._counts.get(UNFORESEEN, 0) + 1
         except Exception:  # the run itself will say so; the look goes on
             log.exception("Rule %s: an event of its past could not be counted", self._use.id)
             self._counts[UNFORESEEN] = self._counts.get(UNFORESEEN, 0) + 1
 
     async def _add(self, line: Line, event: Event) -> None:
-        data = await self._use.trigger.scope(_NoReader(line.connection), event, self._use.options)
+        nobody = _NoReader(line.connection)
+        data = await self._use.trigger.scope(nobody, event, self._use.options)
+        self._partly = nobody.asked
         if data is None:
             return
         title = self._use.compiled.rule.title
         scope = {**data, "steps": {}, "rule": {"title": title}, "today": self._today}
-        if self._use.compiled.passes(scope, zone=self._zone).passed:
+        condition = self._use.compiled.rule.condition
+        unknown = condition is not None and self._unknown(condition, scope)
+        if unknown or self._use.compiled.passes(scope, zone=self._zone).passed:
             self._steps(self._use.compiled.steps, scope, event)
 
     def _steps(self, steps: Sequence[CompiledStep], scope: Scope, event: Event) -> bool:
@@ -84,16 +87,22 @@ class Tally:
                 self._act(step, scope, event)
             elif isinstance(step, CompiledBranch):
                 ways = [step.then, step.otherwise]
-                if not _asks_steps(step.step.condition):
+                if not self._unknown(step.step.condition, scope):
                     ways = [step.choose(scope, zone=self._zone)[1]]
                 further = [self._steps(way, scope, event) for way in ways]  # each way is counted
                 if not any(further):
                     return False
             elif isinstance(step, CompiledStop):
-                known = not _asks_steps(step.step.condition)
+                known = not self._unknown(step.step.condition, scope)
                 if known and step.look(scope, zone=self._zone).passed:
                     return False
         return True
+
+    def _unknown(self, condition: Group, scope: Scope) -> bool:
+        """Say whether a condition asks what an earlier step gives, or what would have to be read."""
+        asked = [test.field for test in each_test(condition)]
+        missing = self._partly and any(is_empty(reader(field)(scope)) for field in asked)
+        return missing or any(field.startswith("steps.") for field in asked)
 
     def _act(self, compiled: CompiledAction, scope: Scope, event: Event) -> None:
         line = self._topology.lines.get(compiled.connection_id)
@@ -104,7 +113,11 @@ class Tally:
         except KeyError:
             return
         values, problems = compiled.attempt(scope, zone=self._zone)
-        if problems and not any(_names_steps(one.source) for one in compiled.step.mappings):
+        if (
+            problems
+            and not self._partly
+            and not any(_names_steps(one.source) for one in compiled.step.mappings)
+        ):
             return  # the run would say so and end; what earlier steps give is only not known here
         person = line.connector.kinds.get(action.object) == PERSON
         for number, element in enumerate(self._elements(action, compiled, values)):
@@ -156,11 +169,6 @@ class Tally:
             if len(seen) < MOST_SEEN:
                 seen[short] = 1
             counted[told] = counted.get(told, 0) + 1
-
-
-def _asks_steps(condition: Group) -> bool:
-    """Say whether a condition asks what an earlier step gives."""
-    return any(test.field.startswith("steps.") for test in each_test(condition))
 
 
 def _names_steps(source: Source) -> bool:

@@ -9,11 +9,11 @@ from typing_extensions import override
 
 from vaivem.connectors.docusign import client
 from vaivem.connectors.docusign.links import envelope_address
-from vaivem.connectors.docusign.messages import WHOLE, data_of, with_recipient
+from vaivem.connectors.docusign.messages import STATE, WHOLE, data_of, with_recipient
 from vaivem.connectors.docusign.objects import ENVELOPE_FIELDS, EVENT_FIELDS, RECIPIENT_FIELDS, SIGNER_TYPES
 from vaivem.connectors.docusign.samples import moved_sample, sample
 from vaivem.connectors.docusign.steps import CHANGES, GROUPS, STATES_OF, lists_of, step_of
-from vaivem.connectors.sdk import Connection, Event, Reader, Trigger
+from vaivem.connectors.sdk import Connection, Event, NotReadError, Reader, Trigger
 from vaivem.connectors.sdk.documents import STEP_FIELDS, DocumentMoved, Step
 from vaivem.core.fields import Field, FieldType, Option
 
@@ -73,7 +73,12 @@ async def whole_data(reader: Reader, event: Event) -> Mapping[str, Any]:
     if event.data["told"] == WHOLE:
         return event.data
     connection, envelope = reader.connection, str(event.data["envelope"]["id"])
-    read = client.one(await reader.read(client.get_envelope(connection, envelope)))
+    try:
+        read = client.one(await reader.read(client.get_envelope(connection, envelope)))
+    except NotReadError:
+        if event.data["told"] != STATE:
+            raise
+        return event.data  # recipients and states; the documents' fields are missing
     url = envelope_address(connection).format(envelope=envelope)
     told = event.data["event"]
     data = data_of(read, envelope, url, WHOLE)

@@ -1,6 +1,6 @@
 """All that a connector's author imports."""
 
-from vaivem.connectors.sdk.actions import Action, ActionContext, Claim, Reader, Writer
+from vaivem.connectors.sdk.actions import Action, ActionContext, Claim, NotReadError, Reader, Writer
 from vaivem.connectors.sdk.apps import App, Removal
 from vaivem.connectors.sdk.calls import Answer, Authorisation, Call, LimitState
 from vaivem.connectors.sdk.connection import Connection
@@ -16,6 +16,7 @@ from vaivem.connectors.sdk.webhooks import Reply, Subscriptions, Webhooks
 __all__ = [
     "Account", "Action", "ActionContext", "Answer", "App", "Authorisation", "Call", "CheckResult", "Claim",
     "Connection", "Connector", "Delivery", "ErrorTable", "Event", "Findable", "Idempotent", "Keyed",
-    "LimitState", "Manifest", "Outcome", "Quota", "Reader", "RecordRef", "Removal", "Repeat", "Reply", "Row",
-    "Subscriptions", "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "Written", "load_manifest",
+    "LimitState", "Manifest", "NotReadError", "Outcome", "Quota", "Reader", "RecordRef", "Removal", "Repeat",
+    "Reply", "Row", "Subscriptions", "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "Written",
+    "load_manifest",
 ]  # fmt: skip

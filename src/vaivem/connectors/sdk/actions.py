@@ -22,6 +22,10 @@ from vaivem.core.mapping import Values
 T = TypeVar("T")
 
 
+class NotReadError(Exception):
+    """Nothing is read now, only counted. A trigger whose event tells most itself may give that instead."""
+
+
 class Reader(Protocol):
     """Something that can read at a vendor: a run, a connect form, a chore."""
 
