@@ -26,9 +26,9 @@ pytestmark = pytest.mark.timeout(400)
 MIB = 1024 * 1024
 LARGE = 60 * MIB
 AT_ONCE = 4
-# Two take turns, and each is held as it came and as it is read: 2 × 2 × 60 MiB, and what arrives meanwhile.
-# Measured: see docs/engine.md.
-MOST_MORE = 420 * MIB
+# Two take turns, and each is held as it came and as it is read; a packed one also as it is unpacked. With a
+# body's parts held beside their sum it were 339 MiB for JSON. Measured: see docs/engine.md.
+MOST_MORE = {"json": 310 * MIB, "xml": 330 * MIB, "packed": 420 * MIB}
 
 
 def message(form: str, size: int) -> tuple[bytes, str]:
@@ -117,4 +117,4 @@ async def test_several_large_messages_at_once_stay_within_a_bound(sender: Sender
     kept = sender.kept(envelopes)
     assert len(kept) == AT_ONCE
     assert max(kept) < 10_000
-    assert grown < MOST_MORE
+    assert grown < MOST_MORE[form]
