@@ -60,6 +60,32 @@ async def test_what_was_added_is_not_added_again_unless_ticked(house: House) -> 
     assert [row["name"] for row in house.vendor.notes] == ["Ana", "Ana"]
 
 
+async def test_what_was_made_is_brought_up_to_date_and_what_was_added_is_left_out(house: House) -> None:
+    def then(names: str) -> list[dict[str, Any]]:
+        actions = {"kept": "keep_note", "deal": "keep_linked", "note": "post_unsafe"}
+        return [step(key, action, f"text:{names} {key}") for key, action in actions.items()]
+
+    rule = house.rule("put", then=then("old"))
+    vendor = house.vendor
+    async with working(house):
+        await house.deliver(delivery="d1")
+        await house.until(house.runs)
+        for number, ticked in enumerate(([], [], [f"{rule}:note"])):
+            publish(house, rule, then(f"new{number}"))
+            await repeated(house, *ticked, where="replayed_by is null")
+            written = [(path, body["name"]) for path, body in vendor.puts[-2:]]
+            kept, deal = vendor.notes[0]["id"], vendor.things[0]["id"]
+            assert written == [
+                (f"/notes/{kept}", f"new{number} kept"),
+                (f"/things/{deal}", f"new{number} deal"),
+            ]
+            assert len(vendor.puts) == 2 * (number + 1)
+            assert len(vendor.things) == 1, "the deal was made again"
+            assert len(vendor.notes) == (3 if ticked else 2)
+    assert [row["name"] for row in vendor.notes[1:]] == ["old note", "new2 note"]
+    assert [status for status, _ in house.runs()] == [1, 1, 1, 1]
+
+
 async def test_a_replay_of_a_replay_knows_what_the_first_one_did(house: House) -> None:
     refusing(house)
     note, bad = step("note", "post_unsafe"), step("do", "put", "text:bad")
