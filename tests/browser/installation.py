@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +24,13 @@ COMMAND = [sys.executable, "-m", "vaivem.cli"]
 
 @dataclass
 class Installation:
-    """Where everything is: the hub, its workspace, and the two test accounts. None ends with a slash."""
+    """Where everything is: the hub, its workspace, and the test accounts. None ends with a slash."""
 
     hub: str
     clicksign: str
     crm: str
     environment: dict[str, str]
+    accounts: Mapping[str, str] = field(default_factory=dict)  # every test account by its connector
     signed_in: Any = field(default=None)  # the owner's cookies, once somebody has signed in
 
     @property
@@ -78,7 +79,7 @@ def _when_ready(process: subprocess.Popen[bytes], log: Path, environment: dict[s
         if "Sign in with" in said:
             accounts = {name: url for url, name in re.findall(r"(http://\S+)\s+\((\w+)\)", said)}
             hub = f"http://127.0.0.1:{environment['PORT']}"
-            return Installation(hub, accounts["clicksign"], accounts["rd_station_crm"], environment)
+            return Installation(hub, accounts["clicksign"], accounts["rd_station_crm"], environment, accounts)
         time.sleep(0.1)
     raise AssertionError(f"The demo did not start:\n{log.read_text('utf-8')[-4000:]}")
 

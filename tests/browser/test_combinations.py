@@ -50,10 +50,23 @@ async def test_a_combination_is_made_used_and_changed(owner: Person, installatio
     await looked_at(page)
     await page.get_by_role("button", name="Salvar e publicar estas regras").click()
     await expect(page.locator("body")).to_contain_text("1 regra tem uma nova versão")
+    await _as_it_was(page)
     await page.get_by_role("button", name="Remover").click()
     await expect(page.locator("body")).to_contain_text("Ainda há regras que usam")
     await page.goto(rule)
     await put_away(page, installation)
+
+
+async def _as_it_was(page: Page) -> None:
+    """Bring the version before back, after seeing what that does to the rule."""
+    await page.get_by_role("link", name=re.compile("^Como era até")).click()
+    await expect(page.locator("#touched")).to_be_visible()
+    await expect(page.locator("del").first).to_contain_text("Cliente ")
+    await looked_at(page)
+    await page.get_by_role("button", name="Salvar e publicar estas regras").click()
+    await expect(page.locator("body")).to_contain_text("1 regra tem uma nova versão")
+    await expect(page.locator("#t-1")).not_to_have_value(re.compile("Cliente"))
+    await expect(page.get_by_role("link", name=re.compile("^Como era até"))).to_have_count(2)
 
 
 async def _name(page: Page, title: str) -> None:

@@ -41,6 +41,15 @@ async def test_own_fields_have_the_vendor_s_types() -> None:
     assert ("cf_data_da_venda", "Data da venda") in [(one.value, one.label) for one in options]
 
 
+async def test_conversion_events_are_those_of_the_landing_pages() -> None:
+    page = {"id": 1, "title": "Orçamento", "conversion_identifier": "orcamento-solar", "status": "PUBLISHED"}
+    shown = {"landing_pages.list": answer(200, [page, {**page, "id": 2}, {"id": 3, "title": "Sem nome"}])}
+    found = await connector.live_list(reader(shown), "conversions")
+    assert [(one.value, one.label) for one in found] == [("orcamento-solar", "orcamento-solar")]
+    hidden = {"landing_pages.list": refused(403, "FORBIDDEN", "plano")}
+    assert await connector.live_list(reader(hidden), "conversions") == []
+
+
 async def test_checks_say_what_is_missing() -> None:
     routes = {
         "fields.list": answer(200, {"fields": FIELDS}),

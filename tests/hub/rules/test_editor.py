@@ -47,6 +47,7 @@ EVERYTHING: dict[str, Any] = {
             "connection": "vendas",
             "action": "create_or_update_deal",
             "key": {"by": "source"},
+            "empty": "skip",
             "repeat": {"contact": {"over": "signers", "as": "signer"}},
             "fields": {
                 "deal.name": {
@@ -318,7 +319,13 @@ def test_steps_are_added_moved_copied_and_taken_away(workplace: Workplace) -> No
     chosen = draft["then"][2]["else"][0]
     assert chosen["action"] == "create_or_update_deal"
     assert chosen["key"] == {"by": "source"}
-    assert "deal.name" in chosen["fields"]  # what must be filled stands there at once
+    # What a recipe between the two fills is filled at once, but for what is repeated in it.
+    first = {"text": "Contrato {{ document.name }} – {{ signer.name }}", "max": "cut"}
+    assert chosen["fields"]["deal.name"] == first
+    draft = press("save", **{"then.2.else.0:empty": "skip"})
+    assert draft["then"][2]["else"][0]["empty"] == "skip"
+    draft = press("save", **{"then.2.else.0:empty": ""})
+    assert "empty" not in draft["then"][2]["else"][0]
     draft = press("up then.1")
     assert [step["kind"] for step in draft["then"]] == ["wait", "action", "branch"]
     draft = press("copy then.1")

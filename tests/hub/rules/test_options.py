@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.hub.rules.test_editor import edit, made, opened
 from tests.hub.workplace import Workplace
 
 from vaivem.connectors.sdk.registry import get_connector
+from vaivem.core.fields import Field, FieldType, Option
 from vaivem.hub.rules.editing.options import OptionForm, option_forms
 
 MARKETING = get_connector("activecampaign")
@@ -113,3 +115,26 @@ def test_a_change_is_chosen_as_a_sentence_and_kept(workplace: Workplace) -> None
     assert browser.post(page, opened(workplace, rule) | {"when:changed": ""}).status_code == 302
     rule.refresh_from_db()
     assert "changed" not in rule.draft["when"]
+
+
+@pytest.mark.usefixtures("workplace")
+def test_what_an_open_list_names_is_ticked_beside_texts() -> None:
+    from django.http import QueryDict
+
+    from vaivem.hub.rules.editing.form import read_form
+
+    named = tuple(Option(one, one) for one in ("orçamento", "e-book"))
+    field = Field("names", FieldType.OPTIONS, label="Nomes", options=named, allow_new_option=True)
+    [form] = option_forms((field,), {"names": ["e-book", "pop-up"]}, connection())
+    assert (form.control, form.value) == ("list", "pop-up")
+    assert [(one.value, one.chosen) for one in form.choices] == [("orçamento", False), ("e-book", True)]
+    # By number, or too many to look through: texts only.
+    for options in ((Option(7, "sete"),), tuple(Option(str(one), str(one)) for one in range(31))):
+        [form] = option_forms((replace(field, options=options),), {"names": ["7"]}, connection())
+        assert (form.choices, form.value) == ((), "7")
+
+    sent = "when:options=names&when:listed:names=1&when:option:names=pop-up, e-book&when:picked:names=e-book"
+    said = read_form(QueryDict(sent), {})["when"]["options"]
+    assert said == {"names": ["e-book", "pop-up"]}
+    none = "when:options=names&when:listed:names=1&when:option:names="
+    assert "options" not in read_form(QueryDict(none), {"when": {"options": said}})["when"]

@@ -68,6 +68,12 @@ def fields() -> Call:
     return Call("fields.list", "GET", "/platform/contacts/fields", headers=JSON)
 
 
+def landing_pages(page: int) -> Call:
+    """https://developers.rdstation.com/reference/get_platform-landing-pages"""
+    query = (("page", str(page)), ("page_size", str(PAGE_SIZE)))
+    return Call("landing_pages.list", "GET", "/platform/landing_pages", query=query, headers=JSON)
+
+
 def account() -> Call:
     """Return the call that tells the account's name (of the vendor's own client library)."""
     return Call("account.read", "GET", "/marketing/account_info", headers=JSON)

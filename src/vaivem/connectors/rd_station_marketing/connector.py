@@ -35,6 +35,7 @@ from vaivem.core.fields import Field, FieldType, Option
 DAY = 86_400.0
 # Of a lead's own limits one call is left over: a lead is made under its address and changed under its code.
 LEAD_SHARE = 0.96
+MOST_PAGES = 4  # of landing pages: who has more of them types the name
 
 
 class RdStationMarketingConnector(Connector):
@@ -52,7 +53,7 @@ class RdStationMarketingConnector(Connector):
         FindLead(),
     )
     webhooks = RdStationMarketingWebhooks()
-    lists: ClassVar[tuple[str, ...]] = ("fields/lead",)
+    lists: ClassVar[tuple[str, ...]] = ("fields/lead", "conversions")
     objects: ClassVar[tuple[str, ...]] = ("lead",)
     kinds: ClassVar[Mapping[str, str]] = {"lead": "person"}
 
@@ -91,7 +92,7 @@ class RdStationMarketingConnector(Connector):
     @override
     async def live_list(self, reader: Reader, source: str) -> list[Option]:
         if source == "conversions":
-            return []  # no call lists them: they are typed
+            return await _conversions(reader)
         own = await self.custom_fields(reader, "lead")
         kept = (one for one in own if one.type is not FieldType.OPTIONS)
         return [Option(one.key.partition(".custom.")[2], one.label or "") for one in kept]
@@ -104,6 +105,25 @@ class RdStationMarketingConnector(Connector):
     @override
     def record_url(self, connection: Connection, object_key: str, record_id: str) -> str:
         return web_address(connection, record_id) if object_key == "lead" else ""
+
+
+async def _conversions(reader: Reader) -> list[Option]:
+    """Return the events of the account's landing pages; those of forms and of other tools are typed.
+
+    An account whose plan or app does not show its landing pages has none to choose from.
+    """
+    found: dict[str, Option] = {}
+    for page in range(1, MOST_PAGES + 1):
+        try:
+            rows = client.rows(await reader.read(client.landing_pages(page)), "landing_pages", "items")
+        except (RuleError, RecordError):
+            break
+        for row in rows:
+            if identifier := str(row.get("conversion_identifier") or ""):
+                found[identifier] = Option(identifier, identifier)
+        if len(rows) < client.PAGE_SIZE:
+            break
+    return list(found.values())
 
 
 async def _fields(reader: Reader) -> CheckResult:

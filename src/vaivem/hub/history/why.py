@@ -21,7 +21,7 @@ from vaivem.core.paths import read
 from vaivem.hub.history.detail import Received
 from vaivem.hub.history.names import Names
 from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
-from vaivem.hub.rules.words import label
+from vaivem.hub.rules.words import label, option_name
 
 FIELDS_SHOWN = 16
 # What tells one person or company from another of the same name.
@@ -153,7 +153,9 @@ def main_fields(received: Received, names: Names, key: str = "") -> list[tuple[s
     for field in trigger.fields(seen):
         value = None if field.type in (FieldType.LIST, FieldType.OBJECT) else read(event.data, field.key)
         if isinstance(value, str | int | float | bool) and value != "":
-            found.append((label(seen.connector, field), typed(value, field.type, names.workspace.zone)))
+            said = typed(value, field.type, names.workspace.zone)
+            told = option_name(seen.connector, field, value) if field.options else said
+            found.append((label(seen.connector, field), told))
     return found[:FIELDS_SHOWN]
 
 

@@ -184,6 +184,7 @@ def _page(
     values = {
         **_pair(row, catalog),
         "rows": form.rows(),
+        "example": next((f"{{{{ {key} }}}}" for key in form.readable), ""),
         "more": form.more(),
         "suggested": len(form.suggested()),
         "pair": pair,
@@ -238,8 +239,8 @@ def _pair(row: Combination, catalog: WorkspaceCatalog) -> dict[str, Any]:
     source, target = catalog.connection(row.source_id), catalog.connection(row.target_id)
     return {
         "combination": row,
-        "source": source,
-        "target": target,
+        "source": words.account(source) if source else "",
+        "target": words.account(target) if target else "",
         "thing": object_names(target.connector, row.object) if target else row.object,
     }
 
@@ -253,7 +254,8 @@ def _pairs(catalog: WorkspaceCatalog) -> list[tuple[str, str]]:
             continue
         for target in catalog.connections.values():
             for thing in () if target.pk == source.pk else _objects(target.pk, catalog):
-                name = f"{source.name} → {target.name}: {object_names(target.connector, thing)}"
+                thing_name = object_names(target.connector, thing)
+                name = f"{words.account(source)} → {words.account(target)}: {thing_name}"
                 found.append((f"{source.pk}|{target.pk}|{thing}", name))
     return found
 

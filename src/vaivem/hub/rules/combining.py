@@ -199,7 +199,10 @@ def _says_something(mapping: Any) -> bool:
 
 
 def offered(target: int, thing: str, catalog: WorkspaceCatalog) -> tuple[dict[str, Field], list[str], str]:
-    """Return an object's fields by key, those that making one requires, and an action that makes it."""
+    """Return an object's fields by key, those that making one requires, and an action that makes it.
+
+    What is chosen from the account's own lists (a stage) is not among them: each rule chooses its own.
+    """
     connector = catalog.connector(target)
     known: dict[str, Field] = {}
     required: list[str] = []
@@ -212,7 +215,7 @@ def offered(target: int, thing: str, catalog: WorkspaceCatalog) -> tuple[dict[st
         known |= {field.key: field for field in own if field.key not in known}
         makes = makes or action.key
         if action.key.startswith("create"):
-            required += [f.key for f in own if f.required or f.key in shape.required]
+            required += [f.key for f in own if (f.required or f.key in shape.required) and not f.source]
     return known, list(dict.fromkeys(required)), makes
 
 

@@ -66,7 +66,13 @@ def questions(request: MemberRequest) -> HttpResponse:
                 return redirect(f"{address}?{urlencode(chosen)}")
             refused = _("Some answers are still open.")
         found = _questions(given, pair, catalog, wrong)
-    values = {"questions": found, "pair": pair, "back": back, "query": urlencode(back), "refused": refused}
+    values = {
+        "questions": found,
+        "names": [words.account(row) for row in pair],
+        "back": back,
+        "query": urlencode(back),
+        "refused": refused,
+    }
     return render(request, "rules/moving_questions.html", values, status=422 if refused else 200)
 
 

@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from vaivem.connectors import sdk
+from vaivem.connectors.sdk.registry import connector_keys, get_connector
 from vaivem.core.errors import Problem
 from vaivem.core.fields import Field, FieldType
+from vaivem.hub.connections.models import Connection
 from vaivem.hub.messages import Explained, connector_text, explain_problem
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 
@@ -53,6 +55,12 @@ def connector_at(definition: Any, path: str, catalog: WorkspaceCatalog) -> str:
     ref = step_at(definition, path).get("connection")
     row = catalog.connection(ref) if isinstance(ref, str | int) and not isinstance(ref, bool) else None
     return row.connector if row else ""
+
+
+def account(row: Connection) -> str:
+    """Return a connection's name with its system's, where the name alone does not say which it is."""
+    name = get_connector(row.connector).manifest.name if row.connector in connector_keys() else row.connector
+    return row.name if name.lower() in row.name.lower() else f"{name} · {row.name}"
 
 
 def label(connector: str, field: Field) -> str:

@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vaivem.core.fields import Field, FieldType, group_of
+from vaivem.core.fields import Field, group_of
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.definitions import own_fields
 from vaivem.hub.rules.editing.form import mapping_of
 from vaivem.hub.rules.sharing import fitting
+from vaivem.hub.rules.suggesting import Suggesting
 
 SUGGESTED = ("name", "email", "phone")  # beside what must be filled
 MAX_DEPTH = 8
@@ -53,30 +54,41 @@ class _Filling:
         before: Mapping[str, Any],
     ) -> None:
         self.catalog = catalog
-        self.readable = readable
-        self.source = mapping_of(definition.get("when")).get("connection", "")
+        when = mapping_of(definition.get("when"))
+        self.source = when.get("connection", "")
+        self.suggesting = Suggesting(catalog, self.source, str(when.get("trigger") or ""), readable)
         self.text = json.dumps(definition)
         self.known = {str(one.get("id")): one for one in _all(before.get("then"))}
         self.ids = {str(one.get("id")) for one in _all(definition.get("then"))}
 
-    def steps(self, steps: Any, depth: int = 0) -> list[Any]:
+    def steps(self, steps: Any, depth: int = 0, before: tuple[Mapping[str, Any], ...] = ()) -> list[Any]:
         if not isinstance(steps, list) or depth > MAX_DEPTH:
             return []
-        return [self.step(dict(one), depth) if isinstance(one, Mapping) else one for one in steps]
+        done: list[Any] = []
+        for one in steps:
+            earlier = (*before, *(step for step in done if isinstance(step, Mapping)))
+            done.append(self.step(dict(one), depth, earlier) if isinstance(one, Mapping) else one)
+        return done
 
-    def step(self, step: dict[str, Any], depth: int) -> dict[str, Any]:
+    def step(
+        self, step: dict[str, Any], depth: int, earlier: tuple[Mapping[str, Any], ...]
+    ) -> dict[str, Any]:
         if step.get("kind") == "branch":
-            inner: dict[str, Any] = {way: self.steps(step.get(way), depth + 1) for way in ("then", "else")}
+            ways = ("then", "else")
+            inner: dict[str, Any] = {way: self.steps(step.get(way), depth + 1, earlier) for way in ways}
             return step | inner
         if step.get("kind") not in ("action", "find"):
             return step
         old = mapping_of(self.known.get(str(step.get("id"))))
         if not step.get("action") or old.get("action") == step["action"]:
             return self.combined(step, old)
-        return self.newly_chosen(step)
+        return self.newly_chosen(step, earlier)
 
-    def newly_chosen(self, step: dict[str, Any]) -> dict[str, Any]:
-        """Fill what must be filled where its name and type say from what; keep what still fits."""
+    def newly_chosen(self, step: dict[str, Any], earlier: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:
+        """Fill what recipes fill, and what must be filled where its name and type say from what.
+
+        What still fits of the action before is kept.
+        """
         ref = step.get("connection", "")
         connector, shape = self.catalog.connector(ref), self.catalog.action(ref, str(step["action"]))
         if connector is None or shape is None:
@@ -84,9 +96,13 @@ class _Filling:
         known = {field.key: field for field in shape.fields}
         kept = {key: one for key, one in mapping_of(step.get("fields")).items() if key in known}
         main = group_of(shape.fields[0].key) if shape.fields else ""
+        begun: dict[str, Any] = {}
+        if step["kind"] == "action":
+            begun = self.suggesting.step(ref, str(step["action"]), earlier)
+        kept = {**begun.get("fields", {}), **kept}
         for field in shape.fields:
             wanted = field.key.rpartition(".")[2] in SUGGESTED or field.required
-            source = self.suggestion(field)
+            source = self.suggesting.field(field, ref)
             if (
                 wanted
                 and field.key not in kept
@@ -103,7 +119,10 @@ class _Filling:
         step = {**step, "fields": kept}
         offered = {one.key for one in shape.options}
         options = {key: one for key, one in mapping_of(step.get("options")).items() if key in offered}
-        step = {name: one for name, one in step.items() if name not in ("options", "repeat", "key")}
+        options = {**begun.get("options", {}), **options}
+        step = {name: one for name, one in step.items() if name not in ("options", "repeat", "key", "empty")}
+        if begun.get("empty") and any(one.required for one in shape.fields):
+            step["empty"] = begun["empty"]
         if options:
             step["options"] = options
         if shape.keys and shape.keys[0] != "field" and step["kind"] == "action":
@@ -117,17 +136,6 @@ class _Filling:
             return step
         own = {key: one for key, one in own_fields(step).items() if key not in row.fields}
         return {**step, "fields": own}
-
-    def suggestion(self, field: Field) -> dict[str, Any] | None:
-        """Return the event's field of the same name and type."""
-        name = field.key.rpartition(".")[2]
-        if field.type in (FieldType.OPTION, FieldType.OPTIONS, FieldType.RECORD, FieldType.BOOLEAN):
-            return None
-        for one in self.readable:
-            same_type = one.type is field.type and not one.is_list
-            if one.key == field.key or (same_type and one.key.rpartition(".")[2] == name):
-                return {"from": one.key}
-        return None
 
     def renamed(self, step: dict[str, Any], object_key: str) -> dict[str, Any]:
         """Name a step after what it is about, as long as nothing refers to it."""

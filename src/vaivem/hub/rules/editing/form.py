@@ -134,8 +134,9 @@ class _Reading:
             elif text:
                 kept[key] = known[key] if key in known and shown_value(known[key]) == text else typed(text)
         for key in hidden:
-            if picked := self.given.getlist(f"{place}:picked:{key}"):
-                kept[key] = [str(one) for one in picked]
+            if picked := [str(one) for one in self.given.getlist(f"{place}:picked:{key}")]:
+                more = kept[key] if self.has(place, f"listed:{key}") and key in kept else []
+                kept[key] = [*picked, *(one for one in more if one not in picked)]
         return kept
 
     # Conditions
@@ -234,6 +235,9 @@ class _Reading:
         same = str(before.get("connection")) == ref and before.get("action") == action
         if kind == "find" and self.one(place, "missing"):
             data["missing"] = self.one(place, "missing")
+        empty = self.one(place, "empty") if self.has(place, "empty") else str(before.get("empty") or "")
+        if kind == "action" and same and empty:
+            data["empty"] = empty
         if kind == "action" and self.one(place, "key"):
             by, _, field = self.one(place, "key").partition("|")
             data["key"] = {"by": by} | ({"field": field} if field else {})

@@ -15,12 +15,15 @@ from vaivem.hub.rules import words
 from vaivem.hub.rules.editing.conditions import Choice
 from vaivem.hub.rules.editing.shown import shown_value
 
+MOST_TICKS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class OptionForm:
     """One of an action's or a trigger's own choices.
 
     `control`: ``select`` one of `choices`, ``many`` of them, ``text``, or ``list`` of texts with commas.
+    A list with `choices` has those to tick, and `value` holds the texts beside them.
     """
 
     key: str
@@ -42,7 +45,11 @@ def option_forms(
             entries = _yes_or_no(shown_value(value))
         elif field.type is FieldType.OPTIONS:
             fixed = bool(field.options) and not field.allow_new_option
-            entries, control = (_picks(field, value, seen), "many") if fixed else ((), "list")
+            entries, control = (
+                (_picks(field, value, seen), "many") if fixed else (_ticks(field, value), "list")
+            )
+            ticked = {one.value for one in entries}
+            value = value if fixed else [one for one in _listed(value) if str(one) not in ticked]
         elif field.options:
             entries = _fixed(field, shown_value(value), seen)
         else:
@@ -77,6 +84,18 @@ def _picks(field: Field, value: Any, seen: sdk.Connection) -> tuple[Choice, ...]
         Choice(str(one.value), words.option_name(seen.connector, field, one.value), str(one.value) in picked)
         for one in field.options
     )
+
+
+def _ticks(field: Field, value: Any) -> tuple[Choice, ...]:
+    """Return what may be ticked beside texts of one's own: few, and known by their names."""
+    if len(field.options) > MOST_TICKS or any(str(one.value) != one.label for one in field.options):
+        return ()
+    picked = {str(one) for one in _listed(value)}
+    return tuple(Choice(one.label, one.label, one.label in picked) for one in field.options)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value not in (None, "") else []
 
 
 def _live(field: Field, chosen: Mapping[str, Any], seen: sdk.Connection, empty: str) -> tuple[Choice, ...]:

@@ -151,6 +151,7 @@ class RowMaker:
         data = mapping_of(self.mapped.get(field.key))
         text, control = liquid_of(data), _control(field)
         options = self._options(field) if control in ("select", "many") else ()
+        waits = control == "select" and not options and not text and self._lacks_parent(field)
         fixed = "value" in data or not text
         picks: tuple[Choice, ...] = ()
         other = False
@@ -176,7 +177,7 @@ class RowMaker:
             label=words.label(self.seen.connector, field),
             hint=words.type_name(field),
             required=field.required or field.key in self.shape.required,
-            control=control if control != "select" or options else "text",
+            control=control if control != "select" or options or waits else "text",
             text=text if control in ("text", "long") or other else "",
             picks=picks,
             other=other,
@@ -223,6 +224,12 @@ class RowMaker:
             Choice(str(one.value), words.option_name(self.seen.connector, _with(field, offered), one.value))
             for one in offered
         )
+
+    def _lacks_parent(self, field: Field) -> bool:
+        """Say whether it is chosen from a list that another field's choice opens, and that one is open."""
+        if field.depends_on is None:
+            return False
+        return not self._parent_value(field.depends_on, mapping_of(self.mapped.get(field.depends_on)))
 
     def _parent_value(self, key: str, data: Mapping[str, Any]) -> str:
         """Return the value of the field that this one's choices depend on, named or given."""

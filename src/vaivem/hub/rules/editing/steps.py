@@ -79,6 +79,7 @@ class StepForm:
     chosen: bool = False
     keys: tuple[Choice, ...] = ()
     missing: tuple[Choice, ...] = ()
+    empties: tuple[Choice, ...] = ()
     combinations: tuple[Choice, ...] = ()
     options: tuple[OptionForm, ...] = ()
     blocks: tuple[Block, ...] = ()
@@ -248,6 +249,7 @@ class StepMaker:
             chosen=True,
             keys=_keys(step, shape, seen),
             missing=_missing(step) if finds else (),
+            empties=() if finds else _empties(step, shape),
             combinations=() if finds else self._combinations(step),
             options=option_forms(shape.options, mapping_of(step.get("options")), seen),
             blocks=maker.blocks(lists),
@@ -267,9 +269,10 @@ class StepMaker:
         return (Choice("", _("the step's own"), not chosen), *found) if found else ()
 
     def _does(self, ref: str, chosen: str, *, finds: bool) -> tuple[Choices, ...]:
-        """Return everything that fits, by connection."""
+        """Return everything that fits, by connection; the account that the rule starts from comes last."""
+        start = self.catalog.connection_id(self.source)
         groups = []
-        for row in self.catalog.connections.values():
+        for row in sorted(self.catalog.connections.values(), key=lambda row: row.pk == start):
             connector, seen = self.catalog.connector(row.pk), self.catalog.seen(row.pk)
             if connector is None or seen is None:
                 continue
@@ -334,6 +337,14 @@ def _missing(step: Mapping[str, Any]) -> tuple[Choice, ...]:
     chosen = str(step.get("missing") or "continue")
     names = {"continue": _("go on"), "stop": _("end here"), "fail": _("fail and tell me")}
     return tuple(Choice(key, name, key == chosen) for key, name in names.items())
+
+
+def _empties(step: Mapping[str, Any], shape: ActionShape) -> tuple[Choice, ...]:
+    """Return what an action may do without what it needs; () when it needs nothing."""
+    if not shape.required and not any(one.required for one in shape.fields):
+        return ()
+    skips = step.get("empty") == "skip"
+    return Choice("", _("stop and tell me"), not skips), Choice("skip", _("leave this step out"), skips)
 
 
 def _wait(step: Mapping[str, Any], readable: list[Pickable]) -> WaitForm:
