@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vaivem.engine import context
-from vaivem.engine.control import retry_run
+from vaivem.engine.control import answer_decision, retry_run
 
 from .conftest import House
 from .inside import working
@@ -59,6 +59,33 @@ async def test_a_look_that_fails_leaves_the_write_in_doubt(house: House) -> None
         await house.until(lambda: house.rows("select 1 from decision") or house.runs())
     assert house.rows("select state, code from pending") == [("decision", "write_in_doubt_not_found")]
     assert house.vendor.calls["POST things"] == 1
+
+
+@pytest.mark.parametrize("nth", [2, 3])  # before what is known of it is durable, and after its question
+async def test_a_crash_about_a_question_asks_nothing_twice(house: House, nth: int) -> None:
+    """Else the second count has an answer before anybody is asked: done again unasked, or never."""
+    house.vendor.fault = lambda method, path, nth: "lost" if method == "POST" and nth <= 2 else None
+    house.rule("post_unsafe")
+    dying = house.worker(crash_at=f"journal.before_outcome:{nth}")
+    await house.deliver(delivery="d1", name="note")
+    await house.until(lambda: dying.poll() is not None)
+    async with working(house):
+        await house.until(lambda: house.rows("select 1 from pending"))
+        assert house.value("select count(*) from decision") == 1
+        answer(house, "do")
+        await house.until(lambda: house.value("select count(*) from decision") == 2)
+        assert len(house.vendor.notes) == 2
+        answer(house, "do")
+        await house.until(lambda: house.runs())
+    assert house.runs() == [(1, "")]
+    assert len(house.vendor.notes) == 3
+    assert house.value("select count(*) from decision where answer is not null") == 2
+
+
+def answer(house: House, choice: str) -> None:
+    with house.db() as db, db.cursor() as cursor:
+        for (number,) in house.rows("select id from decision where answer is null"):
+            assert answer_decision(cursor, 1, number, {"choice": choice}, 1)
 
 
 async def test_an_intent_says_when_its_write_leaves(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

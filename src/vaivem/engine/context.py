@@ -384,7 +384,8 @@ class StepContext:
             "sent": sent,
             "looked": self._looked.isoformat() if self._looked else None,
         }
-        await self._desk.ask(self._run, self.connection.id, self._doubt_slot(n), "doubt", question)
+        slot = self._doubt_slot(n)
+        await self._desk.ask(self._run, self.connection.id, slot, "doubt", question, doubt=n)
         return ParkError("decision", code, None, self.connection.id, {"call": call.name}, keeps=True)
 
     async def _answered(self, n: int, call: Call, repeat: Repeat, answer: Mapping[str, Any]) -> Any | None:

@@ -231,8 +231,24 @@ class Desk:
         self.local_claims.give(run.local)
         run.local = ()
 
-    async def ask(self, run: RunState, conn: int, slot: str, kind: str, question: Mapping[str, Any]) -> None:
-        """Put a question for a person; the run parks right after."""
+    async def ask(
+        self,
+        run: RunState,
+        conn: int,
+        slot: str,
+        kind: str,
+        question: Mapping[str, Any],
+        *,
+        doubt: int | None = None,
+    ) -> None:
+        """Put a question for a person; the run parks right after.
+
+        `doubt` is the place of a write in doubt. Its slot counts how often it was sent, so that becomes
+        durable first: after a crash in between, the same doubt would be asked a second time under another
+        count, and the answer be taken later for one to a doubt that nobody had heard of.
+        """
+        if doubt is not None:
+            await self.flush(run, intent=doubt)
         item = run.item
         text = as_json(dict(question))
         await self.journal.ask(

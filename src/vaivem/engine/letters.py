@@ -149,7 +149,7 @@ class Letters:
         head = f"{', '.join(content.to)}\n{content.subject}\nMessage-ID: {self._name(part.n)}"
         sent = f"{head}\n\n{content.body[:2000]}"
         question = {"code": code, "call": CALL, "method": "SMTP", "url": "", "sent": sent}
-        await self._desk.ask(self._run, 0, slot, "doubt", question)
+        await self._desk.ask(self._run, 0, slot, "doubt", question, doubt=part.n)
         return ParkError("decision", code, None, params={"call": CALL}, keeps=True)
 
     def _note(self, part: Part, code: str) -> None:
