@@ -19,6 +19,7 @@ OBJECTS = {
     "rules": "rule",
     "combinations": "combination",
     "runs": "run",
+    "inside": "run",
     "events": "event",
     "decisions": "decision",
     "rejected": "rejected",

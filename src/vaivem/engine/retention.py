@@ -22,7 +22,12 @@ LOCK_TRIES = 8
 LOCK_PAUSE_SECONDS = 0.5
 WEEK_MILLISECONDS = 604_800_000
 LEAST = -(1 << 63)
-WALKED = ("steps", "runs", "events", "heard")  # many, and each with its time in its key
+WALKED = (  # many, and each with its time in its key
+    ("next_old_steps", "thin_steps"),
+    ("next_old_runs", "thin_runs"),
+    ("next_old_events", "thin_events"),
+    ("next_old_heard", "thin_heard"),
+)
 THINNED = ("thin_decisions", "thin_repeated", "thin_rejected", "thin_replay_runs", "thin_replays")
 FORGOTTEN = (
     "forget_records", "forget_documents", "forget_fields", "forget_old_keys",
@@ -117,19 +122,18 @@ class Retention:
     async def _thin(self, ws: int, days: int) -> None:
         bound = id_at(self._clock.after(-days * 86400.0))
         await self._thin_terms(ws, bound)
-        for name in WALKED:
-            await self._walk(name, ws, bound)
+        for next_old, thin in WALKED:
+            await self._walk(statement("chores", next_old), statement("chores", thin), ws, bound)
         for name in THINNED:
             deleted = BATCH
             while deleted == BATCH:
                 deleted = await self._delete(statement("chores", name), ws, bound, BATCH)
 
-    async def _walk(self, name: str, ws: int, bound: int) -> None:
+    async def _walk(self, next_old: str, thin: str, ws: int, bound: int) -> None:
         """Delete what is old from the oldest on, so that no row is read in vain twice."""
         begin = LEAST
-        next_old = statement("chores", f"next_old_{name}")
         while (end := await self._pool.fetchval(next_old, ws, bound, begin, BATCH)) is not None:
-            await self._delete(statement("chores", f"thin_{name}"), ws, begin, end)
+            await self._delete(thin, ws, begin, end)
             begin = end
 
     async def _thin_terms(self, ws: int, bound: int) -> None:
