@@ -86,6 +86,10 @@ class Line(asyncio.Protocol):
         self.number, self.due = number, due
         self._transport.write(request)
 
+    def close(self) -> None:
+        """Let the connection go."""
+        self._transport.close()
+
     @override
     def data_received(self, data: bytes) -> None:
         """Read the answer."""
@@ -138,6 +142,8 @@ class Load:
         if counter is not None:
             counter.cancel()
         self._ending = True
+        for line in self.free:
+            line.close()
         return Result(
             sent=self._sent,
             first=self._first,
