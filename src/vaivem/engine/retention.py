@@ -14,7 +14,7 @@ from vaivem.engine.ids import SHIFT, id_at
 from vaivem.engine.statements import statement
 
 BATCH = 5000
-REST = 1.0  # after each batch, of the time that it took: there is all night, and events come meanwhile
+REST = 4.0  # after each batch, times what it took: there is all night, and events come meanwhile
 SEEN_PAGES = 64  # of what was delivered before, at once: about 5,000 rows
 REMEMBERED_DAYS = 30  # deliveries, at the least
 LOCK_MILLISECONDS = 200  # events wait no longer than this for a partition to be dropped
@@ -152,7 +152,7 @@ class Retention:
             await self._delete(statement("chores", "forget_seen"), *span, bound)
 
     async def _delete(self, query: str, *values: Any) -> int:
-        """Delete a batch, and rest as long as it took; return how many rows went."""
+        """Delete a batch, and rest four times as long; return how many rows went."""
         begun = time.monotonic()
         done: str = await self._pool.execute(query, *values)
         await asyncio.sleep((time.monotonic() - begun) * REST)
