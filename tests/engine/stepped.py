@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import asyncpg
 import pytest
 
-from vaivem.engine import budgets, context, crashpoints
+from vaivem.engine import budgets, context, crashpoints, sending
 from vaivem.engine import worker as worker_module
 from vaivem.engine.chores import Chores
 from vaivem.engine.desk import Desk
@@ -137,7 +137,7 @@ def in_steps() -> Iterator[None]:
         patch.setattr(worker_module, "lease_lost", _die)
         patch.setattr(worker_module, "_close", _cut)
         patch.setattr(budgets, "LONGEST_WAIT_SECONDS", 0.0)
-        patch.setattr(context, "SHORT_WAIT_SECONDS", 0.0)
+        patch.setattr(sending, "SHORT_WAIT_SECONDS", 0.0)
         patch.setattr(context, "CLAIM_QUEUE_SECONDS", 0.1)
         asyncio.get_running_loop().set_exception_handler(_said)
         yield

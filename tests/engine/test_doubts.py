@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vaivem.engine import context
+from vaivem.engine import sending
 from vaivem.engine.control import answer_decision, retry_run
 
 from .conftest import House
@@ -90,7 +90,7 @@ def answer(house: House, choice: str) -> None:
 
 async def test_an_intent_says_when_its_write_leaves(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The look before it took long: who looks for the write later must not count that as time to settle."""
-    monkeypatch.setattr(context, "INTENT_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "INTENT_SECONDS", 0.2)
     house.vendor.fault = lambda method, path, nth: 0.8 if method == "GET" else 0.5
     house.rule("post_found")
     ages: list[float] = []

@@ -13,46 +13,39 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, TypeVar, cast
 
 from vaivem.connectors.sdk import (
     Answer,
     Call,
     Connection,
-    Findable,
     Idempotent,
     Keyed,
     Repeat,
-    Unsafe,
     Written,
 )
-from vaivem.core.errors import BugError, RecordError, RetryError, UncertainError, VaivemError
+from vaivem.core.errors import BugError, RecordError, UncertainError
 from vaivem.core.kinship import Relative
 from vaivem.core.mapping import Values
-from vaivem.core.retry import may_retry, next_pause
-from vaivem.engine.caller import Exchange
 from vaivem.engine.claims import Key
-from vaivem.engine.crashpoints import reach
 from vaivem.engine.desk import Desk, RunState, plain
+from vaivem.engine.doubts import Doubts
 from vaivem.engine.ids import time_of
-from vaivem.engine.journal import Acquire, LinkRow, StepRow
+from vaivem.engine.journal import Acquire, LinkRow
 from vaivem.engine.linking import asked_kind, find, links_of
 from vaivem.engine.memory import COUNTED, DONE_BEFORE, Kept
 from vaivem.engine.parking import ParkError, SkipStepError, look_pause
+from vaivem.engine.sending import Sending
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line
 
 T = TypeVar("T")
 
 PLACES = 1000  # calls that one step of a rule may make
-SHORT_WAIT_SECONDS = 3.0
 CLAIM_QUEUE_SECONDS = 2.0
 CLAIM_POLL_SECONDS = 0.2
 BUSY_SECONDS = 0.5
 BUSY_MOST_SECONDS = 60.0
-INTENT_SECONDS = 1.0  # how much older than its write an intent may be
-MAX_KEPT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +99,10 @@ class StepContext:
         self._next = place * PLACES
         self._last = self._next + PLACES
         self._claimed: tuple[Key, ...] | None = None
-        self._known: str | None = None  # what the claim just taken gave: kept with the next row
-        self._looking: int | None = None  # the place of the write that a find belongs to
-        self._looked: datetime | None = None  # when a find for a write in doubt was last made
         self._writes: Counter[str] = Counter()  # of each name, in this step
         self._questions = 0
+        self._sending = Sending(desk, run, line, step)
+        self._doubts = Doubts(desk, run, line, self._sending)
 
     @property
     def connection(self) -> Connection:
@@ -147,8 +139,8 @@ class StepContext:
 
     async def read(self, call: Call) -> Answer:
         """Send a call that changes nothing; journaled with the next write's outcome."""
-        if self._looking is not None:
-            return await self._sent(call, self._looking, write=False, done=False)
+        if self._doubts.looking is not None:
+            return await self._sending.send(call, self._doubts.looking, write=False, done=False)
         n = self._take_place()
         kept = self._run.memory.at(n)
         if kept is not None:
@@ -157,72 +149,7 @@ class StepContext:
             if error is not None:
                 raise error
             return kept.answer
-        return await self._sent(call, n, write=False, done=True)
-
-    async def _sent(self, call: Call, n: int, *, write: bool, done: bool) -> Answer:
-        """Send, journal each try, wait in place for short pauses. Raises what the answer means."""
-        while True:
-            begun = self._desk.clock.now()
-            reach("call.before_send")
-            look = partial(self._last_look, n, call) if write else None
-            exchange = await self._desk.caller.exchange(self._line, call, bulk=self._run.item.bulk, look=look)
-            reach("call.after_send")
-            self._note(call, n, exchange, begun, write=write, done=done)
-            if exchange.error is None and exchange.answer is not None:
-                return exchange.answer
-            error = exchange.error or BugError()
-            pause = _short_pause(error)
-            if pause is None:
-                raise error
-            await asyncio.sleep(pause)
-
-    async def _last_look(self, n: int, call: Call) -> None:
-        """Look at the lease, and have the intent say when the write leaves: it may have waited since.
-
-        Looking for a write in doubt waits from then on until the vendor must have it.
-        """
-        run = self._run
-        if (self._desk.clock.now() - run.intended).total_seconds() > INTENT_SECONDS:
-            await self._desk.flush(run, intent=n)
-        await self._desk.look_at_lease(call.timeout)
-
-    def _note(
-        self, call: Call, n: int, exchange: Exchange, begun: datetime, *, write: bool, done: bool
-    ) -> None:
-        answer, error = exchange.answer, exchange.error
-        wire = exchange.wire or self._desk.shown(self._line, call)
-        self._add_row(
-            n,
-            call.name,
-            write=write,
-            done=done and error is None,
-            method=call.method,
-            url=wire.shown_url,
-            status=answer.status if answer else 0,
-            request=wire.body[:MAX_KEPT_BYTES] or None,
-            response=answer.content[:MAX_KEPT_BYTES] if answer else None,
-            code=error.code if error else "",
-            ms=answer.milliseconds if answer else 0,
-            at=begun,
-        )
-
-    def _add_row(self, n: int, name: str, **parts: Any) -> None:
-        tries = self._run.memory.tries
-        tries[n] = tries.get(n, 0) + 1
-        row = StepRow(
-            n=n,
-            try_=tries[n],
-            step=self._step,
-            name=name,
-            conn=self.connection.id,
-            known=self._known,
-            **parts,
-        )
-        self._run.memory.calls += row.method != ""
-        self._run.memory.sent[n] = self._run.memory.sent.get(n, 0) + row.write
-        if row.done:
-            self._known = None
-        self._run.steps.append(row)
+        return await self._sending.send(call, n, write=False, done=True)
 
     # Writes
 
@@ -246,7 +173,7 @@ class StepContext:
         if before is not None:
             self._add_done_before(n, before)
             return _taken(before, take)
-        found = await self._settle_doubt(n, call, repeat)
+        found = await self._doubts.settle(n, call, repeat)
         if found is None:
             if self._values.counts:
                 self._add_counted(n)
@@ -267,142 +194,19 @@ class StepContext:
 
     def _add_counted(self, n: int) -> None:
         """Have what was read before a write be durable with its intent: its number hangs on that."""
-        self._add_row(
-            n, COUNTED, write=False, done=False, method="", url="", status=0, request=None, response=None,
-            code="", ms=0, at=self._desk.clock.now(),
-        )  # fmt: skip
+        self._sending.add_word(n, COUNTED, write=False, done=False, response=None)
 
     async def _send_write(self, call: Call, n: int, repeat: Repeat, take: Callable[[Answer], T]) -> T:
         try:
-            return take(await self._sent(call, n, write=True, done=True))
+            return take(await self._sending.send(call, n, write=True, done=True))
         except UncertainError as error:
-            raise await self._doubted(n, call, repeat, error) from error
+            raise await self._doubts.arise(n, call, repeat, error) from error
         except RecordError:
             if isinstance(repeat, Keyed) and repeat.find is not None:
-                found = await self._look(n, repeat.find)
+                found = await self._doubts.find(n, call, repeat.find)
                 if found is not None:
-                    return cast("T", self._adopt(n, call, found))
+                    return cast("T", found)
             raise
-
-    async def _doubted(self, n: int, call: Call, repeat: Repeat, error: VaivemError) -> Exception:
-        """Return what the run does about a write that may have been done."""
-        params = {**error.params, "call": call.name}
-        tired = not may_retry(self._run.memory.worked)
-        if isinstance(repeat, Unsafe) or (tired and isinstance(repeat, Findable)):
-            return await self._ask_doubt(n, call, error.code)
-        if tired:  # a repeat gives the same state: a person may retry the run at any time
-            return RecordError("gave_up", params={**params, "cause": error.code})
-        tries = self._run.memory.failures
-        pause = next_pause(tries, retry_after=None, seed=self._run.item.run_id)
-        if isinstance(repeat, Findable):
-            pause = max(pause, self._settling(repeat))
-        due = self._desk.clock.after(pause)
-        return ParkError(
-            "doubt", error.code, due, self.connection.id, params, keeps=True, failed=True, pause=pause
-        )
-
-    async def _settle_doubt(self, n: int, call: Call, repeat: Repeat) -> Any | None:
-        """Act by the declared kind when a write is in doubt since before; return the record found."""
-        memory = self._run.memory
-        if memory.doubt is None:
-            return None
-        self._run.intent = True  # durable since then
-        found = None
-        if not isinstance(repeat, Idempotent | Keyed):
-            found = await self._settled(n, call, repeat, memory.doubt)
-        memory.doubt = None  # not before: a look that fails leaves the write in doubt
-        return found
-
-    async def _settled(self, n: int, call: Call, repeat: Repeat, doubt: datetime) -> Any | None:
-        answer = self._run.memory.answers.get(self._doubt_slot(n))
-        if answer is not None:
-            return await self._answered(n, call, repeat, answer)
-        if not isinstance(repeat, Findable):
-            raise await self._ask_doubt(n, call, "write_in_doubt")
-        self._await_settled(doubt, self._settling(repeat))
-        found = await self._look(n, repeat.find)
-        if found is not None:
-            return self._adopt(n, call, found)
-        if not repeat.sure:
-            raise await self._ask_doubt(n, call, "write_in_doubt_not_found")
-        return None
-
-    def _await_settled(self, doubt: datetime, seconds: float) -> None:
-        due = doubt + timedelta(seconds=seconds)
-        if due > self._desk.clock.now():
-            raise ParkError("doubt", "write_settling", due, self.connection.id, keeps=True)
-
-    def _settling(self, repeat: Findable) -> float:
-        if repeat.settle is not None:
-            return repeat.settle
-        chosen = self.connection.settings.get("settle_seconds")
-        return float(chosen) if chosen else self._line.connector.manifest.settle
-
-    async def _look(self, n: int, find: Callable[[], Any]) -> Any | None:
-        """Run a find whose reads belong to the write at `n`."""
-        self._looking = n
-        try:
-            return await find()
-        finally:
-            self._looking = None
-            self._looked = self._desk.clock.now()
-
-    def _adopt(self, n: int, call: Call, found: Any) -> Any:
-        self._add_answer(n, call, "adopted", found)
-        return found
-
-    def _add_answer(self, n: int, call: Call, code: str, record: Any | None) -> None:
-        """Journal what settled a doubt without a call: a record found, or a person's word."""
-        self._add_row(
-            n,
-            call.name,
-            write=True,
-            done=record is not None,
-            method="",
-            url="",
-            status=0,
-            request=None,
-            response=json.dumps(record).encode(),
-            code=code,
-            ms=0,
-            at=self._desk.clock.now(),
-        )
-
-    def _doubt_slot(self, n: int) -> str:
-        """Return the name of the question about the last time that a write was sent."""
-        return f"doubt:{n}:{self._run.memory.sent.get(n, 0)}"
-
-    async def _ask_doubt(self, n: int, call: Call, code: str) -> ParkError:
-        """Put the question whether a write was done; return how the run waits for the answer."""
-        wire = self._desk.shown(self._line, call)
-        sent = wire.body[:4000].decode("utf-8", "replace")
-        question = {
-            "code": code,
-            "call": call.name,
-            "method": call.method,
-            "url": wire.shown_url,
-            "sent": sent,
-            "looked": self._looked.isoformat() if self._looked else None,
-        }
-        slot = self._doubt_slot(n)
-        await self._desk.ask(self._run, self.connection.id, slot, "doubt", question, doubt=n)
-        return ParkError("decision", code, None, self.connection.id, {"call": call.name}, keeps=True)
-
-    async def _answered(self, n: int, call: Call, repeat: Repeat, answer: Mapping[str, Any]) -> Any | None:
-        """Do what a person said of a write in doubt."""
-        choice = answer.get("choice")
-        if choice == "skip":
-            self._run.memory.doubt = None
-            raise SkipStepError
-        if choice != "done":
-            self._add_answer(n, call, "told_to_do_it", None)
-            await self._desk.flush(self._run, intent=n)  # the answer is used up: the next doubt asks again
-            return None
-        if isinstance(repeat, Findable):
-            found = await self._look(n, repeat.find)
-            if found is not None:
-                return self._adopt(n, call, found)
-        return self._adopt(n, call, {"id": str(answer.get("record") or "")})
 
     # Replays
 
@@ -423,19 +227,9 @@ class StepContext:
         return former.write(self._step, call.name, self._writes[call.name] - 1)
 
     def _add_done_before(self, n: int, before: Kept) -> None:
-        self._add_row(
-            n,
-            before.name,
-            write=True,
-            done=True,
-            method="",
-            url="",
-            status=before.status,
-            request=None,
-            response=before.response,
-            code=before.code if before.code == "adopted" else DONE_BEFORE,
-            ms=0,
-            at=self._desk.clock.now(),
+        code = before.code if before.code == "adopted" else DONE_BEFORE
+        self._sending.add_word(
+            n, before.name, write=True, done=True, response=before.response, code=code, status=before.status
         )
 
     # Claims and links
@@ -454,7 +248,7 @@ class StepContext:
             known = kept.known or None
         else:
             known = await self._acquire(wanted)
-            self._known = known or ""
+            self._sending.known = known or ""
         self._claimed = wanted
         return HeldClaim(known)
 
@@ -468,8 +262,7 @@ class StepContext:
         run = self._run
         await self._desk.flush(run)  # outcomes, and claims that ended, before a new claim
         if run.memory.doubt is not None:
-            settle = self.connection.settings.get("settle_seconds") or self._line.connector.manifest.settle
-            self._await_settled(run.memory.doubt, float(settle))
+            self._doubts.wait_until_settled(run.memory.doubt)
         if not await self._desk.local_claims.take(wanted, CLAIM_QUEUE_SECONDS):
             raise await self._busy(wanted)
         run.local += wanted
@@ -522,11 +315,8 @@ class StepContext:
             known: str | None = kept.adopted
             return known
         found = await find(self._desk.pool, item.ws, self.connection.id, object_key, kind, self._about)
-        self._add_row(
-            n, name, write=False, done=True, method="", url="", status=0, request=None,
-            response=json.dumps(found).encode(), code="linked" if found else "", ms=0,
-            at=self._desk.clock.now(),
-        )  # fmt: skip
+        response, code = json.dumps(found).encode(), "linked" if found else ""
+        self._sending.add_word(n, name, write=False, done=True, response=response, code=code)
         return found
 
     def link(self, object_key: str, record_id: str, *told: str) -> None:
@@ -580,10 +370,3 @@ def _taken(kept: Kept, take: Callable[[Answer], T]) -> T:
     """Return what a write gave."""
     adopted: T = kept.adopted if kept.code == "adopted" else take(kept.answer)
     return adopted
-
-
-def _short_pause(error: VaivemError) -> float | None:
-    """Return the seconds to wait in place for a limit, None when the run parks instead."""
-    if isinstance(error, RetryError) and error.limit and error.retry_after is not None:
-        return error.retry_after if error.retry_after <= SHORT_WAIT_SECONDS else None
-    return None

@@ -20,13 +20,14 @@ from vaivem.engine.automations import WAITS, leave, look_once_more
 from vaivem.engine.awaiting import AWAITS
 from vaivem.engine.awaiting import look_once_more as look_for_event
 from vaivem.engine.desk import Desk, Item, RunState
+from vaivem.engine.endings import Ending, Status
 from vaivem.engine.former import recall_former
 from vaivem.engine.gates import HELD, OPEN
 from vaivem.engine.ids import time_of
 from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.memory import Memory, recall
 from vaivem.engine.parking import ParkError
-from vaivem.engine.runs import Crossed, Ending, Execution, Status
+from vaivem.engine.runs import Crossed, Execution
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import RuleUse
 from vaivem.engine.traces import traces

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from enum import IntEnum
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from vaivem.connectors.sdk import Action, Event
-from vaivem.core.changes import Judgement
 from vaivem.core.compiled_steps import (
     CompiledAction,
     CompiledAwait,
@@ -23,13 +18,12 @@ from vaivem.core.compiled_steps import (
     CompiledWait,
 )
 from vaivem.core.crossing import after
-from vaivem.core.errors import BugError, Problem, RecordError, RuleError, SkipError, VaivemError
-from vaivem.core.identity import search_terms, term_hash
-from vaivem.core.kinship import Relative, relatives
+from vaivem.core.errors import BugError, Problem, RecordError, RuleError, SkipError
+from vaivem.core.identity import search_terms
+from vaivem.core.kinship import Relative
 from vaivem.core.mapping import MappingError
 from vaivem.core.steps import ActionStep, Empty, FindStep, Missing
 from vaivem.core.values import Values
-from vaivem.engine.automations import NotInsideError, enter
 from vaivem.engine.awaiting import (
     AWAITS,
     NAME,
@@ -40,87 +34,17 @@ from vaivem.engine.awaiting import (
     outcome_row,
     read_outcome,
 )
+from vaivem.engine.beginning import Beginning
 from vaivem.engine.catalogs import suspect
-from vaivem.engine.changes import Told, look
 from vaivem.engine.context import PLACES, StepContext
-from vaivem.engine.desk import NEVER, Desk, RunState, as_json
-from vaivem.engine.ids import SHIFT, id_at
-from vaivem.engine.journal import Finish, StepRow
+from vaivem.engine.desk import NEVER, Desk, RunState
+from vaivem.engine.endings import Ending, Status
+from vaivem.engine.journal import StepRow
 from vaivem.engine.letters import Letters
 from vaivem.engine.notices import send_notice
 from vaivem.engine.parking import ParkError, SkipStepError
 from vaivem.engine.past import allowed
-from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, RuleUse
-
-MAX_NOTES = 50
-CLOCKS = timedelta(hours=1)  # what a vendor's clock may be ahead of ours
-QUARTER_HOUR = 15 * 60 * 1000
-
-
-class Status(IntEnum):
-    """How a run ended."""
-
-    DONE = 1
-    FAILED = 2
-    NOTHING = 3
-    STOPPED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The end of a run: why, in a code and what fills its text."""
-
-    status: Status
-    code: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, error: VaivemError, code: str | None = None) -> Ending:
-        """Return a failure with all of the error's problems."""
-        problems = [problem.to_dict() for problem in error.problems[:MAX_NOTES]]
-        params = {**error.params, "problems": problems}
-        if code:
-            params["cause"] = error.code
-        return cls(Status.FAILED, code or error.code, params)
-
-    def finish(self, run: RunState) -> Finish:
-        """Return the row of the finished run."""
-        item = run.item
-        params = dict(self.params)
-        if run.notes:
-            params["notes"] = run.notes[:MAX_NOTES]
-        if run.memory.doubt is not None:  # for who retries the run: the write may have been done
-            params["doubt"] = {"n": run.memory.doubt_n, "at": run.memory.doubt.isoformat()}
-        named = search_terms([part for row in run.records for part in (row["id"], row["name"])])
-        found_by = named - run.found_by if named else named
-        return Finish(
-            event_id=item.event_id,
-            rule=item.rule,
-            version=item.version,
-            status=int(self.status),
-            code=self.code,
-            params=as_json(params),
-            records=as_json(run.records),
-            calls=min(run.memory.calls, 32000),
-            tries=run.memory.failures,
-            lane=item.lane,
-            seq=item.seq,
-            terms=tuple(term_hash(item.ws, term) for term in found_by),
-            replay_of=item.replay_of,
-        )
-
-
-def _day(milliseconds: int, zone: str) -> str:
-    """Return the day of a moment (YYYY-MM-DD) in a zone."""
-    return _day_of(milliseconds // QUARTER_HOUR, zone)
-
-
-@lru_cache(maxsize=256)
-def _day_of(quarter: int, zone: str) -> str:
-    """As `_day`, of a quarter of an hour: no zone's day begins within one."""
-    moment = datetime.fromtimestamp(quarter * QUARTER_HOUR / 1000, UTC)
-    return moment.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 @dataclass
@@ -182,9 +106,11 @@ class Execution:
         line = self._line(self._use.source)
         event = self._event(line)
         self._run.found_by = search_terms([*event.terms, event.record])  # a person's name is in both
-        ending = await self._begin(line, event)
-        if ending is not None:
-            return ending
+        beginning = Beginning(self._desk, self._use, self._run, self._lane_key, line, self._zone)
+        begun = await beginning.look(event)
+        if isinstance(begun, Ending):
+            return begun
+        self._source, self._about, self._scope = begun.source, begun.about, begun.scope
         try:
             await self._walk()
         except StopRunError as stop:
@@ -212,94 +138,6 @@ class Execution:
         if webhooks is None or item.delivery is None:
             raise BugError("event_unreadable")
         return webhooks.parse(item.delivery, line.connection)[item.part]
-
-    async def _begin(self, line: Line, event: Event) -> Ending | None:
-        """Read what the event says, and the conditions; return an ending when there is nothing to do."""
-        use, item = self._use, self._run.item
-        record = use.trigger.record(event, use.options)
-        self._source = f"{use.source}:{event.object}:{record}"
-        begins = not self._run.memory.tries and item.replay_of is None
-        stops = begins and use.trigger.stops_echoes
-        own = stops and await self._desk.echoes.is_own(item.ws, use.source, event)
-        changed = use.compiled.trigger.changed
-        if own and changed is None:
-            return Ending(Status.NOTHING, "our_own_change")
-        if item.bulk and begins and await self._known(event):  # no reads for what a webhook brought already
-            return Ending(Status.NOTHING, "already_started")
-        if use.trigger.snapshot:
-            event = replace(event, late=await self._is_late(event, begins=begins))
-        reader = self._context(line, 0, "trigger", Values({}), {})
-        data = await use.trigger.scope(reader, event, use.options)
-        if data is None:
-            return Ending(Status.NOTHING, "not_yet")
-        # After the look: an event that has nothing to do yet must not use up the key of the one that will.
-        once = use.trigger.once_key(event, use.options)
-        if once is not None and not await self._first(once):
-            return Ending(Status.NOTHING, "already_started", {"key": once})
-        if changed is not None:
-            told = Told.of(use.trigger, line.connection, event, changed.field, data)
-            change = await look(
-                self._desk.pool, item.ws, item.rule, self._first_run, self._source, changed, told,
-                use.trigger, self._zone,
-            )  # fmt: skip
-            if own:
-                return Ending(Status.NOTHING, "our_own_change")
-            if change.judgement is not Judgement.CHANGED:
-                return Ending(Status.NOTHING, change.judgement.value, change.params(changed))
-        self._about = relatives(use.source, line.connector.kinds, event.object, record, data)
-        today = _day(item.run_id >> SHIFT, self._zone)
-        self._scope = {**data, "steps": {}, "rule": {"title": use.compiled.rule.title}, "today": today}
-        verdict = use.compiled.passes(self._scope, zone=self._zone)
-        if verdict.passed:
-            return await self._enter()
-        return Ending(Status.NOTHING, "filtered", {"tests": [test.to_dict() for test in verdict.reasons]})
-
-    async def _enter(self) -> Ending | None:
-        """Let an automation's person in; return an ending when there is nobody, or they are in already."""
-        try:
-            await enter(self._desk, self._run, self._use.compiled, self._scope)
-        except NotInsideError as not_inside:
-            return Ending(Status.NOTHING, not_inside.code, not_inside.params)
-        return None
-
-    async def _is_late(self, event: Event, *, begins: bool) -> bool:
-        """Say whether a later event of the record came first. A run that goes on does as it began."""
-        if not begins and self._run.memory.upto >= 0:
-            return self._run.memory.at(0) is not None
-        hashes = [term_hash(self._run.item.ws, term) for term in search_terms([event.record])]
-        if event.occurred is None or not hashes:
-            return False
-        arguments = (self._use.source, event.object, event.record, event.occurred)
-        query = statement("lanes", "overtaken")
-        lowest = id_at(event.occurred - CLOCKS)
-        found = await self._desk.pool.fetchval(query, self._run.item.ws, min(hashes), lowest, *arguments)
-        return bool(found)
-
-    @property
-    def _first_run(self) -> int:
-        """The run that this one repeats, from the beginning: to it a key belongs that is used up once."""
-        return self._run.former.root if self._run.former else self._run.item.run_id
-
-    async def _known(self, event: Event) -> bool:
-        """Say whether another run has started the rule for what this event reports.
-
-        Asked of what was looked for or is late, which a webhook has mostly brought: reads cost.
-        """
-        once = self._use.trigger.once_key(event, self._use.options)
-        if once is None:
-            return False
-        item, key = self._run.item, self._lane_key(once).to_bytes(8, "big", signed=True)
-        row = await self._desk.pool.fetchval(statement("journal", "started"), item.ws, item.rule, key)
-        return row is not None and row != self._first_run
-
-    async def _first(self, once: str) -> bool:
-        """Say whether this run is the one that starts the rule for the key."""
-        item = self._run.item
-        key = self._lane_key(once).to_bytes(8, "big", signed=True)
-        row = await self._desk.pool.fetchval(
-            statement("journal", "once"), item.ws, item.rule, key, self._first_run
-        )
-        return bool(row)
 
     async def _walk(self) -> None:
         """Go through the steps: up to each crossing by the version of before, behind it by the next."""
