@@ -142,8 +142,12 @@ class Promises:
         newest: dict[tuple[str, str], int] = {}
         for one in history:  # in the order in which they were made
             newest[one.event, one.rule] = one.version
+        versions: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for one in history:
+            versions[one.event, one.rule].add(one.version)
         for event in self.events:
             for rule in PLANS:
+                self._each_run_did_as_its_version_says(event, rule, versions[event, rule])
                 self._a_run_never_goes_back(event, rule, replays[event, rule])
                 self._nothing_is_left_out_or_doubled(event, rule, done[event, rule], replays[event, rule])
         self._records_are_made_once()
@@ -159,6 +163,12 @@ class Promises:
         for one in history:
             if not one.repeats:
                 assert one.version == self.made[one.event], "not the version of when its event came"  # 4
+
+    def _each_run_did_as_its_version_says(self, event: str, rule: str, versions: set[int]) -> None:
+        """A run goes on with the version that it began with, a replay has that of today (4)."""
+        said = [one.version for one in self.vendor.of_run(event, rule)]
+        assert set(said) <= versions, f"{event}, {rule}: did {said}, but there were runs of {versions}"
+        assert said == sorted(said), f"{event}, {rule}: the versions of its writes are mixed: {said}"
 
     def _a_run_never_goes_back(self, event: str, rule: str, replays: int) -> None:
         """What comes after a write proves that its outcome was durable (4)."""
