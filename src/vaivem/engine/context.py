@@ -105,6 +105,11 @@ class StepContext:
         self._doubts = Doubts(desk, run, line, self._sending)
 
     @property
+    def since(self) -> datetime | None:
+        """When the first call was made by whose answer the step goes; None before any."""
+        return self._sending.since
+
+    @property
     def connection(self) -> Connection:
         """The connection that calls go to."""
         return self._line.connection
@@ -145,6 +150,7 @@ class StepContext:
         kept = self._run.memory.at(n)
         if kept is not None:
             self._same(kept.name, call.name)
+            self._sending.goes_by(kept.at)
             error = self._line.connector.errors.error(call, kept.answer)
             if error is not None:
                 raise error
@@ -168,9 +174,11 @@ class StepContext:
         kept = self._run.memory.at(n)
         if kept is not None and not kept.refused:  # what is refused here was a look for this write
             self._same(kept.name, call.name)
+            self._sending.goes_by(kept.at)
             return _taken(kept, take)
         before = self._done_before(call, repeat)
         if before is not None:
+            self._sending.goes_by(before.at)
             self._add_done_before(n, before)
             return _taken(before, take)
         found = await self._doubts.settle(n, call, repeat)

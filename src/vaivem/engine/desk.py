@@ -20,7 +20,7 @@ from vaivem.engine.clock import Clock
 from vaivem.engine.echoes import Echoes
 from vaivem.engine.former import Former
 from vaivem.engine.ids import IdMaker
-from vaivem.engine.journal import Finish, Journal, LinkRow, Outcome, Park, StepRow
+from vaivem.engine.journal import Finish, Journal, LinkRow, News, Outcome, Park, StepRow
 from vaivem.engine.leases import Lease
 from vaivem.engine.linking import Link, keep
 from vaivem.engine.memory import Memory
@@ -98,6 +98,7 @@ class RunState:
     found_by: set[str] = field(default_factory=set)  # what its event is found by already
     written: list[tuple[int, Written]] = field(default_factory=list)  # by connection
     linked: list[Link] = field(default_factory=list)
+    news: list[dict[str, Any]] = field(default_factory=list)  # what its steps' outcomes say of records
     person: str = ""  # who is in the automation by this run
     intent: bool = False  # a durable intent stands for the next write
     intended: datetime = LONG_AGO  # when it was made
@@ -160,6 +161,7 @@ class Desk:
             intent=intent,
             finish=finish,
             let_go=let_go,
+            news=self._news(run) if finish is not None else None,
         )
         run.steps, run.links = [], []
         await self._keep(run)  # before the intent goes: see `Echoes.is_own`
@@ -189,6 +191,7 @@ class Desk:
             links=run.links,
             settled=run.settled,
             released=run.released,
+            news=self._news(run),
         )
         run.steps, run.links = [], []
         await self._keep(run)
@@ -200,6 +203,12 @@ class Desk:
         await self.echoes.keep(run.item.ws, run.written)
         await keep(self.pool, run.item.ws, run.linked)
         run.written, run.linked = [], []
+
+    @staticmethod
+    def _news(run: RunState) -> News | None:
+        """Return what is to be noted; not before the run ends or waits: a repeat of it tells it again."""
+        news, run.news = run.news, []
+        return News(run.item.event_id, as_json(news)) if news else None
 
     async def park(self, item: Item, lane: int, park: ParkError, *, worked: float = 0.0) -> None:
         """Make durable why a run waits, and give `lane` back if this worker owns it."""

@@ -57,7 +57,10 @@ async def recall_former(db: asyncpg.Pool, ws: int, rule: int, replay_of: int, ru
     for row in await db.fetch(statement("replays", "former_writes"), ws, ids):
         place = (row["step"], row["name"])
         if first.setdefault(place, row["run_id"]) == row["run_id"]:
-            kept = Kept(row["name"], True, row["known"], row["status"], row["response"] or b"", row["code"])
+            kept = Kept(
+                row["name"], True, row["known"], row["status"], row["response"] or b"", row["code"],
+                at=row["at"],
+            )  # fmt: skip
             done.setdefault(place, []).append(kept)
     prefix = f"{rule}:"
     again = next((row["again"] for row in chain), None) or []

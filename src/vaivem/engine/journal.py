@@ -73,6 +73,14 @@ class LinkRow:
 
 
 @dataclass(slots=True)
+class News:
+    """What the outcomes of a run's steps say of records (`news.news_of`, as JSON), to be noted later."""
+
+    event_id: int
+    records: str
+
+
+@dataclass(slots=True)
 class Outcome:
     """What a run has to make durable now. `intent` is the n of the write that comes next."""
 
@@ -85,6 +93,7 @@ class Outcome:
     intent: int | None = None
     finish: Finish | None = None
     let_go: bool = False
+    news: News | None = None
 
 
 @dataclass(slots=True)
@@ -278,6 +287,7 @@ def _arrays(ops: Sequence[Outcome]) -> list[Sequence[object]]:
     runs = [(ws, run, *_RUN(end)) for ws, run, end, _ in ends]
     *finished, lane, seq = columns(runs, 13)
     terms = [(ws, term, end.event_id) for ws, _, end, _ in ends for term in end.terms]
+    news = [(op.ws, op.run_id, op.news.event_id, op.news.records) for op in ops if op.news is not None]
     leaving = [(ws, end.lane, end.seq) for ws, _, end, let_go in ends if let_go]
     return [
         *columns(steps, 18),
@@ -292,6 +302,7 @@ def _arrays(ops: Sequence[Outcome]) -> list[Sequence[object]]:
         *columns(terms, 3),
         *columns(leaving, 3),
         [end.replay_of for _, _, end, _ in ends],
+        *columns(news, 4),
     ]
 
 

@@ -32,6 +32,7 @@ class Kept:
     response: bytes
     code: str
     refused: bool = False
+    at: datetime | None = None
 
     @property
     def answer(self) -> Answer:
@@ -110,6 +111,7 @@ async def recall(db: asyncpg.Pool, ws: int, run_id: int) -> Memory:
                 row["response"] or b"",
                 row["code"],
                 refused,
+                row["at"],
             )
         if row["done"] and row["write"]:
             memory.upto = max(memory.upto, n)

@@ -1,7 +1,8 @@
-"""Notes who and what the events speak of, behind the live path.
+"""Notes who and what the events speak of, and what rules wrote, behind the live path.
 
 Events are read once more, half a minute after they came, a slice at a time, with as long a pause as the slice
-took. Nothing here is read by runs, and no run waits for it.
+took; what the outcomes of steps say (`news`) is taken as soon as it is there. Nothing here is read by runs,
+and no run waits for it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import logging
 import time
 from collections import deque
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -60,9 +62,12 @@ class Noticing:
             await db.execute(statement("people", "lock"), ws)
             reached = await db.fetchrow(statement("people", "reached"), ws)
             until, linked_until = (self._clock.after(-ago) for ago in (EVENTS_SETTLE, LINKS_SETTLE))
+            news = await db.fetch(statement("people", "news"), ws, SLICE)
             rows = await db.fetch(statement("people", "events"), ws, reached["event_id"], id_at(until), SLICE)
             links = await db.fetch(statement("people", "linked"), ws, reached["linked"], linked_until, SLICE)
             reading = Reading(self._topology)
+            for one in news:
+                await self._guarded(db, f"run {one['run_id']}", self._note_news(db, ws, one))
             for row in rows:
                 await self._guarded(db, f"event {row['id']}", self._note_event(db, ws, reading, row))
             for link in links:
@@ -71,7 +76,7 @@ class Noticing:
                 event_id = rows[-1]["id"] if rows else reached["event_id"]
                 linked = links[-1]["at"] if links else reached["linked"]
                 await db.execute(statement("people", "reach"), ws, event_id, linked)
-        return len(rows) >= SLICE or len(links) >= SLICE
+        return any(len(found) >= SLICE for found in (news, rows, links))
 
     @staticmethod
     async def _guarded(db: Any, what: str, work: Any) -> None:
@@ -99,6 +104,18 @@ class Noticing:
                 step = trigger.step(event)
                 if step is not None and step.document.get("id"):
                     await note_step(db, ws, conn, step, told, event_id)
+
+    async def _note_news(self, db: Any, ws: int, row: asyncpg.Record) -> None:
+        """Note what a run's steps said of the records that they wrote, or found as the rule wants them."""
+        for one in json.loads(row["records"]):
+            line = self._topology.lines.get(one["conn"])
+            kind = line.connector.kinds.get(one["object"]) if line else None
+            if kind is None:
+                continue
+            told, run_id = datetime.fromtimestamp(one["at"], UTC), row["run_id"] if one["wrote"] else 0
+            sight = Sight(one["conn"], one["object"], one["id"], kind, one["data"], told, 0, run_id)
+            number = await note_record(db, ws, sight)
+            await db.execute(statement("people", "hear"), ws, number, row["event_id"])
 
     async def _note_link(self, db: Any, ws: int, link: asyncpg.Record) -> None:
         """Note what a rule made for a record, and that both are the same."""

@@ -21,12 +21,19 @@ from vaivem.engine.statements import statement
 
 MOST_FIELDS, MOST_TEXT, MOST_VALUES, MOST_WORDS = 80, 500, 10, 12
 RECIPIENT = "recipient"  # a signer, by address: signers' tools have no contacts of their own
+TAGS, TAGS_ON, TAGS_OFF = "tags", "tags_on", "tags_off"
+TAG = "tag:"  # of a tag that is known by itself: its name where it is there, else ""
+APART = frozenset({TAGS_ON, TAGS_OFF, "did"})
 SURE = ("email:", "cpf_cnpj:", "code:")  # a telephone is often that of a company, or of a family
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A record as an event tells it. `event_id` 0: no event did."""
+    """A record as an event tells it, or the outcome of a step. `event_id` 0: no event did.
+
+    `run_id` is the run that wrote it, 0 where none did. Of its tags, `data` has all of them (``tags``), or
+    some that are there for sure (``tags_on``) or are not (``tags_off``).
+    """
 
     conn: int
     object: str
@@ -35,13 +42,14 @@ class Sight:
     data: Mapping[str, Any]
     told: datetime
     event_id: int
+    run_id: int = 0
 
 
 async def note_record(db: Any, ws: int, sight: Sight) -> int:
     """Note a record, whose it is and what it is known by; return its number."""
     row = await db.fetchrow(
         statement("people", "record"), ws, sight.conn, sight.object, sight.record, sight.kind,
-        json.dumps(_fields(sight)), sight.told, sight.event_id,
+        json.dumps(_fields(sight)), sight.told, sight.event_id, sight.run_id,
     )  # fmt: skip
     number: int = row["id"]
     keys = list(_keys(sight.kind, {key: value for key, (value, _at) in json.loads(row["fields"]).items()}))
@@ -143,11 +151,16 @@ def _fields(sight: Sight) -> dict[str, tuple[str | list[str], float]]:
     told = sight.told.timestamp()
     found: dict[str, tuple[str | list[str], float]] = {}
     for key, value in sight.data.items():
+        if key in APART:
+            continue
         inner = value.items() if isinstance(value, Mapping) and key == "custom" else ((key, value),)
         for name, one in inner:
             many = list(_plain(one if isinstance(one, list) else [one]))
             if many and len(found) < MOST_FIELDS:
                 found[str(name)] = (many if isinstance(one, list) else many[0], told)
+    for key, is_on in ((TAGS_OFF, False), (TAGS_ON, True)):
+        for name in _plain(sight.data.get(key) or ()):
+            found[f"{TAG}{name.casefold()}"] = (name if is_on else "", told)
     return found
 
 

@@ -30,7 +30,7 @@ WALKED = (  # many, and each with its time in its key
 )
 THINNED = ("thin_decisions", "thin_repeated", "thin_rejected", "thin_replay_runs", "thin_replays")
 FORGOTTEN = (
-    "forget_records", "forget_documents", "forget_fields", "forget_old_keys",
+    "forget_records", "forget_news", "forget_documents", "forget_fields", "forget_old_keys",
     "forget_document_events", "forget_people", "forget_names", "forget_merged_names", "forget_changes",
 )  # fmt: skip
 

@@ -41,6 +41,7 @@ from vaivem.engine.desk import NEVER, Desk, RunState
 from vaivem.engine.endings import Ending, Status
 from vaivem.engine.journal import StepRow
 from vaivem.engine.letters import Letters
+from vaivem.engine.news import news_of
 from vaivem.engine.notices import send_notice
 from vaivem.engine.parking import ParkError, SkipStepError
 from vaivem.engine.past import allowed
@@ -235,6 +236,8 @@ class Execution:
             self._run.records += [
                 {"conn": conn, "step": step.id, **record.to_dict()} for record in outcome.records
             ]
+            if line.connector.kinds and context.since is not None:
+                self._run.news += news_of(line.connection.id, line.connector, outcome, context.since)
         self._scope["steps"][step.id] = dict(outcome.output)
         if isinstance(step, FindStep) and not outcome.records:
             self._missing(step)

@@ -23,10 +23,11 @@ MAX_KEPT_BYTES = 1024 * 1024
 class Sending:
     """Sends what one step of a run asks for, and writes down what came of it.
 
-    `known` is what the claim just taken gave: the next final row keeps it.
+    `known` is what the claim just taken gave: the next final row keeps it. `since` is when the first call was
+    made by whose answer the step goes, in this process or before.
     """
 
-    __slots__ = ("_desk", "_line", "_run", "_step", "known")
+    __slots__ = ("_desk", "_line", "_run", "_step", "known", "since")
 
     def __init__(self, desk: Desk, run: RunState, line: Line, step: str) -> None:
         self._desk = desk
@@ -34,6 +35,12 @@ class Sending:
         self._line = line
         self._step = step
         self.known: str | None = None
+        self.since: datetime | None = None
+
+    def goes_by(self, at: datetime | None) -> None:
+        """Note that the step goes by the answer to a call of that time; None where it is not known."""
+        if at is not None:
+            self.since = min(self.since or at, at)
 
     async def send(self, call: Call, n: int, *, write: bool, done: bool) -> Answer:
         """Send, journal each try, wait in place for short pauses. Raises what the answer means.
@@ -114,6 +121,7 @@ class Sending:
             known=self.known,
             **parts,
         )
+        self.goes_by(row.at)
         memory.calls += row.method != ""
         memory.sent[n] = memory.sent.get(n, 0) + row.write
         if row.done:

@@ -91,7 +91,9 @@ async def test_tags_of_any_case_are_one_and_held_ones_are_not_sent() -> None:
     }
     values = {"contact.email": EMAIL, "contact.tags": ["cliente", "CLIENTE"]}
     context = step("add_tags", routes, values)
-    assert (await context.run()).records[0].did == "kept"
+    done = await context.run()
+    assert done.records[0].did == "kept"
+    assert done.output["contact"]["tags_on"] == ["cliente", "CLIENTE"], "held ones are there as well"
     assert not any(call.method == "POST" for call in context.vendor.calls)
 
 

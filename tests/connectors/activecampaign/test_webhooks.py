@@ -100,6 +100,12 @@ def test_lists_are_told_in_three_ways() -> None:
     assert event("update__by_a_person").data["list"] == {"id": None}
 
 
+def test_a_tag_is_told_of_its_contact() -> None:
+    assert event("contact_tag_added__one").data["contact"]["tags_on"] == ["orçamento"]
+    assert event("contact_tag_removed__one").data["contact"]["tags_off"] == ["proposta"]
+    assert not {"tags_on", "tags_off"} & event("update__by_a_person").data["contact"].keys()
+
+
 def test_a_deal_s_money_is_in_whole_units_here() -> None:
     told = event("deal_update__value").data["deal"]
     assert (told["value"], told["currency"], told["stage"]) == (1_044_055.0, "BRL", "4")

@@ -125,12 +125,14 @@ class CreateOrUpdateContact(Action):
     @staticmethod
     async def _one(context: ActionContext, values: Values) -> Outcome:
         contact, did = await settle_contact(context, values)
-        added = await add_tags(context, contact["id"], values["tags"] or ())
+        tags = list(values["tags"] or ())
+        added = await add_tags(context, contact["id"], tags)
         joined = await settle_association(context, contact, values)
         if joined:
             contact["account"] = str(values["account"])
         changed = did == "kept" and (added or joined)
-        return _outcome(context.connection, contact, "updated" if changed else did, tags_added=added)
+        did = "updated" if changed else did
+        return _outcome(context.connection, contact, did, tags_added=added, tags_on=tags)
 
 
 class FindContact(Action):
@@ -177,9 +179,10 @@ class AddTags(Action):
     @override
     async def run(self, context: ActionContext) -> Outcome:
         contact = await finding.meant(context)
-        added = await add_tags(context, contact["id"], context.values["contact.tags"])
+        tags = list(context.values["contact.tags"])
+        added = await add_tags(context, contact["id"], tags)
         did = "updated" if added else "kept"
-        return _outcome(context.connection, contact, did, tags_added=added)
+        return _outcome(context.connection, contact, did, tags_added=added, tags_on=tags)
 
 
 class RemoveTags(Action):
@@ -201,6 +204,7 @@ class RemoveTags(Action):
     @override
     async def run(self, context: ActionContext) -> Outcome:
         contact = await finding.meant(context)
-        removed = await remove_tags(context, contact["id"], context.values["contact.tags"])
+        tags = list(context.values["contact.tags"])
+        removed = await remove_tags(context, contact["id"], tags)
         did = "updated" if removed else "kept"
-        return _outcome(context.connection, contact, did, tags_removed=removed)
+        return _outcome(context.connection, contact, did, tags_removed=removed, tags_off=tags)

@@ -24,6 +24,7 @@ CAUGHT_UP = "caught_up"
 OBJECTS = {"account": "account", "deal": "deal"}
 _PART = re.compile(r"\[([^\]]*)\]")
 _BY_API = "api"
+TAGGED = {"contact_tag_added": "tags_on", "contact_tag_removed": "tags_off"}
 
 
 def nested(body: bytes) -> Record:
@@ -102,6 +103,8 @@ def _data(form: Mapping[str, Any], object_key: str, *, caught_up: bool) -> dict[
         "updated": [str(name) for name in updated.values()],
     }
     data |= {name: told for name in ("contact", "account") if (told := _told(name, form))}
+    if "contact" in data and data["event"]["name"] in TAGGED and data["tag"]["name"]:
+        data["contact"][TAGGED[data["event"]["name"]]] = [data["tag"]["name"]]
     if object_key == "deal":
         data["deal"] = deal_of(_object(form.get("deal")))
     return data

@@ -88,7 +88,13 @@ class RecordRef:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an action did. `output` is what later steps read as ``steps.<id>``; it must be JSON."""
+    """What an action did. `output` is what later steps read as ``steps.<id>``; it must be JSON.
+
+    A record of `records` that is a person, a company or a deal (`Connector.kinds`) is shown in `output` under
+    its object, several of them in a list under its plural (``contact``, ``contacts``): each with its ``id``
+    and the names that events use. The Records pages know it by that. Of tags, say all that it has
+    (``tags``), else those that are there now (``tags_on``) or are not any more (``tags_off``).
+    """
 
     records: tuple[RecordRef, ...]
     output: Mapping[str, Any] = field(default_factory=dict)

@@ -98,6 +98,10 @@ tm as (
   insert into term (ws, hash, event_id)
   select t.ws, t.hash, t.event_id from me, unnest($47::int[], $48::bigint[], $49::bigint[]) as t(ws, hash, event_id)
   on conflict do nothing),
+-- $54-$57: what the outcomes of their steps say of records
+nw as (
+  insert into news (ws, run_id, event_id, records)
+  select t.* from me, unnest($54::int[], $55::bigint[], $56::bigint[], $57::text[]) as t(ws, run_id, event_id, records)),
 -- $50-$52: lanes to let go when nothing came after seq
 lk as materialized (
   select l.ws, l.key from me, lane l join unnest($50::int[], $51::bigint[], $52::bigint[]) as t(ws, key, seq)

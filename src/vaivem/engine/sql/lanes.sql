@@ -114,7 +114,7 @@ where g.state <> 2 and not (g.conn = any($1::int[]));
 
 -- name: journal
 -- What is known of runs that began before: their steps, newest try last.
-select run_id, n, try, step, name, write, done, known, status, response, code, method
+select run_id, n, try, step, name, write, done, known, status, response, code, method, at
 from step where ws = $1 and run_id = $2 order by n, try;
 
 -- name: doubts

@@ -20,22 +20,29 @@ where ws = $1 and id > $2 and id < $3 order by id limit $4;
 select conn, object, record, of_conn, of_object, of_record, at from linked
 where ws = $1 and at > $2 and at < $3 order by at fetch first $4 rows with ties;
 
+-- name: news
+-- What the outcomes of steps say, each row once. $1 ws, $2 how many
+delete from news n using (select ws, id from news where ws = $1 order by id limit $2) q
+where n.ws = q.ws and n.id = q.id returning n.run_id, n.event_id, n.records;
+
 -- name: reach
 insert into noted (ws, event_id, linked) values ($1, $2, $3)
 on conflict (ws) do update set event_id = excluded.event_id, linked = excluded.linked;
 
 -- name: record
 -- Of each field the value that was told last stays. $1 ws, $2 conn, $3 object, $4 record, $5 kind, $6 fields, $7 told,
--- $8 event
-insert into known_record as k (ws, conn, object, record, kind, fields, told, event_id)
-values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8)
+-- $8 event, $9 the run that wrote it (0: none)
+insert into known_record as k (ws, conn, object, record, kind, fields, told, event_id, run_id, wrote)
+values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, case when $9::bigint > 0 then $7::timestamptz end)
 on conflict (ws, conn, object, record) do update set
   fields = (
     select coalesce(jsonb_object_agg(key, value), '{}') from (
       select distinct on (key) key, value
       from (select * from jsonb_each(k.fields) union all select * from jsonb_each(excluded.fields)) told
       order by key, (value ->> 1)::float8 desc, value ->> 0 desc) newest),
-  event_id = case when excluded.told >= k.told and excluded.event_id > 0 then excluded.event_id else k.event_id end,
+  event_id = greatest(k.event_id, excluded.event_id),
+  run_id = case when excluded.wrote >= coalesce(k.wrote, '-infinity') then excluded.run_id else k.run_id end,
+  wrote = greatest(k.wrote, excluded.wrote),
   told = greatest(k.told, excluded.told)
 returning id, person, fields::text as fields, told;
 
@@ -129,6 +136,11 @@ on conflict do nothing;
 delete from known_record k using workspace w
 where w.id = k.ws and (k.told < (select vv_now()) - make_interval(days => w.retention_days)
   or k.conn in (select id from connection where removed < (select vv_now()) - interval '30 days'));
+
+-- name: forget_news
+-- Of a workspace whose news is not noted.
+delete from news n using workspace w where w.id = n.ws
+  and n.run_id < (extract(epoch from (select vv_now()) - make_interval(days => w.retention_days)) * 1000)::bigint << 22;
 
 -- name: forget_documents
 delete from document d using workspace w

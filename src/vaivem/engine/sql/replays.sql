@@ -117,5 +117,5 @@ from chain order by depth;
 
 -- name: former_writes
 -- $1 ws, $2 runs
-select run_id, step, name, known, status, response, code from step
+select run_id, step, name, known, status, response, code, at from step
 where ws = $1 and run_id = any($2::bigint[]) and write and done order by run_id desc, n, try;

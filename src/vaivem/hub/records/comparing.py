@@ -14,7 +14,7 @@ from vaivem.hub.records.queries import Known, Said
 from vaivem.hub.rules.words import label
 
 # Said elsewhere on the page, or of no use to people.
-HIDDEN = frozenset({"id", "url", "first_name", "last_name", "tags"})
+HIDDEN = frozenset({"id", "url", "first_name", "last_name", "tags_added", "tags_removed"})
 FIRST = ("name", "email", "emails", "cpf", "cnpj", "cpf_cnpj", "documentation", "phone", "phones", "mobile")
 COMPARED = frozenset(
     {"name", "email", "cpf", "cnpj", "phone", "mobile"}
@@ -46,9 +46,9 @@ def side_by_side(known: Sequence[Known], names: Names) -> list[FieldLine]:
 
 
 def tags_of(known: Sequence[Known]) -> list[str]:
-    """Return the tags that a person has at any system."""
-    found = [tag for row in known if "tags" in row.fields for tag in row.fields["tags"].values]
-    return sorted(dict.fromkeys(found))
+    """Return the tags that a person has at any system, each once."""
+    found = {tag.casefold(): tag for row in known for tag in row.tags}
+    return [tag for _, tag in sorted(found.items())]
 
 
 def labels_of(row: Known, names: Names) -> dict[str, str]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vaivem.core.identity import normalise_cpf_cnpj, normalise_email, normalise_phone, query_terms
+from vaivem.engine.people import TAG, TAGS
 from vaivem.hub.history.rows import fetch
 
 PAGE = 50
@@ -41,7 +42,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A record of theirs, as it was told last. `event_id` 0: no event told of it."""
+    """A record of theirs, as it was told last, and the tags it has by all that is known.
+
+    `event_id` 0: no event told of it. `wrote` is when a rule last wrote to it, in the run `run_id`.
+    """
 
     id: int
     person: int | None
@@ -52,6 +56,9 @@ class Known:
     fields: Mapping[str, Said]
     told: datetime
     event_id: int
+    wrote: datetime | None
+    run_id: int
+    tags: tuple[str, ...]
 
     def said(self, *names: str) -> str:
         """Return the first of these fields that has a value, "" when none has."""
@@ -129,7 +136,10 @@ def one(ws: int, number: int) -> Person | None:
     return next(iter(fetch(query, {"ws": ws, "id": number}, Person)), None)
 
 
-RECORD = "r.id, r.person, r.kind, r.conn, r.object, r.record, r.fields::text, r.told, r.event_id"
+RECORD = (
+    "r.id, r.person, r.kind, r.conn, r.object, r.record, r.fields::text, r.told, r.event_id"
+    ", r.wrote, r.run_id"
+)
 
 
 def records_of(ws: int, people: Sequence[int]) -> list[Known]:
@@ -163,9 +173,23 @@ def whys(ws: int, records: Sequence[int]) -> list[Why]:
 
 def known(*columns: Any) -> Known:
     """Return a record from its columns."""
-    number, person, kind, conn, object_key, record, fields, told, event_id = columns
+    number, person, kind, conn, object_key, record, fields, told, event_id, wrote, run_id = columns
     said = {
         key: Said(tuple(value) if isinstance(value, list) else (str(value),), datetime.fromtimestamp(at, UTC))
         for key, (value, at) in json.loads(fields).items()
     }
-    return Known(number, person, kind, conn, object_key, record, said, told, event_id)
+    tags = _tags(said)
+    said = {key: value for key, value in said.items() if key != TAGS and not key.startswith(TAG)}
+    return Known(
+        number, person, kind, conn, object_key, record, said, told, event_id, wrote, run_id or 0, tags
+    )
+
+
+def _tags(said: Mapping[str, Said]) -> tuple[str, ...]:
+    """Return a record's tags: the list that was told last, with what is known of single ones since then."""
+    whole = said.get(TAGS)
+    found = {name.casefold(): name for name in whole.values} if whole else {}
+    for key, one in said.items():
+        if key.startswith(TAG) and (whole is None or one.at > whole.at):
+            found[key.removeprefix(TAG)] = one.text
+    return tuple(name for name in found.values() if name)

@@ -14,6 +14,12 @@ from vaivem.hub.history.names import Names
 from vaivem.hub.history.rows import SHOWN, fetch
 
 PAGE = 25
+RUNS = (
+    "select r.event_id, r.id, r.rule, r.status::int from run r"
+    " where r.ws = %(ws)s and r.{column} = any(%(ids)s)"
+    " union all select i.event_id, i.run_id, i.rule, 0 from item i"
+    " where i.ws = %(ws)s and i.{item} = any(%(ids)s) order by 2"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +81,22 @@ def _events(ws: int, ids: list[int], runs: dict[int, list[RunMade]], names: Name
     return fetch(query, {"ws": ws, "ids": ids}, happened)
 
 
+def runs_of(ws: int, numbers: Sequence[int], names: Names) -> dict[int, RunMade]:
+    """Return runs by their number; those that are forgotten are left out."""
+    found = _read(RUNS.format(column="id", item="run_id"), ws, list(filter(None, numbers)), names)
+    return {run.id: run for _event, run in found}
+
+
 def _runs(ws: int, events: list[int], names: Names) -> dict[int, list[RunMade]]:
-    query = (
-        "select event_id, id, rule, status::int from run where ws = %(ws)s and event_id = any(%(ids)s)"
-        " union all select event_id, run_id, rule, 0 from item"
-        " where ws = %(ws)s and event_id = any(%(ids)s) order by 2"
-    )
     found: dict[int, list[RunMade]] = {}
-    rows: list[tuple[Any, ...]] = fetch(query, {"ws": ws, "ids": events}, tuple)
-    for event, number, rule, status in rows:
-        badge = BADGES[SHOWN.get(status, Shown.WAITING)]
-        found.setdefault(event, []).append(RunMade(number, names.rule(rule), badge))
+    for event, run in _read(RUNS.format(column="event_id", item="event_id"), ws, events, names):
+        found.setdefault(event, []).append(run)
     return found
+
+
+def _read(query: str, ws: int, ids: list[int], names: Names) -> list[tuple[int, RunMade]]:
+    rows: list[tuple[Any, ...]] = fetch(query, {"ws": ws, "ids": ids}, tuple)
+    return [
+        (event, RunMade(number, names.rule(rule), BADGES[SHOWN.get(status, Shown.WAITING)]))
+        for event, number, rule, status in rows
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,13 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from vaivem.core.kinship import DEAL
+from vaivem.engine.ids import time_of
 from vaivem.engine.people import RECIPIENT
 from vaivem.hub.history.detail import find_event
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.received import shown_body
 from vaivem.hub.records import documents, queries
 from vaivem.hub.records.comparing import side_by_side, tags_of
-from vaivem.hub.records.timeline import timeline
+from vaivem.hub.records.timeline import RunMade, runs_of, timeline
 from vaivem.hub.shell.clock import now as clock_now
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
 
@@ -66,7 +67,8 @@ def person(request: MemberRequest, number: int) -> HttpResponse:
     happened, older = timeline(
         ws, numbers, names, before=int(before) if before.isdecimal() and len(before) < 19 else None
     )
-    columns, lines = [_column(row, names) for row in known], side_by_side(known, names)
+    runs = runs_of(ws, [row.run_id for row in known], names)
+    columns, lines = [_column(row, names, runs) for row in known], side_by_side(known, names)
     values = {
         "now": clock_now(),
         "person": found,
@@ -81,6 +83,7 @@ def person(request: MemberRequest, number: int) -> HttpResponse:
         ],
         "differences": sum(line.differs for line in lines),
         "tags": tags_of(known),
+        "wrote": any(row.wrote for row in known),
         "whys": _whys(queries.whys(ws, numbers), known, names),
         "documents": [_document(row, names) for row in documents.documents_of(ws, numbers)],
         "deals": _related(ws, number, names, deals=True),
@@ -130,9 +133,13 @@ def _before(text: str) -> tuple[datetime, int] | None:
         return None
 
 
-def _column(row: queries.Known, names: Names) -> dict[str, Any]:
+def _column(row: queries.Known, names: Names, runs: Mapping[int, RunMade]) -> dict[str, Any]:
+    """Return a record as a column. `told`: when its system told of it last, None where only we wrote."""
+    told = row.told if row.wrote is None else time_of(row.event_id) if row.event_id else None
     return {
         "row": row,
+        "told": told,
+        "run": runs.get(row.run_id),
         "connector": names.connector(row.conn),
         "name": names.connection(row.conn),
         "object": _("Signer") if row.object == RECIPIENT else names.object(row.conn, row.object),

@@ -168,6 +168,21 @@ class PutLinked(Put):
         return _outcome("thing", made, "updated")
 
 
+class PutShown(Put):
+    """Puts a thing, then a tag on it, and shows it as it is then."""
+
+    key = "put_shown"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        record = str(context.values["thing.record"])
+        shown = {key: context.values[f"thing.{key}"] for key in ("name", "email")}
+        for call, body in (("things.put", shown), ("things.tag", {"tag": "here"})):
+            put = Call(call, "PUT", f"/things/{record}", json=body)
+            await context.write(put, Idempotent(), _id)
+        shown |= {"id": record, "tags_on": ["here"]}
+        return Outcome((RecordRef("thing", record, "updated", shown["name"]),), {"thing": shown})
+
+
 class PutNew(Put):
     """Puts a thing that is not there yet, and makes a keyed one in any case."""
 
@@ -436,6 +451,7 @@ class StubConnector(Connector):
         Count(),
         PutTagged(),
         PutNew(),
+        PutShown(),
         PutWhole(),
         PutLinked(),
         PostKeyed(),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from typing_extensions import override
@@ -150,7 +150,7 @@ class UpsertContact(Action):
                     context.remember("contact", key, contact["id"])
         did = "created" if found is None else "updated"
         record = RecordRef("contact", contact["id"], did, name=str(context.values["contact.name"]))
-        return Outcome((record,), {"id": contact["id"]})
+        return Outcome((record,), {"id": contact["id"], "contact": {**body, "id": contact["id"]}})
 
 
 class CreateDeal(Action):
@@ -182,7 +182,7 @@ class CreateDeal(Action):
         call = Call("deals.create", "POST", "/deals", json=body)
         deal = await context.write(call, Keyed(context.reference), _id)
         record = RecordRef("deal", deal["id"], "created", name=str(context.values["deal.title"]))
-        return Outcome((record,), deal)
+        return Outcome((record,), {**deal, "deal": {**body, "id": deal["id"]}})
 
 
 class AddNote(Action):
@@ -212,6 +212,7 @@ class BenchConnector(Connector):
     triggers = (DocumentSigned(),)
     actions = (UpsertContact(), CreateDeal(), AddNote())
     webhooks = BenchWebhooks()
+    kinds: ClassVar[Mapping[str, str]] = {"contact": "person", "deal": "deal"}
 
     @override
     def authorise(self, connection: Connection) -> Authorisation:
