@@ -6,7 +6,10 @@ import asyncio
 import json
 from typing import Any
 
-from vaivem.engine import control
+import pytest
+
+from vaivem.engine import breaker, control
+from vaivem.engine.breaker import Lately
 
 from .conftest import HOOK, House
 from .inside import pass_time, working
@@ -154,3 +157,31 @@ async def test_changes_of_an_hour_ago_do_not_count(house: House) -> None:
             await asyncio.sleep(2.0)
             pass_time(house, minutes=61)
         assert not _held(house)
+
+
+async def test_only_what_is_changed_again_is_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    often = breaker.Breaker._often
+
+    async def noted(self: breaker.Breaker, changes: list[breaker.Change]) -> list[tuple[int, dict[str, Any]]]:
+        asked.extend(record for *_, record in changes)
+        return await often(self, changes)
+
+    monkeypatch.setattr(breaker.Breaker, "_often", noted)
+    monkeypatch.setattr(breaker, "LOOK_SECONDS", 0.1)
+    house.rule("put")
+    async with working(house):
+        for number, record in enumerate(("r1", "r2", "r3", "r2")):
+            await house.deliver(record=record, name=number, delivery=f"d{number}")
+            await house.until_idle()
+            await asyncio.sleep(0.3)
+    assert asked == ["r2"]
+
+
+def test_a_change_is_known_for_an_hour_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = iter((1.4, 2.3, 3.3, 4.2, 6.3))  # each within an hour of the one before, and then two later
+    monkeypatch.setattr(breaker.time, "monotonic", lambda: next(hours, 7.0) * 3600.0)
+    lately, change = Lately(), (1, 2, "3", "thing", "r1")
+    assert [lately.knew(change) for _ in range(5)] == [False, True, True, True, False]
+    others = [(1, 2, "3", "thing", f"s{number}") for number in range(1000)]
+    assert sum(lately.knew(other) for other in others) < 10

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,28 @@ CHANGED = ("created", "updated")
 
 Change = tuple[int, int, str, str, str]  # workspace, rule, connection, object, record
 
+SLOTS = 1 << 20
+HOUR_SECONDS = 3600.0
+
 log = logging.getLogger(__name__)
+
+
+class Lately:
+    """Knows which records this worker changed in this hour and the one before.
+
+    One byte for each slot, which records may share: some that are new are taken for known, never the other
+    way round. Most records are changed once: nobody need ask the database how often they were.
+    """
+
+    def __init__(self) -> None:
+        self._hours = bytearray(SLOTS)
+
+    def knew(self, change: Change) -> bool:
+        """Note a change; say whether its record may have been changed before."""
+        hour = int(time.monotonic() / HOUR_SECONDS) % 255 + 1
+        slot = hash(change) % SLOTS
+        before, self._hours[slot] = self._hours[slot], hour
+        return before != 0 and (hour - before) % 255 <= 1
 
 
 class Breaker:
@@ -38,6 +60,7 @@ class Breaker:
         self._pool = pool
         self._runs: Counter[tuple[int, int]] = Counter()
         self._changes: Counter[Change] = Counter()
+        self._lately = Lately()
         self._soon = asyncio.Event()
 
     def note(self, item: Item, records: list[dict[str, str]]) -> None:
@@ -67,7 +90,8 @@ class Breaker:
         """Count what was noted since the last look, and hold the rules that are over a limit."""
         runs, self._runs = self._runs, Counter()
         changes, self._changes = self._changes, Counter()
-        for rule, why in [*await self._often(list(changes)), *await self._busy(runs)]:
+        again = [one for one, times in changes.items() if self._lately.knew(one) or times > 1]
+        for rule, why in [*await self._often(again), *await self._busy(runs)]:
             if await self._pool.fetchval(statement("breaker", "hold"), rule, json.dumps(why)):
                 log.warning("Rule %s is held: %s", rule, why, extra={"rule": rule})
 
