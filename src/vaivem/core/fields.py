@@ -42,7 +42,7 @@ class WritePolicy(StrEnum):
     LOWER = "lower"  # taken from it
 
 
-COUNTING = frozenset({WritePolicy.RAISE, WritePolicy.LOWER})
+COUNTING = (WritePolicy.RAISE, WritePolicy.LOWER)
 NUMBERS = frozenset({FieldType.INTEGER, FieldType.NUMBER, FieldType.MONEY})
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+_NO_DIGITS = re.compile("[^0-9]+")
 
 
 def squeeze(text: str) -> str:
@@ -31,4 +34,4 @@ def fold(text: str) -> str:
 
 def digits_of(text: str) -> str:
     """Return the decimal digits of `text`."""
-    return "".join(letter for letter in text if letter in "0123456789")
+    return _NO_DIGITS.sub("", text)

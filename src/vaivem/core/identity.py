@@ -160,22 +160,26 @@ def query_terms(text: str) -> set[str]:
     return {word for word in (_trimmed(word) for word in fold(text).split()) if word}
 
 
-def _terms_of(text: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def _terms_of(text: str) -> tuple[str, ...]:
+    """Return a text's terms, in order. Kept: an event, its run and what they make say much the same."""
     text = text.strip()
     if _PUNCTUATED_NUMBER.fullmatch(text):
         number = digits_of(text)
         phone = normalise_phone(text) if text.startswith(("+", "(")) or len(number) in (10, 11) else None
         national = number.removeprefix("55") if text.startswith("+55") else number
-        return [number, national] + ([phone.removeprefix("+")] if phone else [])
+        return (number, national, phone.removeprefix("+")) if phone else (number, national)
     terms: list[str] = []
     for word in fold(text).split():
         whole = _trimmed(word)
-        if whole:
-            terms.append(whole)
-        parts = [_trimmed(part) for part in _HYPHENS.split(whole)]
-        if "@" not in whole and len(parts) > 1 and all(part.isalpha() for part in parts):
-            terms.extend(parts)  # "Maria-Clara" is found by either half; an id like 4c1b-9a57 is not
-    return terms
+        if not whole:
+            continue
+        terms.append(whole)
+        if "@" not in whole and _HYPHENS.search(whole):
+            parts = [_trimmed(part) for part in _HYPHENS.split(whole)]
+            if all(part.isalpha() for part in parts):
+                terms.extend(parts)  # "Maria-Clara" is found by either half; an id like 4c1b-9a57 is not
+    return tuple(terms)
 
 
 def _trimmed(word: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -99,7 +98,7 @@ class StepContext:
         self._next = place * PLACES
         self._last = self._next + PLACES
         self._claimed: tuple[Key, ...] | None = None
-        self._writes: Counter[str] = Counter()  # of each name, in this step
+        self._writes: dict[str, int] = {}  # of each name, in this step
         self._questions = 0
         self._sending = Sending(desk, run, line, step)
         self._doubts = Doubts(desk, run, line, self._sending)
@@ -170,7 +169,7 @@ class StepContext:
     ) -> T:
         """Do a write once, whatever breaks (guarantees 4 and 5)."""
         n = self._take_place()
-        self._writes[call.name] += 1
+        self._writes[call.name] = self._writes.get(call.name, 0) + 1
         kept = self._run.memory.at(n)
         if kept is not None and not kept.refused:  # what is refused here was a look for this write
             self._same(kept.name, call.name)

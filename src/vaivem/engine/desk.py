@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,22 +82,21 @@ class Item(msgspec.Struct, frozen=True):
     begun: bool = False
 
 
-@dataclass(slots=True)
-class RunState:
+class RunState(msgspec.Struct):
     """A run in the making: what is not durable yet, and what the journal already has."""
 
     item: Item
     memory: Memory
     former: Former | None = None
-    steps: list[StepRow] = field(default_factory=list)
-    links: list[LinkRow] = field(default_factory=list)
-    records: list[dict[str, str]] = field(default_factory=list)
-    notes: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[StepRow] = msgspec.field(default_factory=list)
+    links: list[LinkRow] = msgspec.field(default_factory=list)
+    records: list[dict[str, str]] = msgspec.field(default_factory=list)
+    notes: list[dict[str, Any]] = msgspec.field(default_factory=list)
     local: tuple[Key, ...] = ()
-    found_by: set[str] = field(default_factory=set)  # what its event is found by already
-    written: list[tuple[int, Written]] = field(default_factory=list)  # by connection
-    linked: list[Link] = field(default_factory=list)
-    news: list[dict[str, Any]] = field(default_factory=list)  # what its steps' outcomes say of records
+    found_by: set[str] = msgspec.field(default_factory=set)  # what its event is found by already
+    written: list[tuple[int, Written]] = msgspec.field(default_factory=list)  # by connection
+    linked: list[Link] = msgspec.field(default_factory=list)
+    news: list[dict[str, Any]] = msgspec.field(default_factory=list)  # what its outcomes say of records
     person: str = ""  # who is in the automation by this run
     intent: bool = False  # a durable intent stands for the next write
     intended: datetime = LONG_AGO  # when it was made
@@ -142,7 +140,8 @@ class Desk:
 
     def shown(self, line: Line, call: Call) -> Wire:
         """Return a call as it goes out; only its `shown_url` and body may be kept."""
-        without = replace(call, authorise=False) if line.locked else call  # nothing to authorise it with
+        # Of a locked connection there is nothing to authorise it with.
+        without = msgspec.structs.replace(call, authorise=False) if line.locked else call
         return build_wire(line.connector, line.connection, without)
 
     async def flush(

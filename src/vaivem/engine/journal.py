@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 
 import asyncpg
+import msgspec
 
 from vaivem.engine.batches import Batcher
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.statements import statement
 
 
-@dataclass(slots=True)
-class StepRow:
+class StepRow(msgspec.Struct):
     """One exchange with a vendor (or a wait, or an answer of a person), as history keeps it.
 
     `n` is its place in the run, `try_` counts repeats of that place; `done` says that it is final for it.
@@ -43,8 +42,7 @@ class StepRow:
     at: datetime
 
 
-@dataclass(slots=True)
-class Finish:
+class Finish(msgspec.Struct):
     """The end of a run, and the place of its item in its lane."""
 
     event_id: int
@@ -62,8 +60,7 @@ class Finish:
     replay_of: int | None = None
 
 
-@dataclass(slots=True)
-class LinkRow:
+class LinkRow(msgspec.Struct):
     """A match key and its record; `record_id` None forgets it."""
 
     conn: int
@@ -72,22 +69,20 @@ class LinkRow:
     record_id: str | None
 
 
-@dataclass(slots=True)
-class News:
+class News(msgspec.Struct):
     """What the outcomes of a run's steps say of records (`news.news_of`, as JSON), to be noted later."""
 
     event_id: int
     records: str
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What a run has to make durable now. `intent` is the n of the write that comes next."""
 
     ws: int
     run_id: int
-    steps: list[StepRow] = field(default_factory=list)
-    links: list[LinkRow] = field(default_factory=list)
+    steps: list[StepRow] = msgspec.field(default_factory=list)
+    links: list[LinkRow] = msgspec.field(default_factory=list)
     settled: bool = False
     released: bool = False
     intent: int | None = None
@@ -96,8 +91,7 @@ class Outcome:
     news: News | None = None
 
 
-@dataclass(slots=True)
-class Acquire:
+class Acquire(msgspec.Struct):
     """A claim on match keys (may be none), and the intent of the write that may follow."""
 
     ws: int
@@ -106,8 +100,7 @@ class Acquire:
     keys: tuple[tuple[int, str, str], ...]  # connection, object, key
 
 
-@dataclass(slots=True)
-class Park:
+class Park(msgspec.Struct):
     """A run that waits, and its lane given back."""
 
     ws: int

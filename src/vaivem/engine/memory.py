@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from vaivem.connectors.sdk import Answer
 from vaivem.engine.statements import statement
@@ -60,8 +61,7 @@ class Crossing:
         return cls(told["step"], told["from"], told["to"])
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(msgspec.Struct):
     """A run's journal.
 
     Only what came before its last durable write counts (`upto`): reads after it are read again, since what
@@ -70,17 +70,17 @@ class Memory:
     `crossings` are the versions that it went on in, in order.
     """
 
-    kept: dict[int, Kept] = field(default_factory=dict)
-    tries: dict[int, int] = field(default_factory=dict)
-    sent: dict[int, int] = field(default_factory=dict)
+    kept: dict[int, Kept] = msgspec.field(default_factory=dict)
+    tries: dict[int, int] = msgspec.field(default_factory=dict)
+    sent: dict[int, int] = msgspec.field(default_factory=dict)
     upto: int = -1
     doubt: datetime | None = None
     doubt_n: int = -1
-    answers: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    answers: dict[str, Mapping[str, Any] | None] = msgspec.field(default_factory=dict)
     failures: int = 0
     worked: float = 0.0
     calls: int = 0
-    crossings: list[Crossing] = field(default_factory=list)
+    crossings: list[Crossing] = msgspec.field(default_factory=list)
 
     def at(self, n: int) -> Kept | None:
         """Return what is final at place `n`, if it counts."""

@@ -7,8 +7,9 @@ returns None and the caller finds another way, or says that OAuth is needed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from vaivem.connectors.rd_station_crm import shapes_v1 as shapes
 from vaivem.connectors.rd_station_crm.custom_values import CustomDates

@@ -8,8 +8,9 @@ changes between pages.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from vaivem.connectors.rd_station_crm import shapes_v2 as shapes
 from vaivem.connectors.rd_station_crm.custom_values import CustomDates

@@ -7,19 +7,20 @@ limits, journals, retries. So a client is pure and its tests need no network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 
 from vaivem.core.errors import UncertainError
 
 Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One HTTP request, not yet sent.
 
     `name` is stable (``contacts.create``): the journal and the recovery after a crash know a call by it.
@@ -56,12 +57,11 @@ class Call:
         return self.content or b""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, dict=True):  # the dict is for what is read once
     """What the vendor said. Header names are lower case."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     content: bytes = b""
     milliseconds: int = 0
 
