@@ -7,7 +7,7 @@ remembered, errors come from the connector's own table, a write whose answer was
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,8 @@ from vaivem.connectors.sdk import (
     Call,
     Connection,
     Connector,
+    Delivery,
+    Event,
     Findable,
     Idempotent,
     Keyed,
@@ -117,7 +119,7 @@ class FakeContext(FakeReader):
 
     `memory` holds what claims know: ``(object, key) -> record id``. `choices` are a person's answers in turn,
     `earlier` the records by object that the run made which this one repeats, `links` those by object that are
-    linked with what the event is about; `linked_with` what the action linked.
+    linked with what the event is about; `linked_with` what the action linked, `told` the events that it told.
     """
 
     def __init__(
@@ -151,6 +153,7 @@ class FakeContext(FakeReader):
         self.earlier: Mapping[str, str] = earlier or {}
         self.links: Mapping[str, str] = links or {}
         self.linked_with: list[tuple[str, str, tuple[str, ...]]] = []
+        self.told: list[Event] = []
         self.asked: list[tuple[str, list[Mapping[str, Any]], Mapping[str, Any]]] = []
         self.repeats: dict[str, Repeat] = {}
         self.claimed: list[tuple[str, tuple[str, ...]]] = []
@@ -227,6 +230,17 @@ class FakeContext(FakeReader):
     def link(self, object_key: str, record_id: str, *told: str) -> None:
         """Keep a link."""
         self.linked_with.append((object_key, record_id, told))
+
+    async def tell(self, told: Callable[[], Awaitable[Delivery | None]]) -> None:
+        """Keep what is told; each event in it must be the same whenever it is told again."""
+        delivery = await told()
+        if delivery is not None:
+            webhooks = self.connector.webhooks
+            assert webhooks is not None
+            events = webhooks.parse(delivery, self.connection)
+            assert events
+            assert all(event.same for event in events), events
+            self.told += events
 
     def made(self, object_key: str) -> str | None:
         """Return what an earlier run made, when the test says so."""

@@ -78,8 +78,8 @@ async def chores(house: House, *, apart: bool = True, **settings: Any) -> AsyncI
             pool=pool, clock=clock, ids=ids, topology=topology, caller=caller,
             journal=None, lease=None, lost=lambda: None,  # type: ignore[arg-type] - chores work no runs
             post=Post(config.smtp_url, pool, house.vault),
+            intake=Intake(topology, ids, clock, link, bell),
         )  # fmt: skip
-        intake = Intake(topology, ids, clock, link, bell)
         made = Chored(
             pool,
             desk,
@@ -87,7 +87,7 @@ async def chores(house: House, *, apart: bool = True, **settings: Any) -> AsyncI
             topology,
             caller,
             Subscriptions(config, pool, topology, caller, clock, house.vault),
-            CatchingUp(desk, intake),
+            CatchingUp(desk, desk.intake),
             Retention(pool, clock),
         )
         await made.look()

@@ -27,10 +27,8 @@ from vaivem.engine.catching_up import CatchingUp
 from vaivem.engine.desk import Desk, clean
 from vaivem.engine.direct import ChoreCaller
 from vaivem.engine.ingest import unpacked
-from vaivem.engine.intake import Intake
 from vaivem.engine.journal import is_away
 from vaivem.engine.keepalive import KeepAlive
-from vaivem.engine.links import Link
 from vaivem.engine.marking import mark_rules
 from vaivem.engine.moves import Moves
 from vaivem.engine.noticing import Noticing
@@ -63,8 +61,7 @@ class Chores:
         self._dsn = dsn
         self._desk = desk
         caller = desk.caller
-        self._link, self._bell = Link(dsn), Link(dsn)
-        self._intake = Intake(desk.topology, desk.ids, desk.clock, self._link, self._bell)
+        self._intake = desk.intake
         self._subscriptions = Subscriptions(config, desk.pool, desk.topology, caller, desk.clock, vault)
         self._catching_up = CatchingUp(desk, self._intake)
         self._rehearsals = Rehearsals(desk)
@@ -88,8 +85,6 @@ class Chores:
         finally:
             past.cancel()
             await connection.close(timeout=1)
-            await self._link.close()
-            await self._bell.close()
 
     async def _at_start(self) -> None:
         """What must not wait for a schedule: partitions first, then what was missed while we were away."""

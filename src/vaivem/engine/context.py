@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -18,6 +18,7 @@ from vaivem.connectors.sdk import (
     Answer,
     Call,
     Connection,
+    Delivery,
     Idempotent,
     Keyed,
     Repeat,
@@ -214,6 +215,12 @@ class StepContext:
                 if found is not None:
                     return cast("T", found)
             raise
+
+    async def tell(self, told: Callable[[], Awaitable[Delivery | None]]) -> None:
+        """Take what the step made happen as if the vendor had told it; told again, it is known."""
+        delivery = await told()
+        if delivery is not None and self._line.wants_hook:
+            await self._desk.intake.tell(self._line, delivery)
 
     # Replays
 

@@ -19,6 +19,7 @@ from vaivem.engine.clock import Clock
 from vaivem.engine.echoes import Echoes
 from vaivem.engine.former import Former
 from vaivem.engine.ids import IdMaker
+from vaivem.engine.intake import Intake
 from vaivem.engine.journal import Finish, Journal, LinkRow, News, Outcome, Park, StepRow
 from vaivem.engine.leases import Lease
 from vaivem.engine.linking import Link, keep
@@ -124,10 +125,12 @@ class Desk:
         lease: Lease,
         lost: Callable[[], None],
         post: Post,
+        intake: Intake,
     ) -> None:
         self.breaker = Breaker(pool)
         self.echoes = Echoes(pool, topology)
         self.post = post
+        self.intake = intake
         self.pool = pool
         self.clock = clock
         self.ids = ids

@@ -99,19 +99,24 @@ class Intake:
         # All are made before the first is kept: one that cannot be made leaves none of its delivery behind.
         arrivals = [
             self._arrival(line, delivery, kept, headers, event, part, bulk)
-            for part, event in enumerate(events)
+            for part, event in _in_order(events)
         ]
         step, new = min(SLICE, max(1, SLICE_BYTES // size)), 0
         for begin in range(0, len(arrivals), step):
             new += await self._batcher.submit(arrivals[begin : begin + step])
         return new
 
+    async def tell(self, line: Line, delivery: Delivery) -> None:
+        """Keep what we made happen ourselves, as a delivery in the vendor's shape."""
+        if line.connector.webhooks is not None:
+            await self.take(line, delivery, line.connector.webhooks.parse(delivery, line.connection))
+
     async def take_past(self, line: Line, delivery: Delivery, events: Sequence[Event], rule: int) -> int:
         """Keep events from before a rule was switched on, each with a run of this rule alone, as bulk."""
         kept = self._masks.masked(delivery, line.connection)
         headers = orjson.dumps(kept.headers)
         arrivals = []
-        for part, event in enumerate(events):
+        for part, event in _in_order(events):
             one = self._arrival(line, delivery, kept, headers, event, part, bulk=True)
             uses = self._topology.rules_for(line.connection.id, event.kind)
             one.runs = [self._run(use, line.connection.id, event, one) for use in uses if use.id == rule]
@@ -184,7 +189,8 @@ class Intake:
         if traces.on:
             _trace([one for one in kept if one.event_id in new])
         again += [one for one in kept if one.event_id not in new]
-        await self._note_repeats([one for one in again if not one.bulk])  # bulk: we asked for it ourselves
+        # Of bulk we asked for it ourselves, and what is implied was not what was delivered.
+        await self._note_repeats([one for one in again if not one.bulk and not one.event.implied])
         return [sum(one.event_id in new for one in arrivals) for arrivals in batch]
 
     async def _note_repeats(self, again: Sequence[Arrival]) -> None:
@@ -197,6 +203,11 @@ class Intake:
             await self._link.fetch(statement("ingest", "repeated"), *columns(rows, 4))
         except DatabaseAwayError as error:
             log.info("%d repeated deliveries were taken and not counted: %s", len(again), error)
+
+
+def _in_order(events: Sequence[Event]) -> list[tuple[int, Event]]:
+    """Return a delivery's events with their places in it, those first that happened before it."""
+    return sorted(enumerate(events), key=lambda placed: not placed[1].implied)
 
 
 def _trace(new: Sequence[Arrival]) -> None:

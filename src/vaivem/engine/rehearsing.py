@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-from vaivem.connectors.sdk import Answer, Call, Connection, Repeat, Written
+from vaivem.connectors.sdk import Answer, Call, Connection, Delivery, Repeat, Written
 from vaivem.core.errors import RetryError, VaivemError
 from vaivem.core.kinship import Relative
 from vaivem.core.mapping import Values
@@ -154,6 +154,9 @@ class RehearsalContext:
 
     def link(self, object_key: str, record_id: str, *told: str) -> None:
         """Keep nothing."""
+
+    async def tell(self, told: Callable[[], Awaitable[Delivery | None]]) -> None:
+        """Tell nothing: nothing was made."""
 
     def made(self, object_key: str) -> str | None:
         """Know of nothing: a dry run repeats no run."""

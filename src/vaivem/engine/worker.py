@@ -31,10 +31,11 @@ from vaivem.engine.crashpoints import reach
 from vaivem.engine.desk import Desk
 from vaivem.engine.gates import Gates
 from vaivem.engine.ids import IdMaker
+from vaivem.engine.intake import Intake
 from vaivem.engine.journal import Journal, is_away
 from vaivem.engine.lanes import ClaimedLane, LaneWorker, claimed_lanes
 from vaivem.engine.leases import BEAT_SECONDS, Lease, LeaseLostError
-from vaivem.engine.links import BY_INDEX, SESSION
+from vaivem.engine.links import BY_INDEX, SESSION, Link
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.post import Post
 from vaivem.engine.replays import Replays
@@ -125,16 +126,18 @@ class Worker:
             tokens = Tokens(token_pool, self._vault, self._outbound, apart)
             spending = Spending(pool, self._clock)
             caller = Caller(self._outbound, Budgets(pool), gates, tokens, self._clock, spending)
+            ids = IdMaker(node, self._clock.time)
             desk = Desk(
                 pool=pool,
                 clock=self._clock,
-                ids=IdMaker(node, self._clock.time),
+                ids=ids,
                 topology=self._topology,
                 caller=caller,
                 journal=Journal(lease.worker, outcome_db, acquire_db, lease_lost),
                 lease=lease,
                 lost=lease_lost,
                 post=Post(self._config.smtp_url, pool, self._vault, WaysOut(self._config, pool)),
+                intake=Intake(self._topology, ids, self._clock, self._link(stack), self._link(stack)),
             )
             await claim_db.add_listener(LANES_CHANNEL, lambda *_: self._wake.set())
             chores = Chores(self._config, self._dsn, desk, self._vault, self._errands)
@@ -146,6 +149,12 @@ class Worker:
         connection = await asyncpg.connect(self._dsn, command_timeout=30, server_settings=SESSION | BY_INDEX)
         stack.push_async_callback(_close, connection)
         return connection
+
+    def _link(self, stack: contextlib.AsyncExitStack) -> Link:
+        """Return a connection of the intake's own, made when there is something to take."""
+        link = Link(self._dsn)
+        stack.push_async_callback(link.close)
+        return link
 
     async def _pool(self, stack: contextlib.AsyncExitStack, least: int) -> asyncpg.Pool:
         pool = await asyncpg.create_pool(

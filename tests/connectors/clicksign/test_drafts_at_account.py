@@ -11,6 +11,7 @@ from tests.simulators.conftest import Start, start
 
 from vaivem.connectors.clicksign import client
 from vaivem.connectors.sdk import Connection
+from vaivem.connectors.sdk.documents import DocumentMoved
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import DecisionError, RecordError, RuleError
 from vaivem.simulators.clicksign.app import ClicksignSimulator
@@ -104,6 +105,35 @@ async def test_it_is_sent_only_where_the_rule_says_so(wired: Wired, lost: list[s
     assert (envelope["id"], envelope["attributes"]["status"]) == (quiet.records[0].id, "running")
     await step(wired, "create_envelope", filled(wired), options={"sending": "send"})
     assert wired.names.count("notifications.create") == 1
+
+
+@pytest.mark.parametrize("lost", [[], ["envelopes.activate"]])
+async def test_our_activation_tells_whose_turn_is_first_that_it_was_sent(
+    wired: Wired, lost: list[str]
+) -> None:
+    """The second signer's turn comes later: of that one nothing is told."""
+    draft = await step(wired, "create_envelope", filled(wired))
+    values, options = {"envelope.id": draft.records[0].id}, {"telling": "quiet"}
+    context = LiveContext(wired, "send_envelope", values, options=options, lost=lost)
+    await context.run()
+    moved = wired.connector.trigger("document_moved")
+    assert isinstance(moved, DocumentMoved)
+    (told,) = context.told
+    scope = await moved.scope(wired, told, {})
+    assert scope is not None
+    sent = scope["step"]
+    assert (sent["state"], sent["name"]) == ("sent", "Contrato Ana")
+    assert [one["email"] for one in sent["recipients"]] == ["ana@cliente.example"]
+    (envelope,) = await envelopes(wired)
+    assert sent["sent_at"] == envelope["attributes"]["modified"]
+    assert told.data["envelope"]["id"] == envelope["id"]
+    assert told.occurred is not None
+
+
+async def test_a_draft_was_sent_to_nobody(wired: Wired) -> None:
+    context = LiveContext(wired, "create_envelope", filled(wired))
+    await context.run()
+    assert context.told == []
 
 
 async def test_a_draft_is_sent_once_and_a_lost_notification_is_for_a_person(wired: Wired) -> None:

@@ -213,15 +213,42 @@ def test_two_signers_of_one_moment_are_two_events() -> None:
         ("refusal__roles_in_list", [BRUNO]),
         ("update_deadline__a_week_later", [ANA, BRUNO]),
         ("add_signer__two", []),
-        ("document_closed__two_signers", []),
-        ("cancel__by_hand", []),
+        ("document_closed__two_signers", [ANA, BRUNO]),
+        ("cancel__by_hand", [ANA, BRUNO]),
     ],
 )
-def test_a_running_document_was_sent_to_those_who_did_not_act(name: str, who: list[str]) -> None:
+def test_what_runs_or_has_ended_was_sent_to_those_who_did_not_act(name: str, who: list[str]) -> None:
     found = sent_to(webhook(name))
     assert [one.same for one in found] == [(SENT_TO, DOCUMENT, key) for key in who]
     assert [one.data["signer"]["key"] for one in found] == who
     assert webhooks.parse(webhook(name), connection(SECRET))[0].kind == name.split("__")[0]
+
+
+def ended(name: str, *listed: Any) -> Delivery:
+    """Return a recorded delivery whose document lists these events besides."""
+    payload = json.loads(webhook(name).body)
+    payload["document"]["events"] += listed
+    return delivery(json.dumps(payload).encode())
+
+
+def test_at_its_end_a_document_tells_the_signatures_that_were_never_delivered() -> None:
+    signature = json.loads(webhook("sign__second_signer").body)["event"]
+    (delivered,) = parse("sign__second_signer")
+    found = webhooks.parse(ended("document_closed__two_signers", signature), connection(SECRET))
+    assert [one.kind for one in found] == ["document_closed", SENT_TO, SENT_TO, "sign"]
+    assert [one.implied for one in found] == [False, True, True, True]
+    signed = found[-1]
+    assert (signed.same, signed.occurred, signed.title) == (
+        delivered.same, delivered.occurred, delivered.title,
+    )  # fmt: skip
+    assert signed.data["signer"] == delivered.data["signer"]
+
+
+@pytest.mark.parametrize("name", ["update_deadline__a_week_later", "sign__by_whatsapp"])
+def test_before_its_end_a_signature_is_left_to_its_own_delivery(name: str) -> None:
+    signature = json.loads(webhook("sign__second_signer").body)["event"]
+    found = webhooks.parse(ended(name, signature), connection(SECRET))
+    assert [one.kind for one in found if one.kind != SENT_TO] == [name.split("__")[0]]
 
 
 def test_with_an_order_of_signing_nobody_knows_whose_turn_has_come() -> None:
@@ -264,7 +291,14 @@ def test_what_cannot_be_read_is_said_so(body: bytes) -> None:
 def test_odd_parts_of_a_document_break_nothing(part: str, value: Any) -> None:
     payload = json.loads(webhook("document_closed__two_signers").body)
     payload["document"][part] = value
-    (event,) = webhooks.parse(delivery(json.dumps(payload).encode()), connection(SECRET))
+    event, *implied = webhooks.parse(delivery(json.dumps(payload).encode()), connection(SECRET))
+    assert event.same == ("document_closed", DOCUMENT)
+    assert len(implied) == (0 if part == "signers" else 2)
+
+
+@pytest.mark.parametrize("odd", [None, 7, "sign", [], {}, {"name": "sign"}, {"name": "sign", "data": []}])
+def test_odd_events_in_a_document_s_list_break_nothing(odd: Any) -> None:
+    event, *_ = webhooks.parse(ended("document_closed__two_signers", odd), connection(SECRET))
     assert event.same == ("document_closed", DOCUMENT)
 
 

@@ -8,17 +8,20 @@ Only the notification cannot be looked up: in doubt, a person decides.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from vaivem.connectors.clicksign import client, drafts
-from vaivem.connectors.clicksign.objects import field
+from vaivem.connectors.clicksign.objects import field, listed_document, listed_signer
+from vaivem.connectors.clicksign.sendings import activation
 from vaivem.connectors.sdk import (
     Action,
     ActionContext,
     Answer,
     Connection,
+    Delivery,
     Findable,
     Keyed,
     Outcome,
@@ -206,12 +209,31 @@ async def _requirement(
     return await context.write(call, Keyed(key, find), _id)
 
 
-async def _activate(context: ActionContext, envelope: str) -> str:
+async def _activate(context: ActionContext, envelope: str) -> None:
+    """Let it be signed, and tell that those whose turn is first were sent it: the vendor tells nobody."""
+
     async def find() -> str | None:
         row = client.one(await context.read(client.get_envelope(envelope)))
-        return envelope if row.get("attributes", {}).get("status") != "draft" else None
+        return _modified(row) if row.get("attributes", {}).get("status") != "draft" else None
 
-    return await context.write(client.activate_envelope(envelope), Findable(find), lambda answer: envelope)
+    call = client.activate_envelope(envelope)
+    at = await context.write(call, Findable(find), lambda answer: _modified(client.one(answer)))
+    await context.tell(partial(_sent, context, envelope, at))
+
+
+async def _sent(context: ActionContext, envelope: str, at: str) -> Delivery | None:
+    rows = [row async for row in client.each(context, client.list_signers(envelope))]
+    documents = [row async for row in client.each(context, client.list_documents(envelope))]
+    groups = [int(row.get("attributes", {}).get("group") or 1) for row in rows]
+    turn = [row for row, group in zip(rows, groups, strict=True) if group == min(groups)]
+    if not turn or not documents:
+        return None
+    people, first = ([listed_signer(row) for row in found] for found in (rows, turn))
+    return activation(envelope, [listed_document(row) for row in documents], people, first, at)
+
+
+def _modified(resource: Mapping[str, Any]) -> str:
+    return str(resource.get("attributes", {}).get("modified") or "")
 
 
 async def _notify(context: ActionContext, envelope: str) -> str:

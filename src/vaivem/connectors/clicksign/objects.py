@@ -11,6 +11,7 @@ from vaivem.core.fields import Field, FieldType
 
 Raw = Mapping[str, Any]
 
+SIGNERS_ACTS = frozenset({"signature_started", "sign", "refusal"})
 _FILE_ENDING = re.compile(r"\.(pdf|docx?|odt|rtf|txt|png|jpe?g)$", re.IGNORECASE)
 
 
@@ -82,6 +83,8 @@ def webhook_data(event: Raw, document: Raw, payload: Raw) -> dict[str, Any]:
         "added": [signer_data(_object(raw)) for raw in _list(details.get("signers"))],
         "refusal": _refusal(_object(details.get("refusal"))),
         "account": {"key": document.get("account_key") or _object(details.get("account")).get("key")},
+        "in_order": bool(document.get("sequence_enabled")),
+        "acted": _acted(document),
     }
 
 
@@ -164,6 +167,13 @@ def listed_signer(resource: Raw) -> dict[str, Any]:
     known = ("name", "email", "phone_number", "documentation", "birthday", "has_documentation")
     attributes = _object(resource.get("attributes"))
     return {"key": resource.get("id"), **{key: attributes.get(key) for key in known}}
+
+
+def _acted(document: Raw) -> list[str]:
+    """Return the keys of the signers of whom a document lists that they opened, signed or refused it."""
+    listed = (_object(event) for event in _list(document.get("events")))
+    keys = (signers_of_event(event) for event in listed if event.get("name") in SIGNERS_ACTS)
+    return list(dict.fromkeys(key for found in keys for key in found))
 
 
 def signers_of_event(event: Raw) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ STATES_OF: Mapping[str, str] = {
 CHANGES = frozenset({"remove_signer", "close", "auto_close", "deadline", "update_deadline"})
 NOT_TOLD = frozenset({"step.sender"})
 _OF_ONE = frozenset({OPENED, COMPLETED, DECLINED})
+_OF_ALL = frozenset({VOIDED, CLOSED, CHANGED})
 
 
 def step_of(kind: str, data: Mapping[str, Any]) -> Step | None:
@@ -47,6 +48,8 @@ def step_of(kind: str, data: Mapping[str, Any]) -> Step | None:
     added = data.get("added") if state == SENT else None
     alone = state in _OF_ONE or kind == SENT_TO
     people = [data["signer"]] if alone else added or data["signers"]
+    if data["in_order"] and state in _OF_ALL:  # whose turn has not come was sent nothing
+        people = [one for one in people if one.get("key") in data["acted"]]
     at = data["event"]["occurred_at"]
     completed = at if state == COMPLETED else document["finished_at"] if state == CLOSED else None
     told = {
@@ -54,7 +57,8 @@ def step_of(kind: str, data: Mapping[str, Any]) -> Step | None:
         "name": document["name"],
         "url": document["url"],
         "sender": None,
-        "sent_at": at if kind == "add_signer" else None,  # else only that it was sent is known, not when
+        # Else only that it was sent is known, not when.
+        "sent_at": at if kind == "add_signer" else data["event"].get("sent_at"),
         "completed_at": completed,
     }
     return Step(state, [_recipient(one) for one in people if one], told, at)

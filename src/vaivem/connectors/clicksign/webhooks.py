@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from typing_extensions import override
 
 from vaivem.connectors.clicksign import catch_up, client
 from vaivem.connectors.clicksign.objects import moment, search_terms, signers_of_event, webhook_data
-from vaivem.connectors.clicksign.sendings import SENT_TO, sendings
+from vaivem.connectors.clicksign.sendings import SENT_TO, activated, sendings, signatures
 from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Subscriptions, Webhooks, Writer
 from vaivem.core.errors import RecordError, SignatureError, UncertainError, UnreadableError
 
@@ -60,7 +61,7 @@ class ClicksignWebhooks(Webhooks):
     def parse(self, delivery: Delivery, connection: Connection) -> list[Event]:
         """Return one event per document of the delivery (the vendor shows both an object and an array).
 
-        Behind them what they say besides: to whom the document was sent (`sendings`).
+        Behind them what they say besides (`sendings`): to whom the document was sent, who had signed it.
         """
         payload = _payload(delivery.body)
         event = payload.get("event")
@@ -73,9 +74,17 @@ class ClicksignWebhooks(Webhooks):
         if not listed:
             raise UnreadableError(detail="no document")
         told = [_event(event, document, payload) for document in listed]
+        if event["name"] == SENT_TO:
+            return [one for made in told for one in activated(made)]
         about = signers_of_event(event)
-        pairs = zip(told, listed, strict=True)
-        return [*told, *(one for made, document in pairs for one in sendings(made, document, about))]
+        pairs = list(zip(told, listed, strict=True))
+        sent = [one for made, document in pairs for one in sendings(made, document, about)]
+        signed = [
+            replace(_event(one, document, payload), implied=True)
+            for document in listed
+            for one in signatures(event, document)
+        ]
+        return [*told, *sent, *signed]
 
     @override
     async def ensure(self, writer: Writer, address: str, kinds: Sequence[str]) -> Subscriptions:

@@ -7,14 +7,14 @@ no randomness, no state of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from vaivem.connectors.sdk.calls import Answer, Call
 from vaivem.connectors.sdk.connection import Connection
-from vaivem.connectors.sdk.events import Outcome, Written
+from vaivem.connectors.sdk.events import Delivery, Outcome, Written
 from vaivem.connectors.sdk.repeat import Repeat
 from vaivem.core.fields import Field
 from vaivem.core.mapping import Values
@@ -136,6 +136,15 @@ class ActionContext(Reader, Protocol):
 
     def link(self, object_key: str, record_id: str, *told: str) -> None:
         """Link a record here with what the event is about, unless `told` speaks of somebody else."""
+        ...
+
+    async def tell(self, told: Callable[[], Awaitable[Delivery | None]]) -> None:
+        """Take what this step made happen at the vendor, which will not tell it, as a delivery of its own.
+
+        `told` reads what there is to tell; None: nothing. The connector's webhooks read it as any other.
+        Every event in it says what makes it the same (`Event.same`): a run that is repeated tells it again,
+        and the vendor may tell it late. A dry run neither asks nor tells.
+        """
         ...
 
     def made(self, object_key: str) -> str | None:

@@ -41,6 +41,9 @@ class Event:
     `near` (seconds) is for what a look back found at a vendor whose webhooks and lists have no mark in
     common: an event of the same kind, record and title that `occurred` so close to this one is this one.
     `late` is set by the engine, for triggers that say `snapshot`: a later event of the record came first.
+
+    `implied` is what a delivery of something later says besides: it is worked before the delivery's own
+    events, and when it was known already, nobody is told that it came again.
     """
 
     kind: str
@@ -57,6 +60,7 @@ class Event:
     whole: bool = False
     near: float = 0.0
     late: bool = False
+    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

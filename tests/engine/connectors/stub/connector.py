@@ -76,6 +76,7 @@ class StubWebhooks(Webhooks):
                     version=datetime.fromisoformat(part["version"]) if "version" in part else None,
                     whole=bool(part.get("whole")),
                     near=float(part.get("near", 0)),
+                    implied=bool(part.get("implied")),
                 )
                 for part in parts
             ]
@@ -99,6 +100,13 @@ class ThingChanged(ThingHappened):
     key = "thing_changed"
     kinds = frozenset({"edit"})
     stops_echoes = True
+
+
+class ThingTold(ThingHappened):
+    """Was made by us: the vendor may tell it as well."""
+
+    key = "thing_told"
+    kinds = frozenset({"told"})
 
 
 class ThingSeen(ThingHappened):
@@ -260,6 +268,26 @@ class PostKeyed(StubAction):
         body = {"name": context.values["thing.name"], "key": context.reference}
         call = Call("things.keyed", "POST", "/keyed", json=body)
         return _outcome("thing", await context.write(call, Keyed(context.reference), _id), "created")
+
+
+class PostTold(StubAction):
+    """Makes a keyed thing, reads it and tells that it was made; leaves a note then."""
+
+    key = "post_told"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        record, name = (str(context.values[f"thing.{part}"]) for part in ("record", "name"))
+        call = Call("things.keyed", "POST", "/keyed", json={"name": name, "key": context.reference})
+        made = await context.write(call, Keyed(context.reference), _id)
+
+        async def told() -> Delivery:
+            await context.read(Call("things.list", "GET", "/things"))
+            event = {"kind": "told", "record": record, "name": name, "delivery": f"told {record}"}
+            return Delivery("POST", "", "", {}, json.dumps(event).encode())
+
+        await context.tell(told)
+        await context.write(Call("notes.post", "POST", "/notes", json={"name": name}), Idempotent(), _id)
+        return _outcome("thing", made, "created")
 
 
 class PostFound(StubAction):
@@ -445,7 +473,7 @@ class StubConnector(Connector):
         ),
         read=_read,
     )
-    triggers = (ThingHappened(), ThingChanged(), ThingSeen(), ThingOnce())
+    triggers = (ThingHappened(), ThingChanged(), ThingTold(), ThingSeen(), ThingOnce())
     actions = (
         Put(),
         Count(),
@@ -455,6 +483,7 @@ class StubConnector(Connector):
         PutWhole(),
         PutLinked(),
         PostKeyed(),
+        PostTold(),
         PostFound(),
         PostKnown(),
         PostUnsure(),
