@@ -151,7 +151,8 @@ async def set_up(hands: Hands, place: Place) -> None:
         )
     await hands.press(page.get_by_role("button", name="Ligar"))
     await page.wait_for_url(re.compile(rf"/recipes/{tool.recipe}/\d+/"))
-    await until(page, page.get_by_text("Nosso webhook está registrado"))
+    # The page says so by itself, though nobody loads it again.
+    await expect(page.get_by_text("Nosso webhook está registrado")).to_be_visible(timeout=90_000)
 
 
 async def until(page: Page, wanted: Locator, seconds: float = 90) -> None:

@@ -126,6 +126,18 @@ def test_signing_in_with_a_password_and_back_to_the_page_asked_for(site: Site) -
     assert right.headers["location"] == site.url()
 
 
+def test_who_has_no_password_is_led_to_choose_one_when_asked_who_they_are(site: Site) -> None:
+    browser = site.browser(site.owner)
+    assert browser.get("/account/reauthenticate/").status_code == 200
+    site.owner.set_unusable_password()
+    site.owner.save()
+    browser = site.browser(site.owner)
+    led = browser.get("/account/reauthenticate/", follow=True)
+    assert led.redirect_chain == [("/account/password/set/", 302)]
+    assert "You have no password yet" in led.content.decode()
+    assert "placeholder" not in led.content.decode()
+
+
 def test_many_wrong_passwords_are_held_off(site: Site) -> None:
     browser = site.browser()
     for _ in range(10):

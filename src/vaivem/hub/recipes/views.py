@@ -76,6 +76,7 @@ def on(request: MemberRequest, key: str, number: int) -> HttpResponse:
         "sentence": sentence_of(rule.draft, WorkspaceCatalog(request.workspace)),
         "source": source,
         "hook_is_ours": webhooks is not None and not by_hand,
+        "registering": webhooks is not None and not by_hand and not source.subscription.get("ids"),
         "hook_by_hand": by_hand,
         "figures": read_figures(request.workspace.pk, [rule.pk], clock.now())[rule.pk],
         "pages": page("test_accounts", request.workspace.slug) if source.test_account else "",

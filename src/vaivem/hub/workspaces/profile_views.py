@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from allauth.account import views as allauth_views
+from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -20,6 +22,16 @@ from vaivem.hub.workspaces.models import Member, Membership
 from vaivem.hub.workspaces.space_views import may_make
 
 COOKIE_SECONDS = 365 * 86400
+
+
+@login_required
+def reauthenticate(request: HttpRequest) -> HttpResponse:
+    """Ask a member who they are once more; who has nothing to show it with is led to choose a password."""
+    if not get_adapter().get_reauthentication_methods(request.user):
+        messages.info(request, _("You have no password yet. Choose one, then you can go on."))
+        return redirect("account_set_password")
+    answer: HttpResponse = allauth_views.reauthenticate(request)
+    return answer
 
 
 @require_POST
