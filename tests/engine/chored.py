@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from vaivem.engine.answers import Answers
 from vaivem.engine.apart import Apart
 from vaivem.engine.budgets import Budgets
 from vaivem.engine.caller import Caller
@@ -68,6 +69,7 @@ async def chores(house: House, *, apart: bool = True, **settings: Any) -> AsyncI
         caller = Caller(
             outbound,
             Budgets(pool),
+            Answers(pool),
             Gates(pool),
             Tokens(pool, house.vault, outbound, Apart(config, house.dsn) if apart else None),
             clock,

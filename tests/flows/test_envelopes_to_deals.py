@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -270,15 +269,23 @@ rules:
     waiting = "select count(*) from pending where code = 'record_limit'"
     ended = "select count(*) from run"
 
-    def stands(done: int) -> bool:
-        left = desk.town.rows(waiting)[0][0] > 0 or done == 4
-        return left and bool(desk.town.rows(ended)[0][0] == done)
+    def stands() -> bool:
+        late = desk.town.rows("select 1 from lane where due < vv_now() + interval '1 minute'")
+        return bool(desk.town.rows(ended)[0][0] == 4 or (desk.town.rows(waiting)[0][0] and not late))
 
-    for done in (1, 2, 3, 4):
-        await desk.until(partial(stands, done))
+    quarters = 0
+    while True:
+        await desk.until(stands)
         assert (await desk.control("polling"))["violations"] == 0
+        if desk.town.rows(ended)[0][0] == 4:
+            break
+        quarters += 1
         await desk.control("clock", {"advance_seconds": 16 * 60})
         desk.town.rows("update clock set shift = shift + interval '16 minutes' returning 1")
+    # The first one read at once; what it was answered may be older than what the others tell of. All of those
+    # came before the second read.
+    assert quarters == 1
+    assert (await desk.control("polling"))["reads"] == 2
     assert desk.runs() == 3, "the template's copy is somebody who does not sign"
     subjects = [one["emailSubject"] for one in await desk.control("envelopes?status=created")]
     assert sorted(subjects) == ["Ana", "Bia"]

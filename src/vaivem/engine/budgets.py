@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from math import floor
 
@@ -19,6 +20,7 @@ import asyncpg
 from vaivem.connectors.sdk import Call, Connection, Connector, LimitState
 from vaivem.connectors.sdk.manifest import Limit
 from vaivem.core.errors import RetryError
+from vaivem.engine.answers import own_limit, window_name
 from vaivem.engine.statements import statement
 
 CAP_SHARE = 0.04
@@ -29,6 +31,7 @@ SLICE_OF_WINDOW = 0.01
 LONGEST_WAIT_SECONDS = 20.0
 PARKED_SECONDS = 5.0  # after a long wait in place: the run comes back then
 BELIEVE_PAUSE_SECONDS = 0.1
+ANSWERED_SECONDS, SOON_SECONDS = 30.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,28 +104,44 @@ class Budgets:
         limits = connector.limits(connection)
         if not limits:
             return
-        for limit in limits:
-            if limit.each and limit.scope == call.scope and call.record:
-                await self._take_window(connection.id, limit, call.record)
-        for bucket in await self._of(connection.id, tuple(one for one in limits if not one.each)):
+        own = own_limit(limits, call)
+        taken = await self._take_window(connection.id, own, call) if own is not None else None
+        try:
+            await self._take_each(connection.id, limits, call, bulk=bulk)
+        except RetryError:
+            if own is not None:  # the call is not made: it must not count for the record
+                name = window_name(own, call)
+                await self._pool.execute(statement("budgets", "give_window_back"), connection.id, name, taken)
+            raise
+
+    async def _take_each(self, conn: int, limits: tuple[Limit, ...], call: Call, *, bulk: bool) -> None:
+        for bucket in await self._of(conn, tuple(one for one in limits if not one.each)):
             if bucket.limit.scope not in ("", call.scope):
                 continue
             cost = call.cost if bucket.limit.counts == "cost" else 1
-            self.waiting[connection.id, bulk] += 1
+            self.waiting[conn, bulk] += 1
             try:
-                await self._take(connection.id, bucket, cost, bulk)
+                await self._take(conn, bucket, cost, bulk)
             finally:
-                self.waiting[connection.id, bulk] -= 1
+                self.waiting[conn, bulk] -= 1
 
-    async def _take_window(self, conn: int, limit: Limit, record: str) -> None:
-        """Take a call of a record's own limit: few in a long time, each noted with its moment."""
-        name = f"{limit.scope} {record}"
+    async def _take_window(self, conn: int, limit: Limit, call: Call) -> datetime:
+        """Take a call of a record's own limit: few in a long time, each noted with its moment (returned).
+
+        Where the one that was granted has only just left, its answer may soon serve this one too.
+        """
+        name = window_name(limit, call)
         allowed = max(1, floor(limit.calls * limit.share))
         row = await self._pool.fetchrow(
             statement("budgets", "take_window"), conn, name, allowed, limit.seconds
         )
         if not row["granted"]:
-            raise RetryError("record_limit", retry_after=max(1.0, row["wait"]), limit=True, narrow=True)
+            wait = row["wait"]
+            if call.since is not None and allowed == 1 and wait > limit.seconds - ANSWERED_SECONDS:
+                wait = SOON_SECONDS
+            raise RetryError("record_limit", retry_after=max(1.0, wait), limit=True, narrow=True)
+        taken: datetime = row["taken"]
+        return taken
 
     async def _of(self, conn: int, limits: tuple[Limit, ...]) -> list[_Bucket]:
         known = self._buckets.get(conn)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from vaivem.connectors.sdk import Answer, Call, Connection, Quota
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, UncertainError, VaivemError
+from vaivem.engine.answers import Answers, own_limit
 from vaivem.engine.budgets import Budgets
 from vaivem.engine.clock import Clock
 from vaivem.engine.gates import HELD, SPENT, SPENT_TRY_SECONDS, Gates
@@ -23,11 +25,15 @@ AGAIN_SECONDS = 30.0  # between two tries to refresh a token that still holds
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """What came of a call: an answer, an error, or an answer that is one; and what was sent, where known."""
+    """What came of a call: an answer, an error, or an answer that is one; and what was sent, where known.
+
+    `kept`: nothing was sent, the answer is the one that another read had got at that moment.
+    """
 
     answer: Answer | None
     error: VaivemError | None
     wire: Wire | None = None
+    kept: datetime | None = None
 
 
 class Caller:
@@ -37,6 +43,7 @@ class Caller:
         self,
         outbound: Outbound,
         budgets: Budgets,
+        answers: Answers,
         gates: Gates,
         tokens: Tokens,
         clock: Clock,
@@ -45,6 +52,7 @@ class Caller:
         self._clock = clock
         self.outbound = outbound
         self.budgets = budgets
+        self.answers = answers
         self.gates = gates
         self.tokens = tokens
         self.spending = spending
@@ -53,11 +61,18 @@ class Caller:
         self._tried: dict[int, float] = {}  # when a refresh ahead of time was tried last
 
     async def exchange(
-        self, line: Line, call: Call, *, bulk: bool = False, look: Callable[[], Awaitable[None]] | None = None
+        self,
+        line: Line,
+        call: Call,
+        *,
+        bulk: bool = False,
+        look: Callable[[], Awaitable[None]] | None = None,
+        made: datetime | None = None,
     ) -> Exchange:
         """Send a call. Never raises for what the vendor or the network does: that is in the result.
 
-        `look` is the last thing done before a request leaves, after every wait.
+        `look` is the last thing done before a request leaves, after every wait. `made` is when the run was
+        made that calls: a kept answer from later than that tells of all that it is about.
         """
         try:
             if line.locked:
@@ -68,8 +83,15 @@ class Caller:
             if self.gates.state(conn) == SPENT:
                 await self.gates.pass_spent(conn, bulk=bulk)
             connection = await self._ready(line) if call.authorise else line.connection
+            own = own_limit(line.connector.limits(connection), call)
+            kept = await self.answers.find(conn, own, call, made) if own is not None else None
+            if kept is not None:
+                return Exchange(kept.answer, None, kept=kept.at)
+            begun = self._clock.now()
             await self.budgets.take(line.connector, connection, call, bulk=bulk)
             exchange = await self._send(line, connection, call, look)
+            if own is not None and exchange.error is None and exchange.answer is not None:
+                await self.answers.keep(conn, own, call, begun, exchange.answer)
             if isinstance(exchange.error, ReconnectError) and call.authorise:
                 exchange = await self._repeated(line, connection, call, exchange, look, bulk=bulk)
         except VaivemError as error:

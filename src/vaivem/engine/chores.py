@@ -110,6 +110,7 @@ class Chores:
             ("moves_round", EVERY_MINUTE, self._moves.go_on),
             ("people_round", EVERY_MINUTE, self._noticing.run),
             ("post_round", EVERY_MINUTE, self._desk.post.send_waiting),
+            ("answers_round", EVERY_FIVE_MINUTES, self._desk.caller.answers.forget),
             ("bounces_round", EVERY_FIVE_MINUTES, self._bounces.look),
             ("catalogs_round", EVERY_HOUR, self._refresh_catalogs),
             ("retention_round", EVERY_NIGHT, self._retention.run),

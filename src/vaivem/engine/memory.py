@@ -14,6 +14,7 @@ import msgspec
 from vaivem.connectors.sdk import Answer
 from vaivem.engine.statements import statement
 
+READ_BEFORE = "read_before"  # the code of an answer that another read had got
 DONE_BEFORE = "done_before"  # the code of a write that a replay leaves out
 COUNTED = "counted"  # the name of the row that says what a write counts on: the reads before it
 CROSSED = "crossed"  # the name of the row that says by which version a run went on

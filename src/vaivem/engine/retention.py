@@ -67,6 +67,7 @@ class Retention:
         await self._forget_seen(max(REMEMBERED_DAYS, longest))
         for name in ("prune_chore_log", "prune_links", "prune_call_windows"):
             await self._pool.execute(statement("chores", name))
+        await self._pool.execute(statement("answers", "forget"))
         await self._pool.execute(statement("breaker", "forget_hours"))
         await self._pool.execute(statement("echoes", "forget"))
         await self._pool.execute(statement("spending", "forget"))

@@ -12,7 +12,9 @@ from vaivem.core.errors import BugError, RetryError, VaivemError
 from vaivem.engine.caller import Exchange
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.desk import Desk, RunState
+from vaivem.engine.ids import time_of
 from vaivem.engine.journal import StepRow
+from vaivem.engine.memory import READ_BEFORE
 from vaivem.engine.topology import Line
 
 SHORT_WAIT_SECONDS = 3.0
@@ -51,7 +53,10 @@ class Sending:
             begun = self._desk.clock.now()
             reach("call.before_send")
             look = partial(self._last_look, n, call) if write else None
-            exchange = await self._desk.caller.exchange(self._line, call, bulk=self._run.item.bulk, look=look)
+            item = self._run.item
+            exchange = await self._desk.caller.exchange(
+                self._line, call, bulk=item.bulk, look=look, made=time_of(item.run_id)
+            )
             reach("call.after_send")
             self._note(call, n, exchange, begun, write=write, done=done)
             if exchange.error is None and exchange.answer is not None:
@@ -76,6 +81,12 @@ class Sending:
         self, call: Call, n: int, exchange: Exchange, begun: datetime, *, write: bool, done: bool
     ) -> None:
         answer, error = exchange.answer, exchange.error
+        if answer is not None and exchange.kept is not None:
+            self.add_word(
+                n, call.name, write=False, done=done, response=answer.content, code=READ_BEFORE,
+                status=answer.status, at=exchange.kept,
+            )  # fmt: skip
+            return
         wire = exchange.wire or self._desk.shown(self._line, call)
         self._add_row(
             n,
@@ -102,11 +113,12 @@ class Sending:
         response: bytes | None,
         code: str = "",
         status: int = 0,
+        at: datetime | None = None,
     ) -> None:
-        """Journal what was found, told or counted without a call."""
+        """Journal what was found, told or counted without a call. `at`: when what it goes by was read."""
         self._add_row(
             n, name, write=write, done=done, method="", url="", status=status, request=None,
-            response=response, code=code, ms=0, at=self._desk.clock.now(),
+            response=response, code=code, ms=0, at=at or self._desk.clock.now(),
         )  # fmt: skip
 
     def _add_row(self, n: int, name: str, **parts: Any) -> None:

@@ -21,6 +21,7 @@ import asyncpg
 import uvloop
 
 from vaivem.config import Config
+from vaivem.engine.answers import Answers
 from vaivem.engine.apart import Apart
 from vaivem.engine.awaiting import Lookout
 from vaivem.engine.budgets import Budgets, bucket_shape
@@ -125,7 +126,9 @@ class Worker:
             apart = Apart(self._config, self._dsn)
             tokens = Tokens(token_pool, self._vault, self._outbound, apart)
             spending = Spending(pool, self._clock)
-            caller = Caller(self._outbound, Budgets(pool), gates, tokens, self._clock, spending)
+            caller = Caller(
+                self._outbound, Budgets(pool), Answers(pool), gates, tokens, self._clock, spending
+            )
             ids = IdMaker(node, self._clock.time)
             desk = Desk(
                 pool=pool,

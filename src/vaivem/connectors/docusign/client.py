@@ -68,11 +68,11 @@ def void_envelope(connection: Connection, envelope: str, reason: str) -> Call:
 
 
 # https://developers.docusign.com/docs/esign-rest-api/reference/envelopes/envelopes/get
-def get_envelope(connection: Connection, envelope: str) -> Call:
-    """Read an envelope whole: once in a quarter of an hour."""
+def get_envelope(connection: Connection, envelope: str, since: datetime | None = None) -> Call:
+    """Read an envelope whole: once in a quarter of an hour, unless an answer from after `since` is kept."""
     include = ("include", "recipients,custom_fields,tabs,documents")
     rest = f"/envelopes/{envelope}"
-    return _get(connection, "envelopes.get", rest, include, scope=ENVELOPE, record=envelope)
+    return _get(connection, "envelopes.get", rest, include, scope=ENVELOPE, record=envelope, since=since)
 
 
 # https://developers.docusign.com/docs/esign-rest-api/reference/envelopes/envelopes/liststatuschanges

@@ -74,7 +74,7 @@ async def whole_data(reader: Reader, event: Event) -> Mapping[str, Any]:
         return event.data
     connection, envelope = reader.connection, str(event.data["envelope"]["id"])
     try:
-        read = client.one(await reader.read(client.get_envelope(connection, envelope)))
+        read = client.one(await reader.read(client.get_envelope(connection, envelope, event.occurred)))
     except NotReadError:
         if event.data["told"] != STATE:
             raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +29,8 @@ class Call(msgspec.Struct, frozen=True):
     At most one of `json`, `form` and `content` is given. `cost` is what it takes from the call budget.
     `timeout` is in seconds and covers the whole exchange. `authorise` says whether credentials are added.
     `scope` names the narrower limit that the call counts towards as well (``search``), if there is one, and
-    `record` the record whose own limit it is.
+    `record` the record whose own limit it is. `since`, of a read with such a record, is when that happened
+    which the answer has to tell of: what the same read was answered later may be given instead of a new one.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Call(msgspec.Struct, frozen=True):
     authorise: bool = True
     scope: str = ""
     record: str = ""
+    since: datetime | None = None
 
     def with_query(self, *pairs: tuple[str, str]) -> Call:
         """Return the same call with more query parameters."""

@@ -37,4 +37,9 @@ on conflict (conn, name) do update set (at, granted) = (
   select case when counted.number < $3 then counted.kept || excluded.at else counted.kept end, counted.number < $3
   from (select coalesce(array_agg(t order by t), '{}') as kept, count(*) as number from unnest(w.at) t
         where t > excluded.at[1] - make_interval(secs => $4::float8)) counted)
-returning granted, extract(epoch from at[1] + make_interval(secs => $4::float8) - vv_now())::float8 as wait;
+returning granted, at[cardinality(at)] as taken,
+  extract(epoch from at[1] + make_interval(secs => $4::float8) - vv_now())::float8 as wait;
+
+-- name: give_window_back
+-- $1 conn, $2 the record, $3 the moment of the call that was granted and not made
+update call_window set at = array_remove(at, $3) where conn = $1 and name = $2;

@@ -24,6 +24,7 @@ from vaivem.core.rules import (
 )
 from vaivem.core.steps import Step
 from vaivem.engine.letters import OPTED_OUT
+from vaivem.engine.memory import READ_BEFORE
 from vaivem.hub.history.crossings import Moved, moves, path_of
 from vaivem.hub.history.detail import CallRow, RunDetail
 from vaivem.hub.history.filters import Shown
@@ -33,7 +34,7 @@ from vaivem.hub.messages import Explained, explain
 from vaivem.hub.rules.models import RuleVersion
 from vaivem.hub.rules.words import action_name
 
-KNOWN = ("adopted", "linked")  # what was found without a call
+KNOWN = ("adopted", "linked", READ_BEFORE)  # what was found without a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,8 @@ def call_view(call: CallRow, names: Names) -> CallView:
         note = _("found instead of made again")
     elif call.code == "linked":
         note = _("found by the link between the records")
+    elif call.code == READ_BEFORE:
+        note = _("read a little earlier, and used again: the record may be read only now and then")
     elif call.code:
         note = explain(call.code, {"status": call.status}, names.connector(call.conn)).text
     return CallView(call, ok, note, shown_body(call.request), shown_body(call.response))
