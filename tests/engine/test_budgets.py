@@ -7,10 +7,10 @@ import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from typing_extensions import override
 
 from vaivem.connectors.sdk import Call, Connection, Connector, LimitState
