@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from vaivem.connectors.sdk import Event, Trigger
 from vaivem.engine import awaiting, runs
 from vaivem.engine.control import cancel_run, pause_rule, resume_rule, retry_now
 from vaivem.engine.desk import Desk
 
-from .conftest import House
+from .conftest import STUB, House
 from .inside import pass_time, put, time_passes, working
 from .test_waits import waiting, written
 
@@ -115,6 +116,30 @@ async def test_what_is_not_the_awaited_event_is_looked_at_once(
         await house.until(lambda: right in written(house))
         await house.until(lambda: (1, "") in house.runs())
     assert "too late" not in written(house)
+
+
+async def test_an_event_counts_by_when_that_happened_which_it_tells_of(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deal that was won long ago and is edited now is told of by an event of now."""
+
+    def happened(self: Trigger, event: Event) -> datetime | None:
+        return datetime.fromisoformat(event.data["won"])
+
+    monkeypatch.setattr(type(STUB.trigger("thing_changed")), "happened", happened)
+    now, long_ago = datetime.now(UTC), datetime.now(UTC) - timedelta(days=400)
+    automation(house)
+    async with working(house):
+        await begins(house)
+        await happens(house, "e1", "won long ago", won=long_ago.isoformat(), occurred=now.isoformat())
+        await asyncio.sleep(5 * awaiting.LOOK_SECONDS)
+        assert house.runs() == []
+        # What happens now counts, though the event says that the record was last changed before.
+        later = (now + timedelta(seconds=5)).isoformat()
+        await happens(house, "e2", "won now", won=later, occurred=long_ago.isoformat())
+        await house.until(house.runs)
+        await house.until_idle()
+    assert written(house) == ["before", "won now"]
 
 
 async def test_without_a_field_to_tell_it_by_the_event_is_about_the_same_record(house: House) -> None:

@@ -112,6 +112,32 @@ async def test_few_are_in_memory_at_once_and_small_ones_do_not_wait(
     assert house.value("select count(*) from event") == 5
 
 
+async def test_no_more_wait_than_there_is_memory_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "LARGE_WAITING", 3)
+    goes_on = asyncio.Event()
+
+    async def slow(number: int) -> AsyncIterator[Any]:
+        for count, part in enumerate(parts_of(body_of(7 * MIB, delivery=f"d{number}"))):
+            if count == 6:
+                await goes_on.wait()
+            yield part
+
+    most = ingest.LARGE_AT_ONCE + 3
+    sent = [asyncio.create_task(send(house, slow(number))) for number in range(most)]
+    await house.until(lambda: house.app._large_waiting == 3)
+    assert await send(house, parts_of(body_of(7 * MIB, delivery="late"))) == 503
+    packed = gzip.compress(body_of(7 * MIB, delivery="late, packed"))
+    answer = await house.send(packed, content_encoding="gzip")
+    assert answer == 503
+    assert await house.deliver(delivery="small") == 200
+    goes_on.set()
+    assert await asyncio.gather(*sent) == [200] * most
+    assert house.app._large_waiting == 0
+    # Who is asked to come again finds room.
+    assert await send(house, parts_of(body_of(7 * MIB, delivery="late"))) == 200
+    assert house.value("select count(*) from event") == most + 2
+
+
 async def test_a_small_one_that_unpacks_to_a_large_one_takes_a_turn(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,7 +143,8 @@ class Awaiting:
 
     async def _is_other(self, event: Event) -> bool:
         """Say whether an event does not count: it happened before, was our doing, or is another record's."""
-        if event.occurred is not None and event.occurred < self._since - OLDER:
+        happened = self._trigger.happened(event)  # not when something was last told of the record
+        if happened is not None and happened < self._since - OLDER:
             return True
         if self._step.step.about is None:
             record = self._trigger.record(event, self._step.step.options)

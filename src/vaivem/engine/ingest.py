@@ -10,7 +10,7 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -42,10 +42,15 @@ READY_SECONDS = 2.0
 FLOOD_SECONDS = 10.0
 ORDINARY_BYTES = 5 * 1024 * 1024  # of a body; larger ones, where a vendor sends such, take turns
 LARGE_AT_ONCE = 2
+LARGE_WAITING = 16  # for their turn, each with its ordinary part in memory
 LARGE_SECONDS = 90.0  # for the rest of a large body to arrive
 LARGE_BYTES = 1024 * 1024  # proved and unpacked beside the event loop, which others wait for
 
 log = logging.getLogger(__name__)
+
+
+class _BusyError(Exception):
+    """Too much is under way: the sender is asked to come again."""
 
 
 class IngestApp:
@@ -56,6 +61,7 @@ class IngestApp:
         self._clock = Clock()
         self._tasks: list[asyncio.Task[None]] = []
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._large_waiting = 0
         self._listed: dict[int, float] = {}  # connection -> when its last forged delivery was listed
 
     async def startup(self) -> None:
@@ -132,7 +138,7 @@ class IngestApp:
             return
         try:
             reply = await self._take(match[1], match[2] or "", scope, receive)
-        except DatabaseAwayError:
+        except (DatabaseAwayError, _BusyError):
             reply = Reply(503)
         self._metrics.delivered(reply.status)
         headers = [(b"retry-after", str(RETRY_AFTER_SECONDS).encode())] if reply.status == 503 else []
@@ -158,7 +164,7 @@ class IngestApp:
         if ended:
             whole = Delivery(scope["method"], rest, query, headers, body.getvalue())
             return await self._deliver(line, webhooks, whole, ordinary)
-        async with self._large:
+        async with self._turn():
             try:
                 async with asyncio.timeout(LARGE_SECONDS):
                     ended = await read_body(receive, body, most)
@@ -168,6 +174,21 @@ class IngestApp:
                 return Reply(413)
             whole = Delivery(scope["method"], rest, query, headers, body.getvalue())
             return await self._deliver(line, webhooks, whole, most)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for the turn of a large body. Raises _BusyError when too many wait: each holds memory."""
+        if self._large_waiting >= LARGE_WAITING:
+            raise _BusyError
+        self._large_waiting += 1
+        try:
+            await self._large.acquire()
+        finally:
+            self._large_waiting -= 1
+        try:
+            yield
+        finally:
+            self._large.release()
 
     async def _find(self, token: str) -> Line | Reply:
         """Look a token up that the configuration does not know (yet)."""
@@ -195,7 +216,7 @@ class IngestApp:
         except TooLargeError:
             if limit >= webhooks.max_bytes:
                 return Reply(413)
-            async with self._large:  # some kilobytes may have held tens of megabytes
+            async with self._turn():  # some kilobytes may have held tens of megabytes
                 return await self._deliver(line, webhooks, delivery, webhooks.max_bytes)
         except VaivemError as error:
             await self._reject(line, delivery, error, webhooks.unreadable.status)
