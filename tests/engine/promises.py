@@ -22,6 +22,7 @@ PLANS: Mapping[str, Sequence[str]] = {  # the writes of each rule, in order; the
 }
 IN_LANE = {"whole": PLANS["whole"], "kept": PLANS["kept"], "waits": PLANS["waits"][:1]}
 UNSAFE = {("whole", "note"), ("waits", "later"), ("kept", "keep"), ("kept", "link")}
+SHOWN_SECONDS = 15.0
 CHANGES = {"put", "person", "put_again", "keep", "link", "first"}
 
 
@@ -29,7 +30,7 @@ def definitions(version: int) -> dict[str, list[dict[str, Any]]]:
     """Return the steps of each rule, as they are in a version."""
 
     def step(rule: str, key: str, action: str) -> dict[str, Any]:
-        name = {"text": "{{ delivery }}/" + f"{version}/{rule}.{key}"}
+        name = {"text": "{{ title }}/" + f"{version}/{rule}.{key}"}
         fields = {"thing.record": {"from": "record"}, "thing.email": {"from": "email"}, "thing.name": name}
         return {"id": key, "kind": "action", "connection": 1, "action": action, "fields": fields}
 
@@ -73,22 +74,36 @@ class Write:
 
 @dataclass
 class Ledger(Vendor):
-    """A vendor that keeps a log of its writes, and when it was called."""
+    """A vendor that keeps a log of its writes, and when it was called.
+
+    `faults` are what happens to the next calls; `aimed` to the next one of that name (``POST people``). A
+    person whose answer did not arrive is found only after `SHOWN_SECONDS`: vendors' searches lag behind.
+    """
 
     writes: list[Write] = field(default_factory=list)
     called: list[float] = field(default_factory=list)
     shift: float = 0.0
     faults: list[Any] = field(default_factory=list)
+    aimed: dict[str, Any] = field(default_factory=dict)
     lost: Counter[tuple[str, str]] = field(default_factory=Counter)  # runs whose answer did not arrive
+    shown: dict[int, float] = field(default_factory=dict)  # people by id: from when on they are found
 
     def __post_init__(self) -> None:
         """Take faults from the list."""
         self.fault = self._fault
 
     def _fault(self, method: str, path: str, nth: int) -> Any:
-        self.called.append(time.monotonic() + self.shift)
-        self._next = self.faults.pop(0) if self.faults else None
+        self.called.append(self.now())
+        name = f"{method} {path.split('/')[1]}"
+        if name in self.aimed:
+            self._next = self.aimed.pop(name)
+        else:
+            self._next = self.faults.pop(0) if self.faults else None
         return self._next
+
+    def now(self) -> float:
+        """Return the vendor's time in seconds."""
+        return time.monotonic() + self.shift
 
     def _do(self, method: str, path: str, query: dict[str, list[str]], body: Record) -> Any:
         if method != "GET":
@@ -98,7 +113,12 @@ class Ledger(Vendor):
             write = Write(event, int(version), rule, step, method, path)
             self.writes.append(write)
             self.lost[write.run] += self._next == "lost"
-        return super()._do(method, path, query, body)
+        answer = super()._do(method, path, query, body)
+        if path == "/people" and method == "POST" and self._next == "lost":
+            self.shown[answer["id"]] = self.now() + SHOWN_SECONDS
+        if path == "/people" and method == "GET":
+            return [one for one in answer if self.shown.get(one["id"], 0.0) <= self.now()]
+        return answer
 
     def of_run(self, event: str, rule: str) -> list[Write]:
         """Return the writes for one event by one rule, as they were done."""

@@ -167,20 +167,22 @@ def look(machine: type[Town], server: str, template: str, examples: int, steps: 
     orders: Counter[str] = Counter()
     here = type("Here", (machine,), {"server": server, "template": template, "orders": orders})
     print(f"VAIVEM_SEED={SEED}")  # noqa: T201 - what repeats a failure
-    run_state_machine_as_test(
-        seed(SEED)(here),
-        settings=settings(
-            max_examples=int(os.environ.get("VAIVEM_EXAMPLES", examples)),
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            phases=list(Phase) if LONG else [Phase.generate],  # to make a failure smaller takes minutes
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    for name, number in orders.most_common():
-        print(f"{number:4} {name}")  # noqa: T201 - for who measures
+    try:
+        run_state_machine_as_test(
+            seed(SEED)(here),
+            settings=settings(
+                max_examples=int(os.environ.get("VAIVEM_EXAMPLES", examples)),
+                stateful_step_count=steps,
+                deadline=None,
+                database=None,
+                phases=list(Phase) if LONG else [Phase.generate],  # to make a failure smaller takes minutes
+                print_blob=True,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        for name, number in orders.most_common():
+            print(f"{number:4} {name}")  # noqa: T201 - for who measures
     return orders
 
 

@@ -101,6 +101,21 @@ async def test_what_waits_in_its_lane_and_has_begun_does_nothing_twice(house: Ho
     assert written(house, "r1") == [1, 2]
 
 
+async def test_a_newer_one_whose_only_write_is_in_doubt_counts_as_one_that_wrote(house: House) -> None:
+    """Before it nothing goes that may make the same record: whether it is there, nobody knows yet."""
+    rule = house.rule("post_unsafe")
+    refuse(house, 1)
+    async with working(house):
+        run = await failed(house, rule, 1)
+        refuse(house)
+        house.vendor.fault = lambda method, path, nth: "lost"
+        await house.deliver(record="r1", delivery="d2", name=2)
+        await parked(house, "decision")
+        in_doubt = house.value("select run_id from item")
+        assert act(house, control.retry_run, 1, run, lane_of(rule))
+        assert act(house, newer(house, run, rule)) == in_doubt
+
+
 async def test_one_that_is_worked_meanwhile_is_not_overtaken_by_two_at_once(house: House) -> None:
     rule = house.rule("put")
     refuse(house, 1)

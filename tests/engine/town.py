@@ -14,6 +14,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -28,15 +29,17 @@ from vaivem.engine.lane_keys import lane_key
 
 from .conftest import House, StubCatalog
 from .inside import pass_time
-from .promises import PLANS, Ledger, Past, Promises, definitions
+from .promises import PLANS, SHOWN_SECONDS, Ledger, Past, Promises, definitions
 from .repeating import ask
 
 RECORDS = [f"r{n}" for n in range(3)]
 EMAILS = [f"e{n}@example.com" for n in range(3)]
 RECORD, EMAIL = st.sampled_from(RECORDS), st.sampled_from(EMAILS)
+WRITES = ["POST people", "POST notes", "POST things", "POST keyed", "PUT things", "PUT people"]
 FAULTS = st.sampled_from(["lost", "lost", 503, 503, "refuse", 500, 429, 422, 401])
 WORKER_POINTS = [point for point in POINTS if not point.startswith(("ingest.", "oauth."))]
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = SHOWN_SECONDS + 5
+REST_SECONDS = 90.0  # real ones, until nothing is left to do
 WHOLE = ("edit with runs under way", "replay by another version", "correction")
 
 
@@ -92,8 +95,12 @@ class Town(RuleBasedStateMachine):
         link = self.stack.enter_context(self.house.db())
         self.house.db = lambda: nullcontext(link)  # type: ignore[method-assign, assignment] - one for all
         with self.house.db() as db:
-            limits = json.dumps({"limit_calls": self.limit, "limit_seconds": self.window})
-            db.execute("update connection set settings = settings || %s::jsonb", (limits,))
+            chosen = {
+                "limit_calls": self.limit,
+                "limit_seconds": self.window,
+                "settle_seconds": SETTLE_SECONDS,
+            }
+            db.execute("update connection set settings = settings || %s::jsonb", (json.dumps(chosen),))
         self.rules = {name: self.house.rule(name, then=then) for name, then in definitions(1).items()}
         self.go(self.house.start())
         self.open = True
@@ -111,7 +118,9 @@ class Town(RuleBasedStateMachine):
     def send(self, record: str, email: str, times: int = 1) -> None:
         """Have an event delivered, once or several times."""
         name = f"d{len(self.promises.events)}"
-        event = {"delivery": name, "title": name, "record": record, "email": email}
+        event = {"title": name, "record": record, "email": email}
+        if len(self.promises.events) % 2:  # else it is known by its content
+            event["delivery"] = name
         self.promises.events[name] = event
         self.promises.made[name] = self.version
         self.taken = True
@@ -126,6 +135,20 @@ class Town(RuleBasedStateMachine):
     @rule(faults=st.lists(FAULTS, min_size=1, max_size=5))
     def stumble(self, faults: list[Any]) -> None:
         self.vendor.faults = faults
+
+    @rule(call=st.sampled_from(WRITES), fault=FAULTS, again=st.booleans())
+    def go_wrong(self, call: str, fault: Any, again: bool) -> None:
+        """Two records speak of one new person, and a certain write goes wrong; soon others come by."""
+        self.be_well()
+        email = f"n{len(self.promises.events)}@example.com"
+        self.vendor.aimed = {call: fault}
+        self.send(RECORDS[0], email)
+        self.send(RECORDS[1], email)
+        self.work_on()
+        self.vendor.aimed = {}
+        if again:
+            self.time_passes(1.0)
+            self.work_on()
 
     @rule(name=st.sampled_from(sorted(PLANS)), on=st.booleans())
     def switch(self, name: str, on: bool) -> None:
@@ -201,8 +224,22 @@ class Town(RuleBasedStateMachine):
             self.promises.failed.add((title, name))
             lane = lane_key(1, "thing", self.promises.events[title]["record"], number)
             with self.house.db() as db, db.transaction(), db.cursor() as cursor:
-                if control.retry_run(cursor, 1, run, lane):
-                    self.seen.add("correction")
+                if not control.retry_run(cursor, 1, run, lane):
+                    continue
+                if self.is_in_doubt(lane, run):  # the hub says so, too: first it must be known what is there
+                    raise psycopg.Rollback
+                self.seen.add("correction")
+
+    def is_in_doubt(self, lane: int, run: int) -> bool:
+        """Say whether another run that waits in a lane may have written something."""
+        return bool(
+            self.house.value(
+                "select exists (select 1 from intent join item using (ws, run_id)"
+                " where item.lane = %s and run_id <> %s)",
+                lane,
+                run,
+            )
+        )
 
     @rule(where=st.sampled_from(["status = 2", "status = 1", "rule = 2", "true"]))
     def replay(self, where: str, *, older: bool = False) -> None:
@@ -262,7 +299,7 @@ class Town(RuleBasedStateMachine):
     def come_to_rest(self) -> None:
         """Let everything be well again, and wait until nothing is left to do."""
         self.be_well()
-        limit, seconds = time.monotonic() + SETTLE_SECONDS, 20.0
+        limit, seconds = time.monotonic() + REST_SECONDS, 20.0
         while self.is_busy():
             assert time.monotonic() < limit, self.house.state()
             self.look_after()

@@ -93,7 +93,8 @@ i as (
 select id from r;
 
 -- name: newer_run
--- A run of the same rule for a newer event of the record that is done, has written something, or is in a worker's hand.
+-- A run of the same rule for a newer event of the record that is done, has written something or may have (its write is
+-- in doubt), or is in a worker's hand.
 select run_id from (
   select r.id as run_id from term s join event e on e.ws = s.ws and e.id = s.event_id
   join run r on r.ws = e.ws and r.event_id = e.id and r.rule = %(rule)s and r.status = 1
@@ -103,7 +104,8 @@ select run_id from (
   select i.run_id from item i join lane l on l.ws = i.ws and l.key = i.lane
   where i.ws = %(ws)s and i.lane = %(lane)s and i.event_id > %(event)s and i.replay_of is null
     and (l.state = 2 or exists (
-      select 1 from step t where t.ws = i.ws and t.run_id = i.run_id and t.write and t.done))) x
+      select 1 from step t where t.ws = i.ws and t.run_id = i.run_id and t.write and t.done)
+      or exists (select 1 from intent n where n.ws = i.ws and n.run_id = i.run_id))) x
 order by run_id desc limit 1;
 
 -- name: cancel_run
