@@ -30,6 +30,7 @@ from vaivem.connectors.sdk import (
     Subscriptions,
     Webhooks,
     Writer,
+    as_documented,
 )
 from vaivem.core.errors import RecordError, SignatureError, UnreadableError
 from vaivem.core.likeness import moment_of
@@ -67,7 +68,8 @@ class PipedriveWebhooks(Webhooks):
         meta = body.get("meta") if isinstance(body, Mapping) else None
         if not isinstance(meta, Mapping):
             raise UnreadableError(detail="no meta")
-        return [_event(connection, body, meta)]
+        with as_documented():
+            return [_event(connection, body, meta)]
 
     @override
     async def ensure(self, writer: Writer, address: str, kinds: Sequence[str]) -> Subscriptions:

@@ -21,7 +21,17 @@ from vaivem.connectors.rd_station_crm.envelope_v2 import rows_in
 from vaivem.connectors.rd_station_crm.finding import all_pages
 from vaivem.connectors.rd_station_crm.records import fields_told
 from vaivem.connectors.rd_station_crm.shapes_events import deal_to_event, record_from
-from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Reply, Subscriptions, Webhooks, Writer
+from vaivem.connectors.sdk import (
+    Connection,
+    Delivery,
+    Event,
+    Reader,
+    Reply,
+    Subscriptions,
+    Webhooks,
+    Writer,
+    as_documented,
+)
 from vaivem.core.errors import SignatureError, UnreadableError
 from vaivem.core.likeness import moment_of
 
@@ -59,7 +69,8 @@ class RdStationCrmWebhooks(Webhooks):
         name = body.get("event_name") if isinstance(body, Mapping) else None
         if not isinstance(document, Mapping) or not isinstance(name, str):
             raise UnreadableError(detail="no event_name and document")
-        return [_event(_kind(name), body, document)]
+        with as_documented():
+            return [_event(_kind(name), body, document)]
 
     @override
     async def ensure(self, writer: Writer, address: str, kinds: Sequence[str]) -> Subscriptions:

@@ -17,7 +17,17 @@ from typing_extensions import override
 from vaivem.connectors.rd_station_marketing import catch_up, client
 from vaivem.connectors.rd_station_marketing.leads import lead_from, output
 from vaivem.connectors.rd_station_marketing.triggers import CONVERTED
-from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Reply, Subscriptions, Webhooks, Writer
+from vaivem.connectors.sdk import (
+    Connection,
+    Delivery,
+    Event,
+    Reader,
+    Reply,
+    Subscriptions,
+    Webhooks,
+    Writer,
+    as_documented,
+)
 from vaivem.core.errors import RecordError, UnreadableError
 from vaivem.core.likeness import moment_of
 
@@ -46,11 +56,13 @@ class RdStationMarketingWebhooks(Webhooks):
         if not isinstance(body, Mapping):
             raise UnreadableError(detail="not a JSON object")
         if isinstance(body.get("leads"), list):
-            return [_older_event(connection, row) for row in body["leads"]]
+            with as_documented():
+                return [_older_event(connection, row) for row in body["leads"]]
         contact = body.get("contact")
         if not isinstance(contact, Mapping) or not contact.get("uuid") or not body.get("event_type"):
             raise UnreadableError(detail="no event_type, or no contact with a uuid")
-        return [_event(connection, body, contact)]
+        with as_documented():
+            return [_event(connection, body, contact)]
 
     @override
     async def ensure(self, writer: Writer, address: str, kinds: Sequence[str]) -> Subscriptions:

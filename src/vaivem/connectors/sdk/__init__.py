@@ -11,12 +11,12 @@ from vaivem.connectors.sdk.manifest import Manifest, load_manifest
 from vaivem.connectors.sdk.quota import Quota
 from vaivem.connectors.sdk.repeat import Findable, Idempotent, Keyed, Repeat, Unsafe
 from vaivem.connectors.sdk.triggers import Trigger
-from vaivem.connectors.sdk.webhooks import Reply, Subscriptions, Webhooks
+from vaivem.connectors.sdk.webhooks import Reply, Subscriptions, Webhooks, as_documented
 
 __all__ = [
     "Account", "Action", "ActionContext", "Answer", "App", "Authorisation", "Call", "CheckResult", "Claim",
     "Connection", "Connector", "Delivery", "ErrorTable", "Event", "Findable", "Idempotent", "Keyed",
     "LimitState", "Manifest", "NotReadError", "Outcome", "Quota", "Reader", "RecordRef", "Removal", "Repeat",
     "Reply", "Row", "Subscriptions", "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "Written",
-    "load_manifest",
+    "as_documented", "load_manifest",
 ]  # fmt: skip

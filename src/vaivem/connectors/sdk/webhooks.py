@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from vaivem.connectors.sdk.actions import Reader, Writer
 from vaivem.connectors.sdk.connection import Connection
 from vaivem.connectors.sdk.events import Delivery, Event
+from vaivem.core.errors import UnreadableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,18 @@ class Subscriptions:
     ids: tuple[str, ...]
     secrets: Mapping[str, Any] = field(default_factory=dict)
     mended: tuple[str, ...] = ()
+
+
+@contextmanager
+def as_documented() -> Iterator[None]:
+    """Say UnreadableError of a delivery that has another shape than the vendor's documentation says.
+
+    A text where an object belongs, a list of numbers, a date that is none: kept, listed, read again later.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise UnreadableError(detail=repr(error)) from error
 
 
 class Webhooks:
@@ -72,7 +86,10 @@ class Webhooks:
         return False
 
     def parse(self, delivery: Delivery, connection: Connection) -> list[Event]:
-        """Return the events of a delivery (often one). Raise UnreadableError when it cannot be read."""
+        """Return the events of a delivery (often one). Raise UnreadableError when it cannot be read.
+
+        `as_documented` says that of everything which has another shape than the vendor's pages give it.
+        """
         raise NotImplementedError
 
     def accepted(self, delivery: Delivery, connection: Connection) -> Reply:
