@@ -186,6 +186,27 @@ def test_a_finished_run_leads_to_its_records(past: Past, owner: Any) -> None:
     assert "created deal" in page
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("deal.pipeline", "p1", "Vendas"),
+        ("deal.stage", "s12", "Contrato assinado"),
+        ("deal.stage", "s21", ""),  # of another funnel
+        ("deal.name", "p1", ""),
+    ],
+)
+def test_a_code_out_of_an_account_s_list_is_told_by_its_name(
+    past: Past, key: str, value: str, name: str
+) -> None:
+    from vaivem.hub.history.names import Names
+    from vaivem.hub.history.why import choice_name
+
+    seen = Names(past.workplace.site.workspace).seen(past.workplace.crm.pk)
+    assert seen is not None
+    told = choice_name(seen, key, value, {"deal": {"pipeline": "p1", "stage": value}})
+    assert told == name
+
+
 def test_a_run_without_effect_says_which_condition_failed(past: Past, owner: Any) -> None:
     rule = past.workplace.rule()
     tests = [

@@ -11,7 +11,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from vaivem.connectors.sdk import Delivery, Event, Trigger
+from vaivem.connectors.sdk import Connection, Delivery, Event, Trigger
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import VaivemError
 from vaivem.core.fields import FieldType
@@ -154,9 +154,24 @@ def main_fields(received: Received, names: Names, key: str = "") -> list[tuple[s
         value = None if field.type in (FieldType.LIST, FieldType.OBJECT) else read(event.data, field.key)
         if isinstance(value, str | int | float | bool) and value != "":
             said = typed(value, field.type, names.workspace.zone)
-            told = option_name(seen.connector, field, value) if field.options else said
+            known = choice_name(seen, field.key, value, event.data)
+            told = option_name(seen.connector, field, value) if field.options else known or said
             found.append((label(seen.connector, field), told))
     return found[:FIELDS_SHOWN]
+
+
+def choice_name(seen: Connection, key: str, value: Any, data: Mapping[str, Any]) -> str:
+    """Return what people call a value out of one of the account's lists, "" for any other.
+
+    Which list that is, an action tells that writes the field; an event has no more than the code.
+    """
+    for action in get_connector(seen.connector).actions:
+        for field in action.fields(seen):
+            if field.key == key and field.source:
+                parent = f"/{read(data, field.depends_on)}" if field.depends_on else ""
+                listed = seen.options(f"{field.source}{parent}")
+                return next((one.label or "" for one in listed if str(one.value) == str(value)), "")
+    return ""
 
 
 def people_of(received: Received, names: Names) -> list[str]:

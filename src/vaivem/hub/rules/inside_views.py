@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -19,7 +20,7 @@ from vaivem.hub.rules import inside, taking_along
 from vaivem.hub.rules.views import find
 from vaivem.hub.shell.clock import now as clock_now
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
-from vaivem.hub.workspaces.models import Role
+from vaivem.hub.workspaces.models import Member, Role, Workspace
 
 
 @require_safe
@@ -45,28 +46,15 @@ def who(request: MemberRequest, number: int) -> HttpResponse:
 @for_role(place="rules")
 def go_on(request: MemberRequest, number: int, run: int) -> HttpResponse:
     """Let a person go on now: a wait is over, and what is retried is tried at once."""
-    found = _run(request, number, run)
-    try:
-        acts.retry(request.workspace, found, request.user)
-    except acts.ActError as error:
-        messages.warning(request, str(explain(error.code)))
-    else:
-        messages.success(request, _("On its way: the next step is done in a moment."))
-    return redirect("rule_inside", request.workspace.slug, number)
+    return _done(request, number, run, acts.retry, _("On its way: the next step is done in a moment."))
 
 
 @require_POST
 @for_role(place="rules")
 def remove(request: MemberRequest, number: int, run: int) -> HttpResponse:
     """Take a person out: the run ends where it is."""
-    found = _run(request, number, run)
-    try:
-        acts.stop(request.workspace, found, request.user)
-    except acts.ActError as error:
-        messages.warning(request, str(explain(error.code)))
-    else:
-        messages.success(request, _("Taken out. What was done stays; what comes after is not done."))
-    return redirect("rule_inside", request.workspace.slug, number)
+    text = _("Taken out. What was done stays; what comes after is not done.")
+    return _done(request, number, run, acts.stop, text)
 
 
 @require_POST
@@ -95,6 +83,20 @@ def move_all(request: MemberRequest, number: int) -> HttpResponse:
     )
     told = messages.success if moved else messages.warning
     told(request, text % {"number": moved, "version": rule.version})
+    return redirect("rule_inside", request.workspace.slug, number)
+
+
+def _done(
+    request: MemberRequest, number: int, run: int, act: Callable[[Workspace, RunRow, Member], None], text: str
+) -> HttpResponse:
+    """Do something with the run of a person, say how it went, and show who is where."""
+    found = _run(request, number, run)
+    try:
+        act(request.workspace, found, request.user)
+    except acts.ActError as error:
+        messages.warning(request, str(explain(error.code)))
+    else:
+        messages.success(request, text)
     return redirect("rule_inside", request.workspace.slug, number)
 
 

@@ -306,7 +306,7 @@ def _keys(step: Mapping[str, Any], shape: ActionShape, seen: sdk.Connection) -> 
     chosen = mapping_of(step.get("key"))
     by, field = str(chosen.get("by") or ""), str(chosen.get("field") or "")
     names = {
-        "source": _("it was made from the same source record"),
+        "source": _("it comes from the same source record"),
         "contact": _("it belongs to the same contact"),
         "name": _("its name is the same"),
     }
