@@ -54,6 +54,33 @@ WIDER = """() => {
   return wide.slice(0, 3).map((el) => el.outerHTML.replace(/\\s+/g, " ").slice(0, 140));
 }"""
 
+CUT = """() => {
+  const shown = (el) =>
+    el.checkVisibility({visibilityProperty: true}) && el.getBoundingClientRect().width > 2;
+  const said = (el) => el.outerHTML.replace(/\\s+/g, " ").slice(0, 140);
+  const own = (el) => [...el.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  const cut = (el) =>
+    /hidden|clip/.test(getComputedStyle(el).overflowX) && el.scrollWidth > el.clientWidth + 1;
+  const pen = document.createElement("canvas").getContext("2d");
+  const narrow = (el) => {
+    const look = getComputedStyle(el);
+    pen.font = look.font;
+    const room = el.clientWidth - parseFloat(look.paddingLeft) - parseFloat(look.paddingRight);
+    const text = el.selectedOptions[0] ? el.selectedOptions[0].label.trim() : "";
+    const names = text.includes("→");  // of accounts, which are as long as they are
+    return el.size <= 1 && !el.multiple && !names && pen.measureText(text).width > room + 2;
+  };
+  const held = [...document.body.querySelectorAll("*")]
+    .filter((el) => shown(el) && own(el) && !el.closest(".vh, .token + span"));  // there: an example's start
+  const around = (el) => el && el !== document.body &&
+    (cut(el) ? el.clientWidth > 2 && el : around(el.parentElement));  // of two pixels: for hearing only
+  return [
+    ...held.filter((el) => !el.closest("select") && around(el)).map((el) => said(el)),
+    ...[...document.querySelectorAll("select")].filter((el) => shown(el) && narrow(el)).map((el) =>
+      `${el.selectedOptions[0].label.trim()} in ${said(el)}`),
+  ];
+}"""
+
 LINKS = """() => [...document.querySelectorAll("a[href]")].map((el) => el.href)
   .filter((href) => href.startsWith(location.origin + "/"))"""
 
@@ -82,6 +109,13 @@ async def too_wide(page: Page) -> list[str]:
     """Return the elements that make the page scroll sideways."""
     await page.wait_for_load_state()
     found: list[str] = await page.evaluate(WIDER)
+    return found
+
+
+async def cut_off(page: Page) -> list[str]:
+    """Return the texts of which an end is not shown: in a part that hides it, or in a list's closed field."""
+    await page.wait_for_load_state()
+    found: list[str] = await page.evaluate(CUT)
     return found
 
 

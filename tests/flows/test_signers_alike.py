@@ -84,6 +84,10 @@ CHOOSE_OBJECT = """
 update connection set settings = settings || '{"document_object": "?"}'
 where connector = 'activecampaign' returning 1
 """
+LOOKED = """
+select 1 from fact f join connection c on f.name = 'catch_up/' || c.id
+where c.connector = 'docusign' and f.value::text like '%done%'
+"""
 LEAVE_OUT = "update connection set catch_up = false where connector = 'activecampaign' returning 1"
 SUBSCRIBED = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
 RUNS = """
@@ -285,7 +289,7 @@ class Desk:
         """Let the time come to ask the vendor that has a list of changes what was not delivered."""
         # The marketing account's own look, contact by contact, would take minutes and find nothing new.
         self.town.rows(LEAVE_OUT)
-        await asyncio.sleep(4)
+        await self.town.until(lambda: self.town.rows(LOOKED), 150)  # from there the next look goes on
         await self._until_later(67, "select 1 from event where title = 'Contrato Gama · Ana Gama' and bulk")
         # An envelope is read once in a quarter of an hour, and each of the rules reads it.
         await self._until_later(16, "select 1 where not exists (select 1 from lane)")
@@ -300,7 +304,8 @@ class Desk:
                 shift = f"update clock set shift = shift + interval '{minutes} minutes' returning 1"  # noqa: S608
                 self.town.rows(shift)
             await asyncio.sleep(2)
-        raise AssertionError(self.town.state())
+        looked = self.town.rows("select name, value from fact where name like 'catch_up%' or name = 'alive'")
+        raise AssertionError(f"{looked}\n{self.town.state()}")
 
     def starts(self, rule: str) -> Counter[str]:
         """Return how often a rule was started, by the title of what started it."""
