@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from typing_extensions import override
 
 from vaivem.connectors.sdk import Answer, Call, Connection, Connector
@@ -16,6 +19,9 @@ from vaivem.engine import answers as answers_module
 from vaivem.engine import budgets as budgets_module
 from vaivem.engine.answers import Answers, own_limit
 from vaivem.engine.budgets import SOON_SECONDS, Budgets
+from vaivem.engine.caller import Caller
+from vaivem.engine.clock import Clock
+from vaivem.engine.topology import Line
 
 QUARTER = Limit(calls=1, seconds=900.0, scope="envelope", each=True)
 HERE = Connection(1, 1, "stub", "s", "token", {})
@@ -100,6 +106,40 @@ async def test_a_newer_answer_takes_the_place_and_an_older_one_does_not(
     found = await answers.find(1, QUARTER, read(at - 2 * HOUR), None)
     assert found is not None
     assert found.answer.content == b"2"
+
+
+async def test_what_many_look_up_lasts_as_long_as_its_call_says(answers: Answers, pool: asyncpg.Pool) -> None:
+    at: datetime = await pool.fetchval("select vv_now()")
+    search = Call("tags.search", "GET", "/tags", query=(("search", "a"),), lasts=60.0)
+    await answers.keep_lasting(1, search, at, Answer(200, {}, b"[1]"))
+    found = await answers.find_lasting(1, search, at + timedelta(seconds=59))
+    assert found is not None
+    assert found.answer.content == b"[1]"
+    assert await answers.find_lasting(1, search, at + timedelta(seconds=61)) is None
+    assert await answers.find_lasting(2, search, at) is None, "another connection"
+    other = replace(search, query=(("search", "b"),))
+    assert await answers.find_lasting(1, other, at) is None, "another search"
+    await answers.keep_lasting(1, other, at, Answer(200, {}, b"[2]"))
+    assert await answers.find_lasting(1, search, at) is not None, "each has its place"
+    await pool.execute(LATER)
+    await answers.forget()
+    assert await pool.fetchval("select count(*) from kept_answer") == 0
+
+
+async def test_only_bulk_makes_do_with_what_others_looked_up(pool: asyncpg.Pool, answers: Answers) -> None:
+    clock, line = Clock(), cast("Line", SimpleNamespace(connector=Narrow()))
+    await clock.adjust(pool)
+    caller = Caller(*(cast("Any", None),) * 2, answers, *(cast("Any", None),) * 2, clock, cast("Any", None))
+    search = Call("tags.search", "GET", "/tags", lasts=60.0)
+    at: datetime = await pool.fetchval("select vv_now()")
+    await caller._keep(line, HERE, search, at, Answer(200, {}, b"live"), bulk=False)
+    assert await caller._kept(line, HERE, search, None, bulk=True) is None, "a live one leaves nothing"
+    await caller._keep(line, HERE, replace(search, anew=True), at, Answer(200, {}, b"bulk"), bulk=True)
+    found = await caller._kept(line, HERE, search, None, bulk=True)
+    assert found is not None
+    assert found.answer.content == b"bulk"
+    assert await caller._kept(line, HERE, search, None, bulk=False) is None, "a live one asks"
+    assert await caller._kept(line, HERE, replace(search, anew=True), None, bulk=True) is None
 
 
 async def test_a_large_answer_is_not_kept(

@@ -36,6 +36,9 @@ OFF = "update rule set state = 'draft' returning 1"
 ON = "update rule set state = 'on', on_since = date_trunc('second', vv_now()) returning 1"
 LATER = "update clock set shift = shift + interval '3 hours' returning 1"
 QUARTER = "update clock set shift = shift + interval '16 minutes' returning 1"
+LOOKED = """
+select (select count(*) from run), (select count(*) from step where name = 'tags.search' and method = 'GET')
+"""
 SOON = "select 1 from lane where due < vv_now() + interval '1 minute'"
 START = "update backfill set state = 2, at = since, touched = vv_now() where state = 1 returning counts"
 
@@ -127,9 +130,10 @@ async def test_every_document_is_counted_and_then_brought_in_once_through_kills(
         assert not town.rows("select 1 from run group by event_id having count(*) > 1")
         assert not any((await town.control("activecampaign", "duplicates")).values())
         if vendor == "docusign":
+            ((runs, looked),) = town.rows(LOOKED)
+            assert looked < runs, "each run wants tags, which are looked for once in a minute"
             has_records(envelopes, await envelopes.contacts())
             read = await town.control(vendor, "polling")
-            runs = len(town.rows("select 1 from run"))
             print(f"{runs} runs, {read['reads']} reads, {waited} quarters waited")  # noqa: T201 - the figures
             assert read["violations"] == 0
             # A worker that is killed while it reads leaves an envelope read, and what it answered unknown.

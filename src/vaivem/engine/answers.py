@@ -1,9 +1,12 @@
-"""Answers that serve more than one run: of a record that the vendor lets be read only now and then.
+"""Answers that serve more than one run: of what may be read only now and then, or is asked again and again.
 
 What became of one record may start many runs at once, in a past above all, and each would have to wait for
 its own turn to read the same thing. So the answer of a read is kept in the database for as long as the record
 may not be read again, and given to every run whose event happened before that read began. It is private data
 of others: bounded in size, deleted when its time is over, shown in a run's history like any answer.
+
+What many runs of bulk look up in the same words (a tag by its name) lasts for as long as its call says
+(`Call.lasts`), which spares calls where a vendor allows few. Live events always ask.
 """
 
 from __future__ import annotations
@@ -66,6 +69,21 @@ class Answers:
             return
         arguments = (conn, window_name(limit, call), _what(call), at, limit.seconds)
         await self._pool.execute(statement("answers", "keep"), *arguments, answer.status, answer.content)
+
+    async def find_lasting(self, conn: int, call: Call, now: datetime) -> Kept | None:
+        """Return an answer to the same call that lasts still, if one is kept."""
+        oldest = now - timedelta(seconds=call.lasts)
+        what = _what(call)
+        row = await self._pool.fetchrow(statement("answers", "find"), conn, what.hex(), what, oldest)
+        return Kept(row["at"], Answer(row["status"], {}, row["content"])) if row else None
+
+    async def keep_lasting(self, conn: int, call: Call, at: datetime, answer: Answer) -> None:
+        """Keep an answer for as long as its call says, unless it is too large."""
+        if len(answer.content) > MOST_BYTES:
+            return
+        what = _what(call)
+        arguments = (conn, what.hex(), what, at, call.lasts, answer.status, answer.content)
+        await self._pool.execute(statement("answers", "keep"), *arguments)
 
     async def forget(self) -> None:
         """Delete those whose time is over."""

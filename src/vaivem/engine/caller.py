@@ -11,7 +11,7 @@ import msgspec
 
 from vaivem.connectors.sdk import Answer, Call, Connection, Quota
 from vaivem.core.errors import ReconnectError, Recovery, RetryError, UncertainError, VaivemError
-from vaivem.engine.answers import Answers, own_limit
+from vaivem.engine.answers import Answers, Kept, own_limit
 from vaivem.engine.budgets import Budgets
 from vaivem.engine.clock import Clock
 from vaivem.engine.gates import HELD, SPENT, SPENT_TRY_SECONDS, Gates
@@ -83,20 +83,40 @@ class Caller:
             if self.gates.state(conn) == SPENT:
                 await self.gates.pass_spent(conn, bulk=bulk)
             connection = await self._ready(line) if call.authorise else line.connection
-            own = own_limit(line.connector.limits(connection), call)
-            kept = await self.answers.find(conn, own, call, made) if own is not None else None
+            kept = await self._kept(line, connection, call, made, bulk=bulk)
             if kept is not None:
                 return Exchange(kept.answer, None, kept=kept.at)
             begun = self._clock.now()
             await self.budgets.take(line.connector, connection, call, bulk=bulk)
             exchange = await self._send(line, connection, call, look)
-            if own is not None and exchange.error is None and exchange.answer is not None:
-                await self.answers.keep(conn, own, call, begun, exchange.answer)
+            if exchange.error is None and exchange.answer is not None:
+                await self._keep(line, connection, call, begun, exchange.answer, bulk=bulk)
             if isinstance(exchange.error, ReconnectError) and call.authorise:
                 exchange = await self._repeated(line, connection, call, exchange, look, bulk=bulk)
         except VaivemError as error:
             exchange = Exchange(None, error)
         return await self._noted(line, exchange, call, bulk=bulk)
+
+    async def _kept(
+        self, line: Line, connection: Connection, call: Call, made: datetime | None, *, bulk: bool
+    ) -> Kept | None:
+        """Return an answer that another call like this one had got, where such a one will do."""
+        if call.anew:
+            return None
+        if bulk and call.lasts:
+            return await self.answers.find_lasting(connection.id, call, self._clock.now())
+        own = own_limit(line.connector.limits(connection), call)
+        return await self.answers.find(connection.id, own, call, made) if own is not None else None
+
+    async def _keep(
+        self, line: Line, connection: Connection, call: Call, begun: datetime, answer: Answer, *, bulk: bool
+    ) -> None:
+        """Keep an answer for others, where it may serve them."""
+        own = own_limit(line.connector.limits(connection), call)
+        if bulk and call.lasts:
+            await self.answers.keep_lasting(connection.id, call, begun, answer)
+        elif own is not None:
+            await self.answers.keep(connection.id, own, call, begun, answer)
 
     async def renew(self, line: Line) -> None:
         """Refresh the token of an unused connection. A dead grant holds it as a refused call does."""

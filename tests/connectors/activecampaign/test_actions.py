@@ -97,6 +97,49 @@ async def test_tags_of_any_case_are_one_and_held_ones_are_not_sent() -> None:
     assert not any(call.method == "POST" for call in context.vendor.calls)
 
 
+async def test_a_new_contact_is_not_asked_for_its_tags() -> None:
+    tag = listed("tags", {"id": "20", "tag": "cliente", "tagType": "contact"})
+    routes: dict[str, Reply] = {**NOBODY, "tags.search": tag, "contactTags.create": answer(201, {})}
+    context = step("create_or_update_contact", routes, {"contact.email": EMAIL, "contact.tags": ["cliente"]})
+    done = await context.run()
+    assert done.output["contact"]["tags_added"] == ["cliente"]
+    assert context.vendor.names.count("contactTags.create") == 1
+    assert "contacts.contactTags" not in context.vendor.names
+
+
+async def test_a_tag_that_is_gone_since_it_was_looked_for_is_looked_for_anew() -> None:
+    gone, there = (
+        listed("tags", {"id": number, "tag": "cliente", "tagType": "contact"}) for number in ("20", "21")
+    )
+    refused = answer(422, {"errors": [{"title": "There is no such tag.", "code": "related_missing"}]})
+    routes: dict[str, Reply] = {
+        **KNOWN,
+        "tags.search": [gone, there],
+        "contacts.contactTags": listed("contactTags"),
+        "contactTags.create": [refused, answer(201, {})],
+    }
+    context = step("add_tags", routes, {"contact.email": EMAIL, "contact.tags": ["cliente"]})
+    await context.run()
+    searches = [call for call in context.vendor.calls if call.name == "tags.search"]
+    assert [call.anew for call in searches] == [False, True], "the second time nothing older will do"
+    sent = [call.json for call in context.vendor.calls if call.name == "contactTags.create"]
+    assert [str(body["contactTag"]["tag"]) for body in sent] == ["20", "21"]
+
+
+async def test_a_tag_that_is_refused_and_still_there_is_told() -> None:
+    tag = listed("tags", {"id": "20", "tag": "cliente", "tagType": "contact"})
+    routes: dict[str, Reply] = {
+        **KNOWN,
+        "tags.search": tag,
+        "contacts.contactTags": listed("contactTags"),
+        "contactTags.create": answer(422, {"errors": [{"title": "No.", "code": "no"}]}),
+    }
+    context = step("add_tags", routes, {"contact.email": EMAIL, "contact.tags": ["cliente"]})
+    with pytest.raises(RecordError):
+        await context.run()
+    assert context.vendor.names.count("contactTags.create") == 1
+
+
 async def test_a_tag_that_somebody_made_meanwhile_is_taken() -> None:
     made = listed("tags", {"id": "20", "tag": "cliente", "tagType": "contact"})
     routes: dict[str, Reply] = {

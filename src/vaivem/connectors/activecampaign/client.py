@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from vaivem.connectors.sdk import Answer, Call
 
 PREFIX = "/api/3"
@@ -73,9 +75,15 @@ def tags() -> Call:
     return listed("tags")
 
 
-def search_tags(text: str) -> Call:
-    """Return the list of tags whose name contains a text."""
-    return listed("tags", ("search", text), name="tags.search")
+# In bulk the same few tags are put on contact after contact. One that a person renames meanwhile is looked
+# for anew within so long; one that is gone, at once.
+TAGS_LAST_SECONDS = 60.0
+
+
+def search_tags(text: str, *, anew: bool = True) -> Call:
+    """Return the list of tags whose name contains a text; `anew`: as they are now, in bulk too."""
+    first = listed("tags", ("search", text), name="tags.search")
+    return replace(first, lasts=TAGS_LAST_SECONDS, anew=anew)
 
 
 def tag(tag_id: str) -> Call:
@@ -200,7 +208,7 @@ def following(call: Call, answer: Answer, key: str) -> Call | None:
     if offset is None or len(rows(answer, key)) < PAGE:
         return None
     kept = tuple(pair for pair in call.query if pair[0] != "offset")
-    return Call(call.name, call.method, call.path, query=(*kept, ("offset", str(int(offset) + PAGE))))
+    return replace(call, query=(*kept, ("offset", str(int(offset) + PAGE))))
 
 
 def one(answer: Answer, key: str) -> Mapping[str, Any]:

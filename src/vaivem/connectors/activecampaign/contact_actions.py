@@ -126,7 +126,7 @@ class CreateOrUpdateContact(Action):
     async def _one(context: ActionContext, values: Values) -> Outcome:
         contact, did = await settle_contact(context, values)
         tags = list(values["tags"] or ())
-        added = await add_tags(context, contact["id"], tags)
+        added = await add_tags(context, contact["id"], tags, new=did == "created")
         joined = await settle_association(context, contact, values)
         if joined:
             contact["account"] = str(values["account"])

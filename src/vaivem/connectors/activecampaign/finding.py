@@ -72,10 +72,13 @@ async def meant(context: ActionContext, group: str = "contact") -> Record:
     return found
 
 
-async def tag_id(reader: Reader, name: str) -> str | None:
-    """Return the id of the tag of exactly this name, whatever its letters' case and accents."""
+async def tag_id(reader: Reader, name: str, *, anew: bool = True) -> str | None:
+    """Return the id of the tag of exactly this name, whatever its letters' case and accents.
+
+    Unless it is asked `anew`, the answer may be a minute old where the run is of bulk.
+    """
     wanted, likely = fold(name), None
-    async for row in every(reader, client.search_tags(name), "tags"):
+    async for row in every(reader, client.search_tags(name, anew=anew), "tags"):
         if row.get("tagType", "contact") == "contact":
             if str(row.get("tag")) == name:
                 return str(row["id"])

@@ -6,18 +6,27 @@ from collections.abc import Iterable
 
 from vaivem.connectors.activecampaign import client, finding
 from vaivem.connectors.sdk import ActionContext, Answer, Idempotent, Keyed
+from vaivem.core.errors import RecordError
 from vaivem.core.folding import fold
 
 
-async def add_tags(context: ActionContext, contact_id: str, names: Iterable[str]) -> list[str]:
-    """Put tags on a contact; return the names of those that it did not have."""
-    wanted = {await settle_tag(context, name): name for name in _each_once(names)}
+async def add_tags(
+    context: ActionContext, contact_id: str, names: Iterable[str], *, new: bool = False
+) -> list[str]:
+    """Put tags on a contact; return the names of those that it did not have. A `new` one has none."""
+    wanted = {await settle_tag(context, name, anew=False): name for name in _each_once(names)}
     if not wanted:
         return []
-    held = await finding.contact_tags(context, contact_id)
+    held = {} if new else await finding.contact_tags(context, contact_id)
     missing = [tag for tag in wanted if tag not in held]
     for tag in missing:
-        await context.write(client.add_tag(contact_id, tag), Idempotent(), _taken)
+        try:
+            await context.write(client.add_tag(contact_id, tag), Idempotent(), _taken)
+        except RecordError:
+            now = await settle_tag(context, wanted[tag])
+            if now == tag:
+                raise
+            await context.write(client.add_tag(contact_id, now), Idempotent(), _taken)
     return [wanted[tag] for tag in missing]
 
 
@@ -40,12 +49,12 @@ async def remove_tags(context: ActionContext, contact_id: str, names: Iterable[s
     return removed
 
 
-async def settle_tag(context: ActionContext, name: str) -> str:
-    """Return the id of a tag, made where there is none of its name.
+async def settle_tag(context: ActionContext, name: str, *, anew: bool = True) -> str:
+    """Return the id of a tag, made where there is none of its name; `anew` as in `finding.tag_id`.
 
     Looked for before it is claimed: nearly always it is there, and everybody's runs want the same few tags.
     """
-    if known := await finding.tag_id(context, name):
+    if known := await finding.tag_id(context, name, anew=anew):
         return known
     key = f"name:{fold(name)}"
     async with context.claim("tag", key):

@@ -31,6 +31,8 @@ class Call(msgspec.Struct, frozen=True):
     `scope` names the narrower limit that the call counts towards as well (``search``), if there is one, and
     `record` the record whose own limit it is. `since`, of a read with such a record, is when that happened
     which the answer has to tell of: what the same read was answered later may be given instead of a new one.
+    `lasts` is for how many seconds the answer of a read may serve others of bulk that ask exactly the same:
+    of what many runs look up and people seldom change. With `anew` no kept answer is taken, only left.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Call(msgspec.Struct, frozen=True):
     scope: str = ""
     record: str = ""
     since: datetime | None = None
+    lasts: float = 0.0
+    anew: bool = False
 
     def with_query(self, *pairs: tuple[str, str]) -> Call:
         """Return the same call with more query parameters."""

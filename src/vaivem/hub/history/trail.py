@@ -140,7 +140,7 @@ def call_view(call: CallRow, names: Names) -> CallView:
     elif call.code == "linked":
         note = _("found by the link between the records")
     elif call.code == READ_BEFORE:
-        note = _("read a little earlier, and used again: the record may be read only now and then")
+        note = _("read a little earlier, and used again: the system allows only few reads")
     elif call.code:
         note = explain(call.code, {"status": call.status}, names.connector(call.conn)).text
     return CallView(call, ok, note, shown_body(call.request), shown_body(call.response))
