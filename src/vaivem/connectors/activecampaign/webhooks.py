@@ -17,7 +17,17 @@ from typing_extensions import override
 
 from vaivem.connectors.activecampaign import catch_up, client, finding
 from vaivem.connectors.activecampaign.deliveries import event_of, nested
-from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Reply, Subscriptions, Webhooks, Writer
+from vaivem.connectors.sdk import (
+    Connection,
+    Delivery,
+    Event,
+    Reader,
+    Reply,
+    Subscriptions,
+    Webhooks,
+    Writer,
+    as_documented,
+)
 from vaivem.core.errors import RecordError, RuleError, SignatureError
 
 NAME = "Vaivém"
@@ -45,7 +55,8 @@ class ActiveCampaignWebhooks(Webhooks):
 
     @override
     def parse(self, delivery: Delivery, connection: Connection) -> list[Event]:
-        return [event_of(connection, nested(delivery.body))]
+        with as_documented():
+            return [event_of(connection, nested(delivery.body))]
 
     @override
     async def ensure(self, writer: Writer, address: str, kinds: Sequence[str]) -> Subscriptions:

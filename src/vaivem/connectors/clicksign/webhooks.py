@@ -19,7 +19,16 @@ from typing_extensions import override
 from vaivem.connectors.clicksign import catch_up, client
 from vaivem.connectors.clicksign.objects import moment, search_terms, signers_of_event, webhook_data
 from vaivem.connectors.clicksign.sendings import SENT_TO, activated, sendings, signatures
-from vaivem.connectors.sdk import Connection, Delivery, Event, Reader, Subscriptions, Webhooks, Writer
+from vaivem.connectors.sdk import (
+    Connection,
+    Delivery,
+    Event,
+    Reader,
+    Subscriptions,
+    Webhooks,
+    Writer,
+    as_documented,
+)
 from vaivem.core.errors import RecordError, SignatureError, UncertainError, UnreadableError
 
 # All that concerns documents and signers, so that a new rule needs no change at the vendor. Left out are the
@@ -67,24 +76,25 @@ class ClicksignWebhooks(Webhooks):
         event = payload.get("event")
         if not isinstance(event, dict) or not isinstance(event.get("name"), str):
             raise UnreadableError(detail="no event.name")
-        if isinstance(payload.get("acceptance"), dict):
-            return [_acceptance(event, payload["acceptance"])]
-        documents = payload.get("document")
-        listed = documents if isinstance(documents, list) else [documents]
-        if not listed:
-            raise UnreadableError(detail="no document")
-        told = [_event(event, document, payload) for document in listed]
-        if event["name"] == SENT_TO:
-            return [one for made in told for one in activated(made)]
-        about = signers_of_event(event)
-        pairs = list(zip(told, listed, strict=True))
-        sent = [one for made, document in pairs for one in sendings(made, document, about)]
-        signed = [
-            replace(_event(one, document, payload), implied=True)
-            for document in listed
-            for one in signatures(event, document)
-        ]
-        return [*told, *sent, *signed]
+        with as_documented():
+            if isinstance(payload.get("acceptance"), dict):
+                return [_acceptance(event, payload["acceptance"])]
+            documents = payload.get("document")
+            listed = documents if isinstance(documents, list) else [documents]
+            if not listed:
+                raise UnreadableError(detail="no document")
+            told = [_event(event, document, payload) for document in listed]
+            if event["name"] == SENT_TO:
+                return [one for made in told for one in activated(made)]
+            about = signers_of_event(event)
+            pairs = list(zip(told, listed, strict=True))
+            sent = [one for made, document in pairs for one in sendings(made, document, about)]
+            signed = [
+                replace(_event(one, document, payload), implied=True)
+                for document in listed
+                for one in signatures(event, document)
+            ]
+            return [*told, *sent, *signed]
 
     @override
     async def ensure(self, writer: Writer, address: str, kinds: Sequence[str]) -> Subscriptions:
