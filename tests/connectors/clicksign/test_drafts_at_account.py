@@ -76,6 +76,7 @@ async def test_a_draft_has_its_document_signers_and_requirements(wired: Wired) -
     assert document["template"] == {"key": TEMPLATE_ID, "data": data}
     assert document["filename"] == "Contrato Ana.docx"
     assert document["metadata"]["envelope_id"] == outcome.records[0].id
+    assert document["metadata"]["vaivem_first"] == "ana@cliente.example"
     ana, bia = held["signers"]
     assert (ana["email"], bia["phone_number"], bia["email"]) == ("ana@cliente.example", "11987654321", None)
     assert bia["communicate_events"]["signature_request"] == "whatsapp"

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import pytest
-from tests.connectors.clicksign.recorded import ANA, BRUNO, DOCUMENT, SECRET, connection, connector, webhook
+from tests.connectors.clicksign.recorded import (
+    ANA,
+    BRUNO,
+    DOCUMENT,
+    SECRET,
+    connection,
+    connector,
+    delivery,
+    webhook,
+)
 from tests.connectors.fake_context import FakeReader
 
 from vaivem.connectors.sdk import Event
@@ -63,6 +73,30 @@ async def test_the_document_s_end_is_nobody_s_tag() -> None:
     assert closed["completed_at"]
     voided = await told("cancel__by_hand", {"states": ["voided"]})
     assert (voided["state"], voided["tags"]) == ("voided", names())
+
+
+@pytest.mark.parametrize(
+    ("noted", "acted", "who"),
+    [
+        ({}, [], []),
+        ({}, [BRUNO], [BRUNO]),
+        ({"vaivem_first": "ana@example.com"}, [], [ANA]),
+        ({"vaivem_first": "Bruno Prates"}, [], [BRUNO]),
+        ({"vaivem_first": None}, [], []),
+        ({"vaivem_first": ["ana@example.com"]}, [], []),
+    ],
+)
+def test_with_an_order_an_end_is_of_those_whose_turn_is_known_to_have_come(
+    noted: dict[str, Any], acted: list[str], who: list[str]
+) -> None:
+    assert connector.webhooks is not None
+    payload = json.loads(webhook("cancel__by_hand").body)
+    signing = [{"name": "signature_started", "data": {"signer": {"key": key}}} for key in acted]
+    payload["document"] |= {"sequence_enabled": True, "metadata": noted, "events": signing}
+    voided = connector.webhooks.parse(delivery(json.dumps(payload).encode()), connection(SECRET))[0]
+    step = moved.step(voided)
+    assert step is not None
+    assert (step.state, [one["id"] for one in step.recipients]) == ("voided", who)
 
 
 def test_what_is_no_step_starts_nothing() -> None:

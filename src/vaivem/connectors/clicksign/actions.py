@@ -7,14 +7,14 @@ Only the notification cannot be looked up: in doubt, a person decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from vaivem.connectors.clicksign import client, drafts
-from vaivem.connectors.clicksign.objects import field, listed_document, listed_signer
+from vaivem.connectors.clicksign.objects import FIRST, field, listed_document, listed_signer
 from vaivem.connectors.clicksign.sendings import activation
 from vaivem.connectors.sdk import (
     Action,
@@ -101,7 +101,7 @@ class CreateEnvelope(Action):
             envelope = await _envelope(context, drafts.envelope_of(values))
             filename = drafts.filename_of(str(values.get("document.filename", name)))
             source = {"key": template, "data": filled}
-            document = await _document(context, envelope, filename, source)
+            document = await _document(context, envelope, filename, source, people)
         for number, person in enumerate(people, start=1):
             await _signer(context, envelope, document, person, number)
         if sending != "draft":
@@ -157,9 +157,16 @@ async def _envelope(context: ActionContext, attributes: Mapping[str, Any]) -> st
     return await context.write(client.create_envelope(attributes), Findable(find), _id)
 
 
-async def _document(context: ActionContext, envelope: str, filename: str, template: Mapping[str, Any]) -> str:
-    """Add the document; what we wrote into its metadata finds it again."""
-    metadata = {"envelope_id": envelope, MARK: context.reference}
+async def _document(
+    context: ActionContext,
+    envelope: str,
+    filename: str,
+    template: Mapping[str, Any],
+    people: Sequence[drafts.Person],
+) -> str:
+    """Add the document; what we wrote into its metadata finds it again, and tells who is asked first."""
+    first = {FIRST: people[0].email or people[0].name} if people else {}
+    metadata = {"envelope_id": envelope, MARK: context.reference, **first}
 
     async def find() -> str | None:
         async for row in client.each(context, client.list_documents(envelope)):

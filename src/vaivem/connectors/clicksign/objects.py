@@ -11,6 +11,7 @@ from vaivem.core.fields import Field, FieldType
 
 Raw = Mapping[str, Any]
 
+FIRST = "vaivem_first"  # in the metadata of documents of ours
 SIGNERS_ACTS = frozenset({"signature_started", "sign", "refusal"})
 _FILE_ENDING = re.compile(r"\.(pdf|docx?|odt|rtf|txt|png|jpe?g)$", re.IGNORECASE)
 
@@ -84,7 +85,7 @@ def webhook_data(event: Raw, document: Raw, payload: Raw) -> dict[str, Any]:
         "refusal": _refusal(_object(details.get("refusal"))),
         "account": {"key": document.get("account_key") or _object(details.get("account")).get("key")},
         "in_order": bool(document.get("sequence_enabled")),
-        "acted": _acted(document),
+        "acted": [*_acted(document), *_first(document, signers)],
     }
 
 
@@ -174,6 +175,12 @@ def _acted(document: Raw) -> list[str]:
     listed = (_object(event) for event in _list(document.get("events")))
     keys = (signers_of_event(event) for event in listed if event.get("name") in SIGNERS_ACTS)
     return list(dict.fromkeys(key for found in keys for key in found))
+
+
+def _first(document: Raw, signers: Sequence[Raw]) -> list[str]:
+    """Return the key of the signer who was asked first, where a draft of ours noted who that is."""
+    noted = _object(document.get("metadata")).get(FIRST)
+    return [str(one["key"]) for one in signers if noted and noted in (one["email"], one["name"])]
 
 
 def signers_of_event(event: Raw) -> tuple[str, ...]:
