@@ -198,8 +198,27 @@ class Seen:
     states: tuple[str, ...]
 
 
+async def side_by_side(page: Page, place: Place, seen: Seen) -> None:
+    """See on a person's page what the rule wrote at the marketing tool, and by which run."""
+    last, own = {"Recusado": ("Declined", "Recusado"), "Concluído": ("Completed", "Assinado")}[seen.states[0]]
+    tags = place.tags("Sent", "Delivered", last)
+    table = page.get_by_role("region", name="Lado a lado")
+    line = table.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Tags", exact=True))
+    await until(page, line.filter(has_text=tags[-1]), 150)
+    for system in ("ActiveCampaign", place.tool.system):
+        await expect(table.get_by_role("columnheader").filter(has_text=system)).to_have_count(1)
+    assert sorted(await line.get_by_role("listitem").all_inner_texts()) == sorted(tags)
+    wrote = table.get_by_role("row").filter(has_text="Última gravação por uma regra")
+    await expect(wrote.get_by_role("link")).to_have_attribute("href", re.compile(r"/history/\d+/"))
+    kept = page.get_by_role("region", name="Também gravado por regras").get_by_role("listitem")
+    await expect(kept).to_have_count(1 if place.records else 0)
+    if place.records:
+        await expect(kept).to_contain_text(seen.subject)
+        await expect(kept).to_contain_text(own)
+
+
 async def at_hub_seen(hands: Hands, place: Place, seen: Seen) -> None:
-    """See the runs in the history, and the person with the document and its details; stay there."""
+    """See the runs in the history, and the person with what was written, the document and its details."""
     page, subject, email, name, states = hands.page, seen.subject, seen.email, seen.name, seen.states
     await hands.open(f"{place.workspace}/history/")
     await until(page, page.get_by_role("row").filter(has_text=subject).filter(has_text="Concluída"))
@@ -209,6 +228,7 @@ async def at_hub_seen(hands: Hands, place: Place, seen: Seen) -> None:
     await hands.press(page.get_by_role("main").get_by_role("button", name="Buscar"))
     await until(page, page.get_by_role("main").get_by_role("link", name=name))
     await hands.press(page.get_by_role("main").get_by_role("link", name=name).first)
+    await side_by_side(page, place, seen)
     of_document = page.locator(".doclist > li").filter(has_text=subject)
     await until(page, of_document.filter(has_text=states[0]))
     await hands.press(of_document.get_by_role("link", name=subject))

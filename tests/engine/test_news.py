@@ -23,8 +23,8 @@ WAIT = {"id": "later", "kind": "wait", "for": {"days": 3}}
 
 
 def known(house: House, conn: int) -> dict[str, Any]:
-    """Return what is known of the one record at a connection: values without their times."""
-    [(fields,)] = house.rows("select fields from known_record where conn = %s", conn)
+    """Return what is known of the one thing at a connection: values without their times."""
+    [(fields,)] = house.rows("select fields from known_record where object = 'thing' and conn = %s", conn)
     return {key: value for key, (value, _at) in fields.items()}
 
 
@@ -60,7 +60,7 @@ async def test_what_a_rule_wrote_is_at_whom_it_is_about_with_its_run(house: Hous
     }  # fmt: skip
     [(run, event)] = house.rows("select id, event_id from run")
     [(run_id, wrote, told, told_by)] = house.rows(
-        "select run_id, wrote, told, event_id from known_record where conn = %s", other
+        "select run_id, wrote, told, event_id from known_record where object = 'thing' and conn = %s", other
     )
     [(begun,)] = house.rows("select min(at) from step")
     assert (run_id, wrote, told_by) == (run, told, 0)
@@ -86,7 +86,27 @@ async def test_several_recipients_have_each_their_own(house: House) -> None:
         " on k.ws = p.ws and k.person = p.id group by p.id, p.name order by p.name"
     )
     assert rows == [("Ana Lima", ["r1", "r1"]), ("Rui Prado", ["r2", "r2"])]
-    assert house.rows("select count(*) from known_record where conn = %s", other) == [(2,)]
+    assert house.rows("select count(*) from known_record where object = 'thing' and conn = %s", other) == [
+        (2,)
+    ]
+
+
+async def test_what_is_kept_for_somebody_goes_with_them_and_is_nobody(house: House) -> None:
+    other = at_other(house)
+    async with working(house):
+        await happens(house, "r1")
+        await happens(house, "r2", name="Rui Prado", email="rui@prado.example")
+        await house.until(lambda: len(house.runs()) == 2)
+    await noted(house)
+    rows = house.rows(
+        "select n.record, n.kind, n.person, t.record, n.run_id > 0 from known_record n join known_record t"
+        " on t.ws = n.ws and t.id = n.of_record where n.object = 'note' order by 1"
+    )
+    assert rows == [("of r1", "kept", None, "r1", True), ("of r2", "kept", None, "r2", True)]
+    assert house.rows("select count(*) from person where merged is null") == [(2,)]
+    with house.db() as db:
+        db.execute("delete from known_record where conn = %s and record = 'r1'", (other,))
+    assert house.rows("select record from known_record where object = 'note'") == [("of r2",)]
 
 
 @pytest.mark.parametrize("first", ["vendor", "rule"])
@@ -112,7 +132,7 @@ async def test_newer_news_of_the_vendor_stays_whichever_is_noted_first(house: Ho
         "id": "r1", "name": "Ana Prado", "email": "ana@lima.example", "city": "Recife", "tag:here": "here",
     }  # fmt: skip
     [(run_id, wrote, told, event)] = house.rows(
-        "select run_id, wrote, told, event_id from known_record where conn = %s", other
+        "select run_id, wrote, told, event_id from known_record where object = 'thing' and conn = %s", other
     )
     assert run_id == house.value("select id from run")
     assert wrote < told
@@ -126,13 +146,15 @@ async def test_what_was_written_before_a_wait_is_noted_while_it_lasts(house: Hou
         await house.until(lambda: house.rows("select 1 from pending where state = 'wait'"))
     assert house.runs() == []
     await noted(house)
-    wrote = house.value("select wrote from known_record where conn = %s", other)
+    wrote = house.value("select wrote from known_record where object = 'thing' and conn = %s", other)
     pass_time(house, days=4)
     async with working(house):
         await house.until(house.runs)
     await noted(house)
     assert house.runs() == [(1, "")]
-    assert house.value("select wrote from known_record where conn = %s", other) == wrote, "not written anew"
+    assert (
+        house.value("select wrote from known_record where object = 'thing' and conn = %s", other) == wrote
+    ), "not written anew"
 
 
 async def test_what_is_nobody_and_of_no_kind_is_not_noted(house: House) -> None:
@@ -157,7 +179,7 @@ async def test_it_is_noted_though_the_worker_dies(house: House, point: str) -> N
     await noted(house)
     assert known(house, other)["tag:here"] == "here"
     [(begun,)] = house.rows("select min(at) from step")
-    [(wrote,)] = house.rows("select wrote from known_record where conn = %s", other)
+    [(wrote,)] = house.rows("select wrote from known_record where object = 'thing' and conn = %s", other)
     assert abs(wrote - begun) < timedelta(milliseconds=1), "since before it died"
 
 

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from tests.crash.conftest import Town, folder, town_in
 from vaivem.cli import parts
-from vaivem.connectors.activecampaign.custom_objects import document_schema
+from vaivem.connectors.activecampaign.custom_objects import STATE_NAMES, document_schema
 from vaivem.connectors.sdk.documents import DocumentMoved
 from vaivem.connectors.sdk.recipes import get_recipe
 from vaivem.connectors.sdk.registry import get_connector
@@ -92,6 +92,14 @@ LEAVE_OUT = "update connection set catch_up = false where connector = 'activecam
 SUBSCRIBED = "select 1 from connection where jsonb_array_length(subscription->'ids') > 0"
 RUNS = """
 select r.rule, e.title from run r join event e on e.ws = r.ws and e.id = r.event_id where r.status = 1
+"""
+NEWS = "select count(*) from news"
+NOTED = """
+select c.fields, k.fields -> 'status' ->> 0, (
+  select count(*) from known_record s join connection o on o.id = s.conn
+  where s.person = c.person and s.object = 'recipient' and o.connector = '{}')
+from known_record c join known_record k on k.ws = c.ws and k.of_record = c.id
+where c.object = 'contact' and c.fields -> 'email' ->> 0 = '{}'
 """
 PDF = base64.b64encode(b"%PDF-1.4 a contract").decode()
 
@@ -369,6 +377,25 @@ async def test_both_end_in_the_same_tags_records_and_triggers(desk: Desk) -> Non
         assert heard == told, state
     tagged = sum("Completed" in tags for tags, _status in END.values())
     assert [desk.starts(f"{one.key} tag").total() for one in desk.signers] == [tagged, tagged]
+    # And so on each person's page, of what the rules wrote, each with their own.
+    await desk.town.until(lambda: desk.town.rows(NEWS) == [(0,)], 150)
+    noted = {signer.key: _noted(desk, signer) for signer in desk.signers}
+    assert noted["clicksign"] == noted["docusign"] == END
+
+
+def _noted(desk: Desk, signer: Clicksign) -> dict[tuple[str, str], tuple[list[str], str]]:
+    """Return the same of what is noted: one person with a signer's record and a contact, and what is kept."""
+    trigger, found = trigger_of(signer.key), {}
+    for title, who in END:
+        ((fields, status, signers),) = desk.town.rows(NOTED.format(signer.key, signer.email(who, title)))
+        tags = [
+            tag.removeprefix(trigger.prefix).removeprefix(f"-{trigger.mark}_") or "every"
+            for key, (tag, _at) in fields.items()
+            if key.startswith("tag:") and tag
+        ]
+        assert signers == 1
+        found[title, who] = (sorted(tags, key=[*SIGNED, "Declined"].index), STATE_NAMES[status])
+    return found
 
 
 def _found(

@@ -104,10 +104,14 @@ class StepContext:
         self._sending = Sending(desk, run, line, step)
         self._doubts = Doubts(desk, run, line, self._sending)
 
-    @property
-    def since(self) -> datetime | None:
-        """When the first call was made by whose answer the step goes; None before any."""
-        return self._sending.since
+    def since(self, object_key: str, place: int, many: int) -> datetime | None:
+        """Return when the first call was made by whose answer the step goes; None before any.
+
+        Where each of the `many` records of an object was settled under a claim of its own, that counts which
+        came after the claim of this one: what other runs do to it is before that, or after.
+        """
+        times = self._sending.claimed.get(object_key, [])
+        return (times[place] if len(times) == many else None) or self._sending.since
 
     @property
     def connection(self) -> Connection:
@@ -256,6 +260,7 @@ class StepContext:
         """Take all keys, or remember that they were taken."""
         if self._claimed is not None:
             raise BugError("claim_in_claim", detail=f"{self._step}: {object_key}")
+        self._sending.claims(object_key)
         wanted = tuple(sorted({(self.connection.id, object_key, plain(key)) for key in keys}))
         kept = self._run.memory.at(self._next)
         if kept is not None and kept.known is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,24 +12,37 @@ from vaivem.connectors.sdk import Connector, Outcome
 WROTE = ("created", "updated")
 
 
-def news_of(conn: int, connector: Connector, outcome: Outcome, since: datetime) -> Iterator[dict[str, Any]]:
+Since = Callable[[str, int, int], datetime | None]
+
+
+def news_of(conn: int, connector: Connector, outcome: Outcome, since: Since) -> Iterator[dict[str, Any]]:
     """Yield ``{conn, object, id, wrote, at, data}`` for each person, company and deal of an outcome.
 
-    `data` is the record as the outcome shows it (`Outcome.output`). `at` (seconds of 1970) is `since`, when
-    the first of what the step went by was answered: what the vendor tells of a later change is newer.
+    And for what is kept for one of them, with whose it is (``of``: object and id). `data` is the record as
+    the outcome shows it (`Outcome.output`). `at` (seconds of 1970) is when the first call was made by whose
+    answer the step went (`StepContext.since`): what the vendor tells of a later change is newer.
     """
+    many, seen = Counter(record.object for record in outcome.records), Counter[str]()
     for record in outcome.records:
+        at = since(record.object, seen[record.object], many[record.object])
+        seen[record.object] += 1
+        data = _shown(outcome.output, record.object, record.id)
+        if data is None or at is None:
+            continue
+        news = {
+            "conn": conn,
+            "object": record.object,
+            "id": record.id,
+            "wrote": record.did in WROTE,
+            "at": at.timestamp(),
+            "data": data,
+        }
         if record.object in connector.kinds:
-            data = _shown(outcome.output, record.object, record.id)
-            if data is not None:
-                yield {
-                    "conn": conn,
-                    "object": record.object,
-                    "id": record.id,
-                    "wrote": record.did in WROTE,
-                    "at": since.timestamp(),
-                    "data": data,
-                }
+            yield news
+        for object_key, number in (data.get("of") or {}).items():
+            if object_key in connector.kinds:
+                yield news | {"of": [object_key, number]}
+                break
 
 
 def _shown(output: Mapping[str, Any], object_key: str, number: str) -> Mapping[str, Any] | None:

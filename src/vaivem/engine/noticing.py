@@ -1,8 +1,7 @@
 """Notes who and what the events speak of, and what rules wrote, behind the live path.
 
 Events are read once more, half a minute after they came, a slice at a time, with as long a pause as the slice
-took; what the outcomes of steps say (`news`) is taken as soon as it is there. Nothing here is read by runs,
-and no run waits for it.
+took; so is what the outcomes of steps say (`news`). Nothing here is read by runs, and no run waits for it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from vaivem.core.kinship import DEAL, relatives
 from vaivem.engine.clock import Clock
 from vaivem.engine.ids import id_at, time_of
 from vaivem.engine.journal import is_away
-from vaivem.engine.people import Sight, bind, note_record, note_step
+from vaivem.engine.people import KEPT, Sight, bind, note_kept, note_record, note_step
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, Topology
 
@@ -62,7 +61,7 @@ class Noticing:
             await db.execute(statement("people", "lock"), ws)
             reached = await db.fetchrow(statement("people", "reached"), ws)
             until, linked_until = (self._clock.after(-ago) for ago in (EVENTS_SETTLE, LINKS_SETTLE))
-            news = await db.fetch(statement("people", "news"), ws, SLICE)
+            news = await db.fetch(statement("people", "news"), ws, SLICE, id_at(until))
             rows = await db.fetch(statement("people", "events"), ws, reached["event_id"], id_at(until), SLICE)
             links = await db.fetch(statement("people", "linked"), ws, reached["linked"], linked_until, SLICE)
             reading = Reading(self._topology)
@@ -109,11 +108,14 @@ class Noticing:
         """Note what a run's steps said of the records that they wrote, or found as the rule wants them."""
         for one in json.loads(row["records"]):
             line = self._topology.lines.get(one["conn"])
-            kind = line.connector.kinds.get(one["object"]) if line else None
-            if kind is None:
+            kind = KEPT if "of" in one else line.connector.kinds.get(one["object"]) if line else None
+            if line is None or kind is None:
                 continue
             told, run_id = datetime.fromtimestamp(one["at"], UTC), row["run_id"] if one["wrote"] else 0
             sight = Sight(one["conn"], one["object"], one["id"], kind, one["data"], told, 0, run_id)
+            if kind == KEPT:
+                await note_kept(db, ws, sight, *one["of"])
+                continue
             number = await note_record(db, ws, sight)
             await db.execute(statement("people", "hear"), ws, number, row["event_id"])
 

@@ -20,10 +20,11 @@ from vaivem.core.numbers import parse_datetime
 from vaivem.engine.statements import statement
 
 MOST_FIELDS, MOST_TEXT, MOST_VALUES, MOST_WORDS = 80, 500, 10, 12
+KEPT = "kept"  # the kind of a record that is kept for somebody, and is nobody itself
 RECIPIENT = "recipient"  # a signer, by address: signers' tools have no contacts of their own
 TAGS, TAGS_ON, TAGS_OFF = "tags", "tags_on", "tags_off"
 TAG = "tag:"  # of a tag that is known by itself: its name where it is there, else ""
-APART = frozenset({TAGS_ON, TAGS_OFF, "did"})
+APART = frozenset({TAGS_ON, TAGS_OFF, "did", "of"})
 SURE = ("email:", "cpf_cnpj:", "code:")  # a telephone is often that of a company, or of a family
 
 
@@ -47,10 +48,7 @@ class Sight:
 
 async def note_record(db: Any, ws: int, sight: Sight) -> int:
     """Note a record, whose it is and what it is known by; return its number."""
-    row = await db.fetchrow(
-        statement("people", "record"), ws, sight.conn, sight.object, sight.record, sight.kind,
-        json.dumps(_fields(sight)), sight.told, sight.event_id, sight.run_id,
-    )  # fmt: skip
+    row = await _put(db, ws, sight)
     number: int = row["id"]
     keys = list(_keys(sight.kind, {key: value for key, (value, _at) in json.loads(row["fields"]).items()}))
     await db.execute(statement("people", "forget_keys"), ws, number, keys)
@@ -69,6 +67,21 @@ async def note_record(db: Any, ws: int, sight: Sight) -> int:
     person = await db.fetchval(statement("people", "person_of"), ws, number)
     await db.execute(statement("people", "named"), ws, person, sight.told)
     return number
+
+
+async def note_kept(db: Any, ws: int, sight: Sight, object_key: str, record: str) -> None:
+    """Note a record that is kept for another one of its connection, if that one is known."""
+    whose = await db.fetchval(statement("people", "known"), ws, sight.conn, object_key, record)
+    if whose is not None:
+        row = await _put(db, ws, sight)
+        await db.execute(statement("people", "keep_for"), ws, row["id"], whose)
+
+
+async def _put(db: Any, ws: int, sight: Sight) -> Any:
+    return await db.fetchrow(
+        statement("people", "record"), ws, sight.conn, sight.object, sight.record, sight.kind,
+        json.dumps(_fields(sight)), sight.told, sight.event_id, sight.run_id,
+    )  # fmt: skip
 
 
 async def bind(db: Any, ws: int, one: int, other: int, why: str, value: str, at: datetime) -> None:

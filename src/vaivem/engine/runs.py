@@ -236,7 +236,7 @@ class Execution:
             self._run.records += [
                 {"conn": conn, "step": step.id, **record.to_dict()} for record in outcome.records
             ]
-            if line.connector.kinds and context.since is not None:
+            if line.connector.kinds:
                 self._run.news += news_of(line.connection.id, line.connector, outcome, context.since)
         self._scope["steps"][step.id] = dict(outcome.output)
         if isinstance(step, FindStep) and not outcome.records:

@@ -26,10 +26,11 @@ class Sending:
     """Sends what one step of a run asks for, and writes down what came of it.
 
     `known` is what the claim just taken gave: the next final row keeps it. `since` is when the first call was
-    made by whose answer the step goes, in this process or before.
+    made by whose answer the step goes, in this process or before; `claimed` the same for each claim on an
+    object, in their order.
     """
 
-    __slots__ = ("_desk", "_line", "_run", "_step", "known", "since")
+    __slots__ = ("_desk", "_last", "_line", "_run", "_step", "claimed", "known", "since")
 
     def __init__(self, desk: Desk, run: RunState, line: Line, step: str) -> None:
         self._desk = desk
@@ -38,11 +39,20 @@ class Sending:
         self._step = step
         self.known: str | None = None
         self.since: datetime | None = None
+        self.claimed: dict[str, list[datetime | None]] = {}
+        self._last: list[datetime | None] = []
 
     def goes_by(self, at: datetime | None) -> None:
         """Note that the step goes by the answer to a call of that time; None where it is not known."""
         if at is not None:
             self.since = min(self.since or at, at)
+            if self._last and self._last[-1] is None:
+                self._last[-1] = at
+
+    def claims(self, object_key: str) -> None:
+        """Note that what comes now is of another record of this object."""
+        self._last = self.claimed.setdefault(object_key, [])
+        self._last.append(None)
 
     async def send(self, call: Call, n: int, *, write: bool, done: bool) -> Answer:
         """Send, journal each try, wait in place for short pauses. Raises what the answer means.

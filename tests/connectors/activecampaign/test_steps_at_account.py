@@ -244,6 +244,7 @@ async def test_a_document_goes_forward_only(ac: Ac, wired: Wired) -> None:
     both = await step(wired, "save_document", two)
     assert [one.did for one in both.records] == ["created", "created"]
     assert both.output["document"]["status"] == "completed"
+    assert [one["of"] for one in both.output["documents"]] == [{"contact": contact}] * 2
     voided = await step(wired, "save_document", document | {"document.status": "voided"})
     assert voided.output["document"]["status"] == "voided", "it can be after somebody signed"
     for status in ("completed", "changed"):  # told late: a voided document is over

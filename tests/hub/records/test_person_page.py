@@ -65,6 +65,55 @@ def test_a_run_of_another_workspace_is_not_named(furnished: Furnished) -> None:
     assert "<a " not in lines_of(furnished)["Last written by a rule"]
 
 
+def test_what_a_rule_keeps_for_them_is_shown_with_its_state(furnished: Furnished) -> None:
+    past, crm = furnished.past, furnished.workplace.crm.pk
+    run = past.run(furnished.workplace.rule().pk)
+    own = "select id from known_record where ws = %s and conn = %s and object = 'person'"
+    [(whose,)] = past.sql(own, past.ws, crm)
+    past.sql(  # somebody of the same number elsewhere
+        "insert into known_record (ws, id, conn, object, record, kind, told, event_id)"
+        " overriding system value values (%s, %s, %s, 'person', 'r1', 'person', now(), 0)",
+        past.ws + 1000, whose, crm,
+    )  # fmt: skip
+    for ws, name in ((past.ws, "Contrato Solar"), (past.ws + 1000, "Contrato alheio")):
+        fields = json.dumps({"name": [name, 1800000000.0], "status": ["completed", 1800000000.0]})
+        past.sql(
+            "insert into known_record (ws, conn, object, record, kind, fields, told, event_id, wrote, run_id,"
+            " of_record) values (%s, %s, 'document', 'k1', 'kept', %s, now(), 0, now(), %s, %s)",
+            ws, crm, fields, run, whose,
+        )  # fmt: skip
+    site, person = furnished.workplace.site, furnished.numbers["person"]
+    page = site.browser(site.owner).get(f"/w/{site.workspace.slug}/records/{person}/").content.decode()
+    found = re.search(r'<section aria-labelledby="kept">.*?</section>', page, re.DOTALL)
+    assert found
+    assert "Contrato Solar" in found[0]
+    assert "Signed" in found[0]
+    assert f"/history/{run}/" in found[0]
+    assert "alheio" not in found[0]
+
+
+def test_several_addresses_are_one_line_and_differ_where_none_is_shared(furnished: Furnished) -> None:
+    past, place = furnished.past, furnished.workplace
+
+    def says(conn: int, **said: Any) -> None:
+        fields = {"name": ["Marina Duarte", 1800000000.0], **{k: [v, 1800000000.0] for k, v in said.items()}}
+        past.sql("update known_record set fields = %s where conn = %s", json.dumps(fields), conn)
+
+    past.sql("update known_record set object = 'signer' where conn = %s", place.sign.pk)
+    says(place.sign.pk, email="marina@duarte.example", owner_id="3")
+    both = ["x@y.example", "Marina@duarte.example"]
+    says(place.crm.pk, email="x@y.example", emails=both, born="2026-11-29T12:43:02+00:00")
+    lines = lines_of(furnished)
+    assert "E-mails" not in lines
+    assert "x@y.example, Marina@duarte.example" in lines["E-mail"]
+    assert not any("Different" in name for name in lines), "one of them is the same"
+    assert "<time" in lines["born"], "a moment is written as one"
+    assert "2026-11-29T12:43:02+00:00</div>" not in lines["born"]
+    assert "owner_id" not in lines, "its system has no name for it"
+    says(place.crm.pk, email="x@y.example", emails=["x@y.example"])
+    assert "<mark>" in lines_of(furnished)["E-mail Different"]
+
+
 @pytest.mark.parametrize("order", list(permutations(range(4))))
 async def test_the_tags_are_those_of_the_last_list_and_what_came_since(
     database: str, order: tuple[int, ...]

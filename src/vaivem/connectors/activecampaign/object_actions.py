@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from typing_extensions import override
@@ -69,12 +70,13 @@ class SaveObjectRecord(Action):
             held = {f"{schema}.{number}": value for number, value in kept.items()}
             wanted = values.to_update(held) if before else values.to_create()
             changes = _of_schema(schema, wanted)
+            whose = {name: str(values[name]) for name in NAMESPACES if values.has(name)}
             if before and not changes and not _joins(before, belongs):
-                return _outcome(context.connection, schema, before, "kept")
+                return _outcome(context.connection, schema, before, "kept", whose)
             every = {**kept, **changes}
             joined = {**(before["belongs"] if before else {}), **belongs}
             made = await save(context, schema, external, every, joined)
-        return _outcome(context.connection, schema, made, "updated" if before else "created")
+        return _outcome(context.connection, schema, made, "updated" if before else "created", whose)
 
 
 def _belongs(connection: Connection, schema: str, values: Values) -> dict[str, list[str]]:
@@ -105,10 +107,12 @@ def _joins(before: Record, belongs: dict[str, list[str]]) -> bool:
     return any(before["belongs"].get(name) != ids for name, ids in belongs.items())
 
 
-def _outcome(connection: Connection, schema: str, made: Record, did: str) -> Outcome:
+def _outcome(
+    connection: Connection, schema: str, made: Record, did: str, whose: Mapping[str, str]
+) -> Outcome:
     name = f"{label(connection, 'objects', schema)} {made['external_id']}".strip()
-    shown = {"record": {key: made[key] for key in ("id", "external_id")} | {"did": did}}
-    return Outcome((RecordRef("record", made["id"], did, name),), shown)
+    shown = {key: made[key] for key in ("id", "external_id")} | {"name": name, "of": whose, "did": did}
+    return Outcome((RecordRef("record", made["id"], did, name),), {"record": shown})
 
 
 class SaveDocument(Action):
@@ -158,7 +162,9 @@ class SaveDocument(Action):
         if not people:
             raise SkipError("nobody_here")
         done = [await self._one(context, schema, values) for values in people]
-        return Outcome(tuple(record for one in done for record in one.records), done[0].output)
+        shown = [one.output["document"] for one in done]
+        records = tuple(record for one in done for record in one.records)
+        return Outcome(records, {"document": shown[0], "documents": shown})
 
     async def _one(self, context: ActionContext, schema: str, values: Values) -> Outcome:
         recipient = values["recipient"] or values["contact"]
@@ -177,9 +183,10 @@ class SaveDocument(Action):
     @staticmethod
     def _outcome(connection: Connection, values: Values, made: Record, did: str) -> Outcome:
         status = _BY_NAME.get(str(made["values"].get("status")), str(values["status"]))
-        url = web_address(connection, "contact", str(values["contact"]))
-        shown = {"document": {"id": made["id"], "status": status, "did": did}}
-        return Outcome((RecordRef("document", made["id"], did, str(values["name"] or ""), url),), shown)
+        contact, name = str(values["contact"]), str(values["name"] or "")
+        url = web_address(connection, "contact", contact)
+        shown = {"id": made["id"], "status": status, "name": name, "of": {"contact": contact}, "did": did}
+        return Outcome((RecordRef("document", made["id"], did, name, url),), {"document": shown})
 
 
 def _document(values: Values, before: Record, written: str | None) -> Record:

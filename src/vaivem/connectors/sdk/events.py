@@ -97,7 +97,8 @@ class Outcome:
     A record of `records` that is a person, a company or a deal (`Connector.kinds`) is shown in `output` under
     its object, several of them in a list under its plural (``contact``, ``contacts``): each with its ``id``
     and the names that events use. The Records pages know it by that. Of tags, say all that it has
-    (``tags``), else those that are there now (``tags_on``) or are not any more (``tags_off``).
+    (``tags``), else those that are there now (``tags_on``) or are not any more (``tags_off``). A record of
+    another kind that is kept for one of these says whose it is (``of``: its object and id).
     """
 
     records: tuple[RecordRef, ...]

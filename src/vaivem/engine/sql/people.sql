@@ -21,8 +21,8 @@ select conn, object, record, of_conn, of_object, of_record, at from linked
 where ws = $1 and at > $2 and at < $3 order by at fetch first $4 rows with ties;
 
 -- name: news
--- What the outcomes of steps say, each row once. $1 ws, $2 how many
-delete from news n using (select ws, id from news where ws = $1 order by id limit $2) q
+-- What the outcomes of steps say, each row once. $1 ws, $2 how many, $3 of runs before
+delete from news n using (select ws, id from news where ws = $1 and run_id < $3 order by id limit $2) q
 where n.ws = q.ws and n.id = q.id returning n.run_id, n.event_id, n.records;
 
 -- name: reach
@@ -62,6 +62,9 @@ insert into person (ws, kind, at) values ($1, $2, $3) returning id;
 
 -- name: belong
 update known_record set person = $3 where ws = $1 and id = $2;
+
+-- name: keep_for
+update known_record set of_record = $3 where ws = $1 and id = $2 and of_record is distinct from $3;
 
 -- name: named
 -- A person has the name that was told last, else the address. $1 ws, $2 person, $3 told

@@ -11,6 +11,12 @@ from django.db import connection as database
 from vaivem.engine.ids import SHIFT
 
 TABLES = (("event", "id"), ("run", "id"), ("run", "event_id"), ("step", "run_id"), ("term", "event_id"))
+NEWS = """
+update news set run_id = run_id - %(distance)s, event_id = event_id - %(distance)s, records = (
+  select jsonb_agg(jsonb_set(one, '{at}', to_jsonb((one ->> 'at')::float8 - %(seconds)s)))::text
+  from jsonb_array_elements(records::jsonb) one)
+where event_id >= %(first)s
+"""
 TIMES = (("run", "finished", "id"), ("step", "at", "run_id"))
 
 
@@ -63,6 +69,7 @@ def move_back(first_event: int, ago: timedelta) -> None:
                 f" where {key} >= %s",
                 [seconds, first_event],
             )
+        cursor.execute(NEWS, {"distance": distance, "seconds": seconds, "first": first_event})
         for table, column in TABLES:
             cursor.execute(
                 f"update {table} set {column} = {column} - %s where {column} >= %s",  # noqa: S608 - our own names

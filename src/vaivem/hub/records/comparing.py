@@ -14,7 +14,10 @@ from vaivem.hub.records.queries import Known, Said
 from vaivem.hub.rules.words import label
 
 # Said elsewhere on the page, or of no use to people.
-HIDDEN = frozenset({"id", "url", "first_name", "last_name", "tags_added", "tags_removed"})
+HIDDEN = frozenset({
+    "id", "url", "first_name", "last_name", "tags_added", "tags_removed", "created_at", "updated_at",
+})  # fmt: skip
+SEVERAL = {"emails": "email", "phones": "phone"}
 FIRST = ("name", "email", "emails", "cpf", "cnpj", "cpf_cnpj", "documentation", "phone", "phones", "mobile")
 COMPARED = frozenset(
     {"name", "email", "cpf", "cnpj", "phone", "mobile"}
@@ -32,17 +35,29 @@ class FieldLine:
 
 def side_by_side(known: Sequence[Known], names: Names) -> list[FieldLine]:
     """Return the lines, those that tell who it is first."""
-    keys = list(dict.fromkeys(key for row in known for key in row.fields if key not in HIDDEN))
+    fields, labels = [_fields(row) for row in known], [labels_of(row, names) for row in known]
+    keys = list(dict.fromkeys(key for own in fields for key in own))
     keys.sort(key=lambda key: FIRST.index(key) if key in FIRST else len(FIRST))
-    labels = [labels_of(row, names) for row in known]
     lines = []
     for key in keys:
-        values = tuple(row.fields.get(key) for row in known)
-        named = next(
-            (own[key] for own, value in zip(labels, values, strict=True) if value and key in own), key
-        )
-        lines.append(FieldLine(_common(key) or named, values, _differ(key, values)))
+        values = tuple(own.get(key) for own in fields)
+        told = [own for own, value in zip(labels, values, strict=True) if value]
+        name = _common(key) or next((own[key] for own in told if key in own), "")
+        if not name and all(told):
+            continue  # their systems have no name for it: it is not for people
+        lines.append(FieldLine(name or key, values, _differ(key, values)))
     return lines
+
+
+def _fields(row: Known) -> dict[str, Said]:
+    """Return what a record says for people; several addresses or numbers in the place of the one."""
+    said = {key: value for key, value in row.fields.items() if key not in HIDDEN}
+    for several, one in SEVERAL.items():
+        if several in said:
+            many, first = said.pop(several), said.get(one)
+            values = dict.fromkeys((*(first.values if first else ()), *many.values))
+            said[one] = Said(tuple(values), max(many.at, first.at) if first else many.at)
+    return said
 
 
 def tags_of(known: Sequence[Known]) -> list[str]:
@@ -71,9 +86,7 @@ def _common(key: str) -> str:
     words = {
         "name": _("Name"),
         "email": _("E-mail"),
-        "emails": _("E-mails"),
         "phone": _("Phone"),
-        "phones": _("Phones"),
         "cpf": _("CPF"),
         "cnpj": _("CNPJ"),
     }
@@ -81,8 +94,9 @@ def _common(key: str) -> str:
 
 
 def _differ(key: str, values: Sequence[Said | None]) -> bool:
-    told = {_folded(value.text) for value in values if value is not None}
-    return key in COMPARED and len(told) > 1
+    """Say whether there is no value on which all agree who say something."""
+    told = [set(map(_folded, value.values)) for value in values if value is not None]
+    return key in COMPARED and bool(told) and not set.intersection(*told)
 
 
 def _folded(text: str) -> str:

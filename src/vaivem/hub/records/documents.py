@@ -115,6 +115,8 @@ def document_state(state: str) -> Badge:
 
 def recipient_state(state: str) -> Badge:
     """Say how far one recipient is."""
+    if state == "voided":
+        return document_state(state)
     words = {
         "sent": Badge("wait", "clock", _("Not opened yet")),
         "opened": Badge("wait", "clock", _("Opened")),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vaivem.core.identity import normalise_cpf_cnpj, normalise_email, normalise_phone, query_terms
+from vaivem.core.numbers import parse_moment
 from vaivem.engine.people import TAG, TAGS
 from vaivem.hub.history.rows import fetch
 
@@ -38,6 +39,12 @@ class Said:
     def text(self) -> str:
         """The values in one line."""
         return ", ".join(self.values)
+
+    @property
+    def moment(self) -> datetime | None:
+        """The value where it is a moment, not a day."""
+        found = parse_moment(self.values[0]) if len(self.values) == 1 and "T" in self.values[0] else None
+        return found if isinstance(found, datetime) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,15 @@ def related(ws: int, person: int) -> list[Known]:
         " and r.person is distinct from %(id)s and r.object <> 'recipient' order by r.told desc limit %(n)s"
     )
     return fetch(query, {"ws": ws, "id": person, "n": MOST_RELATED}, known)
+
+
+def kept_for(ws: int, records: Sequence[int]) -> list[Known]:
+    """Return what rules keep for these records at their systems, the newest first."""
+    query = (
+        f"select {RECORD} from known_record r where r.ws = %(ws)s and r.of_record = any(%(ids)s)"  # noqa: S608 - fixed parts only
+        " order by r.told desc, r.id limit %(n)s"
+    )
+    return fetch(query, {"ws": ws, "ids": list(records), "n": MOST_RELATED}, known)
 
 
 def whys(ws: int, records: Sequence[int]) -> list[Why]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from vaivem.connectors.sdk.documents import RANKS
 from vaivem.core.kinship import DEAL
 from vaivem.engine.ids import time_of
 from vaivem.engine.people import RECIPIENT
@@ -67,7 +68,8 @@ def person(request: MemberRequest, number: int) -> HttpResponse:
     happened, older = timeline(
         ws, numbers, names, before=int(before) if before.isdecimal() and len(before) < 19 else None
     )
-    runs = runs_of(ws, [row.run_id for row in known], names)
+    kept = queries.kept_for(ws, numbers)
+    runs = runs_of(ws, [row.run_id for row in (*known, *kept)], names)
     columns, lines = [_column(row, names, runs) for row in known], side_by_side(known, names)
     values = {
         "now": clock_now(),
@@ -86,6 +88,7 @@ def person(request: MemberRequest, number: int) -> HttpResponse:
         "wrote": any(row.wrote for row in known),
         "whys": _whys(queries.whys(ws, numbers), known, names),
         "documents": [_document(row, names) for row in documents.documents_of(ws, numbers)],
+        "kept": [_kept(row, names, runs) for row in kept],
         "deals": _related(ws, number, names, deals=True),
         "others": _related(ws, number, names, deals=False),
         "happened": happened,
@@ -147,6 +150,16 @@ def _column(row: queries.Known, names: Names, runs: Mapping[int, RunMade]) -> di
     }
 
 
+def _kept(row: queries.Known, names: Names, runs: Mapping[int, RunMade]) -> dict[str, Any]:
+    """Return a record that is kept for a person; one of a document has a state."""
+    state = row.said("status")
+    return {
+        **_column(row, names, runs),
+        "title": row.said("name") or row.record,
+        "state": documents.recipient_state(state) if state in RANKS else None,
+    }
+
+
 def _url(row: queries.Known, names: Names) -> str:
     """Return a record's address at its vendor; a signer has none of their own."""
     if row.object == RECIPIENT:
@@ -188,15 +201,16 @@ def _told(one: documents.Told) -> dict[str, Any]:
 def _related(ws: int, number: int, names: Names, *, deals: bool) -> list[dict[str, Any]]:
     """Return deals, or other people and companies; each of these once, by whichever record tells its name."""
     found: dict[Any, dict[str, Any]] = {}
-    for row in queries.related(ws, number):
-        if (row.kind == DEAL) != deals:
-            continue
+    rows = [row for row in queries.related(ws, number) if (row.kind == DEAL) == deals]
+    runs = runs_of(ws, [row.run_id for row in rows] if deals else [], names)
+    for row in rows:
         title = row.said("title", "name", "email")
         found.setdefault(
             row.id if deals else row.person,
             {
                 "row": row,
                 "title": title or row.record,
+                "run": runs.get(row.run_id),
                 "url": _url(row, names) if deals else "",
                 "connector": names.connector(row.conn),
                 "object": names.object(row.conn, row.object),

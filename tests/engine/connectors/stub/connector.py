@@ -177,7 +177,7 @@ class PutLinked(Put):
 
 
 class PutShown(Put):
-    """Puts a thing, then a tag on it, and shows it as it is then."""
+    """Puts a thing, then a tag on it, and shows it as it is then, and a note that is kept for it."""
 
     key = "put_shown"
 
@@ -188,7 +188,9 @@ class PutShown(Put):
             put = Call(call, "PUT", f"/things/{record}", json=body)
             await context.write(put, Idempotent(), _id)
         shown |= {"id": record, "tags_on": ["here"]}
-        return Outcome((RecordRef("thing", record, "updated", shown["name"]),), {"thing": shown})
+        note = {"id": f"of {record}", "status": "completed", "of": {"thing": record}}
+        refs = (RecordRef("thing", record, "updated"), RecordRef("note", note["id"], "created"))
+        return Outcome(refs, {"thing": shown, "note": note})
 
 
 class PutNew(Put):
