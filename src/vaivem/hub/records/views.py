@@ -139,12 +139,14 @@ def _before(text: str) -> tuple[datetime, int] | None:
 def _column(row: queries.Known, names: Names, runs: Mapping[int, RunMade]) -> dict[str, Any]:
     """Return a record as a column. `told`: when its system told of it last, None where only we wrote."""
     told = row.told if row.wrote is None else time_of(row.event_id) if row.event_id else None
+    name, system = names.connection(row.conn), names.system(row.conn)
     return {
         "row": row,
         "told": told,
         "run": runs.get(row.run_id),
         "connector": names.connector(row.conn),
-        "name": names.connection(row.conn),
+        "name": name,
+        "system": system if system.casefold() not in name.casefold() else "",
         "object": _("Signer") if row.object == RECIPIENT else names.object(row.conn, row.object),
         "url": _url(row, names),
     }
