@@ -11,7 +11,9 @@ import json
 import logging
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -66,11 +68,11 @@ class Noticing:
             links = await db.fetch(statement("people", "linked"), ws, reached["linked"], linked_until, SLICE)
             reading = Reading(self._topology)
             for one in news:
-                await self._guarded(db, f"run {one['run_id']}", self._note_news(db, ws, one))
+                await self._guarded(db, f"run {one['run_id']}", partial(self._note_news, db, ws, one))
             for row in rows:
-                await self._guarded(db, f"event {row['id']}", self._note_event(db, ws, reading, row))
+                await self._guarded(db, f"event {row['id']}", partial(self._note_event, db, ws, reading, row))
             for link in links:
-                await self._guarded(db, f"link of {link['at']}", self._note_link(db, ws, link))
+                await self._guarded(db, f"link of {link['at']}", partial(self._note_link, db, ws, link))
             if rows or links:
                 event_id = rows[-1]["id"] if rows else reached["event_id"]
                 linked = links[-1]["at"] if links else reached["linked"]
@@ -78,10 +80,10 @@ class Noticing:
         return any(len(found) >= SLICE for found in (news, rows, links))
 
     @staticmethod
-    async def _guarded(db: Any, what: str, work: Any) -> None:
+    async def _guarded(db: Any, what: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             async with db.transaction():
-                await work
+                await work()
         except Exception as error:
             if is_away(error):
                 raise
