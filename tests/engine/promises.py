@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +78,7 @@ class Ledger(Vendor):
 
     `faults` are what happens to the next calls; `aimed` to the next one of that name (``POST people``). A
     person whose answer did not arrive is found only after `SHOWN_SECONDS`: vendors' searches lag behind.
+    `at_lost` is called when an answer gets lost, after the work is done.
     """
 
     writes: list[Write] = field(default_factory=list)
@@ -85,6 +86,7 @@ class Ledger(Vendor):
     shift: float = 0.0
     faults: list[Any] = field(default_factory=list)
     aimed: dict[str, Any] = field(default_factory=dict)
+    at_lost: Callable[[], None] = lambda: None
     lost: Counter[tuple[str, str]] = field(default_factory=Counter)  # runs whose answer did not arrive
     shown: dict[int, float] = field(default_factory=dict)  # people by id: from when on they are found
 
@@ -114,6 +116,8 @@ class Ledger(Vendor):
             self.writes.append(write)
             self.lost[write.run] += self._next == "lost"
         answer = super()._do(method, path, query, body)
+        if self._next == "lost":
+            self.at_lost()
         if path == "/people" and method == "POST" and self._next == "lost":
             self.shown[answer["id"]] = self.now() + SHOWN_SECONDS
         if path == "/people" and method == "GET":
@@ -157,6 +161,9 @@ class Promises:
         """Look at everything, when nothing is left to do."""
         history = list(history)
         self._every_event_is_done_once(history)
+        for record in {one["record"] for one in self.events.values()}:
+            for rule in PLANS:
+                self._in_order(rule, [name for name, one in self.events.items() if one["record"] == record])
         replays = Counter((one.event, one.rule) for one in history if one.repeats)
         done = Counter((one.event, one.rule) for one in history if one.status == 1)
         newest: dict[tuple[str, str], int] = {}
@@ -172,9 +179,6 @@ class Promises:
                 self._nothing_is_left_out_or_doubled(event, rule, done[event, rule], replays[event, rule])
         self._records_are_made_once()
         self._what_was_made_is_brought_up_to_date(newest)
-        for record in {one["record"] for one in self.events.values()}:
-            for rule in PLANS:
-                self._in_order(rule, [name for name, one in self.events.items() if one["record"] == record])
 
     def _every_event_is_done_once(self, history: Sequence[Past]) -> None:
         first = Counter((one.event, one.rule) for one in history if not one.repeats)
@@ -239,7 +243,7 @@ class Promises:
         for number, one in enumerate(self.vendor.writes):
             if one.rule == rule and one.step in IN_LANE[rule]:
                 at[one.event].setdefault(one.step, number)
-        kept = [event for event in events if (event, rule) not in self.failed]
+        kept = [event for event in events if at[event] and (event, rule) not in self.failed]
         for before, after in itertools.pairwise(kept):
             assert max(at[before].values()) < min(at[after].values()), f"{rule}: {before} after {after}"
 

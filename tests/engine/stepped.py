@@ -146,12 +146,22 @@ def in_steps() -> Iterator[None]:
 @contextmanager
 def dying_at(point: str, nth: int) -> Iterator[None]:
     """Let the worker that gets to a crash point for the nth time die there."""
-    crashpoints._visits.clear()
-    crashpoints._wanted, crashpoints._nth = point, str(nth)
+    arm(point, nth)
     try:
         yield
     finally:
-        crashpoints._wanted = ""
+        disarm()
+
+
+def arm(point: str, nth: int = 1) -> None:
+    """From now on, let the worker that gets to a crash point for the nth time die there."""
+    crashpoints._visits.clear()
+    crashpoints._wanted, crashpoints._nth = point, str(nth)
+
+
+def disarm() -> None:
+    """Let nobody die any more."""
+    crashpoints._wanted = ""
 
 
 async def _cut(link: asyncpg.Connection | asyncpg.Pool) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import os
 import secrets
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,8 +22,8 @@ from hypothesis.stateful import initialize, precondition, rule, run_state_machin
 from vaivem.engine.outbound import Outbound
 
 from .spare import Spares
-from .stepped import Stepped, dying_at, in_steps
-from .town import ENDING, FAULTS, OPENING, WHOLE, WORKER_POINTS, Ending, Town
+from .stepped import Stepped, arm, disarm, dying_at, in_steps
+from .town import ENDING, FAULTS, OPENING, WHOLE, WORKER_POINTS, WRITES, Ending, Town
 
 LONG = bool(os.environ.get("VAIVEM_LONG"))
 SEED = int(os.environ.get("VAIVEM_SEED") or (secrets.randbelow(2**32) if LONG else 4))
@@ -47,6 +48,14 @@ class Steps(Town):
     async def set_up(self) -> None:
         self.outbound = Outbound(self.house.config.allowed_private_hosts)
         self.stack.enter_context(in_steps())
+
+    @rule(call=st.sampled_from(WRITES), again=st.booleans())
+    def die_of_a_lost_answer(self, call: str, again: bool) -> None:
+        """The vendor has done it and does not show it yet; whoever asked is dead, and the next one looks."""
+        self.vendor.at_lost = partial(arm, "call.after_send")
+        self.go_wrong(call, "lost", again)
+        self.vendor.at_lost = lambda: None
+        disarm()
 
     @rule(lanes=st.integers(1, 6), two=st.booleans())
     def work(self, lanes: int, two: bool) -> None:
