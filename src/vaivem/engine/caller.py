@@ -105,6 +105,8 @@ class Caller:
             return None
         if bulk and call.lasts:
             return await self.answers.find_lasting(connection.id, call, self._clock.now())
+        if call.since is None:  # as nearly always: no limits are reckoned for it
+            return None
         own = own_limit(line.connector.limits(connection), call)
         return await self.answers.find(connection.id, own, call, made) if own is not None else None
 
@@ -112,11 +114,12 @@ class Caller:
         self, line: Line, connection: Connection, call: Call, begun: datetime, answer: Answer, *, bulk: bool
     ) -> None:
         """Keep an answer for others, where it may serve them."""
-        own = own_limit(line.connector.limits(connection), call)
         if bulk and call.lasts:
             await self.answers.keep_lasting(connection.id, call, begun, answer)
-        elif own is not None:
-            await self.answers.keep(connection.id, own, call, begun, answer)
+        elif call.since is not None:
+            own = own_limit(line.connector.limits(connection), call)
+            if own is not None:
+                await self.answers.keep(connection.id, own, call, begun, answer)
 
     async def renew(self, line: Line) -> None:
         """Refresh the token of an unused connection. A dead grant holds it as a refused call does."""
