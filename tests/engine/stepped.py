@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from types import SimpleNamespace
@@ -109,8 +109,8 @@ class Stepped(Worker):
         await self._over.wait()
         await lease.leave()
 
-    async def _connect(self, stack: AsyncExitStack) -> asyncpg.Connection:
-        made = await super()._connect(stack)
+    async def _connect(self, stack: AsyncExitStack, planning: Mapping[str, str]) -> asyncpg.Connection:
+        made = await super()._connect(stack, planning)
         self._links.append(made)
         return made
 

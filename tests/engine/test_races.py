@@ -11,6 +11,7 @@ import pytest
 
 from vaivem.engine.lanes import claimed_lanes
 from vaivem.engine.leases import Lease
+from vaivem.engine.links import BY_KEY
 from vaivem.engine.statements import statement
 
 from .conftest import House
@@ -60,6 +61,26 @@ async def stopped_half_way(
         await keeper.close()
 
 
+@asynccontextmanager
+async def stopped_at_its_lease(
+    house: House, worker: int, query: str, *arguments: object
+) -> AsyncIterator[asyncio.Task[list[asyncpg.Record]]]:
+    """Have a statement, begun already, stand at the row of its worker until the end of the block."""
+    keeper = await asyncpg.connect(house.dsn)
+    slow = await asyncpg.connect(house.dsn, server_settings=BY_KEY)
+    try:
+        async with keeper.transaction():
+            await keeper.execute("select from worker where id = $1 for update", worker)
+            task = asyncio.create_task(slow.fetch(query, *arguments))
+            waits = "select 1 from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+            await house.until(lambda: house.rows(waits, slow.get_server_pid()))
+            yield task
+        await task
+    finally:
+        await slow.close()
+        await keeper.close()
+
+
 async def test_a_lane_that_a_living_worker_has_meanwhile_is_not_freed(
     house: House, quick: asyncpg.Connection
 ) -> None:
@@ -91,7 +112,7 @@ async def test_a_lane_that_was_worked_meanwhile_is_read_anew(house: House, quick
             " select 1, n, s, 10 * n + s, 1, 1, 1 from generate_series(1, 2) n, generate_series(1, 2) s"
         )
     arguments = (living, 100, 16, [], [], [], 1)
-    async with stopped_half_way(house, statement("lanes", "claim"), *arguments) as claim:
+    async with stopped_at_its_lease(house, living, statement("lanes", "claim"), *arguments) as claim:
         await quick.execute("update lane set state = 2, owner = $1 where key = 2 and state = 1", dead)
         await quick.execute("delete from item where run_id = 21")
         await quick.execute(statement("leases", "take_over"))

@@ -36,7 +36,7 @@ from vaivem.engine.intake import Intake
 from vaivem.engine.journal import Journal, is_away
 from vaivem.engine.lanes import ClaimedLane, LaneWorker, claimed_lanes
 from vaivem.engine.leases import BEAT_SECONDS, Lease, LeaseLostError
-from vaivem.engine.links import BY_INDEX, SESSION, Link
+from vaivem.engine.links import BY_INDEX, BY_KEY, SESSION, Link
 from vaivem.engine.outbound import Outbound
 from vaivem.engine.post import Post
 from vaivem.engine.replays import Replays
@@ -111,8 +111,8 @@ class Worker:
         """Work until told to stop; raises when the database is gone."""
         async with contextlib.AsyncExitStack() as stack:
             pool = await self._pool(stack, 2)
-            links = [await self._connect(stack) for _ in range(4)]
-            lease_db, claim_db, outcome_db, acquire_db = links
+            lease_db = await self._connect(stack, BY_INDEX)
+            claim_db, outcome_db, acquire_db = [await self._connect(stack, BY_KEY) for _ in range(3)]
             await self._clock.adjust(claim_db)
             node = await claim_db.fetchval("select nextval('node_seq')")
             lease = Lease(lease_db, self._config.data_dir)
@@ -148,8 +148,11 @@ class Worker:
             self._ready()
             await self._together(desk, claim_db, lease, chores)
 
-    async def _connect(self, stack: contextlib.AsyncExitStack) -> asyncpg.Connection:
-        connection = await asyncpg.connect(self._dsn, command_timeout=30, server_settings=SESSION | BY_INDEX)
+    async def _connect(
+        self, stack: contextlib.AsyncExitStack, planning: Mapping[str, str]
+    ) -> asyncpg.Connection:
+        settings = SESSION | dict(planning)
+        connection = await asyncpg.connect(self._dsn, command_timeout=30, server_settings=settings)
         stack.push_async_callback(_close, connection)
         return connection
 

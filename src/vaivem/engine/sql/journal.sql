@@ -14,8 +14,10 @@ mine as (
   select run_id, count(*) as got from (
     select run_id, ws, conn, object, key from ic
     union
-    select k.run_id, k.ws, k.conn, k.object, k.key from k join claim c using (ws, conn, object, key)
-    where c.run_id = k.run_id) held
+    select c.run_id, c.ws, c.conn, c.object, c.key from claim c
+    where c.run_id = any($3::bigint[]) and exists (
+      select from k where k.run_id = c.run_id and k.ws = c.ws and k.conn = c.conn and k.object = c.object and k.key = c.key)
+    ) held
   group by run_id),
 go as (
   select i.ws, i.run_id, i.n, me.id as owner, (select vv_now()) as at
@@ -39,8 +41,8 @@ order by p.state = 'decision' desc nulls last limit 1;
 
 -- name: release
 -- Claims of runs that did not get all of their keys.
-delete from claim using unnest($1::int[], $2::bigint[]) as r(ws, run_id), (select id from worker where id = $3 for key share) me
-where claim.ws = r.ws and claim.run_id = r.run_id;
+with me as materialized (select id from worker where id = $3 for key share)
+delete from claim where run_id = any($2::bigint[]) and ws = any($1::int[]) and (select id from me) = $3;
 
 -- name: write
 -- Outcomes: steps, intents and claims gone, links, the next intents, finished and parked runs, lanes let go.
@@ -55,18 +57,20 @@ st as (
          as t(ws, run_id, n, try, step, name, conn, write, done, known, method, url, status, request, response,
               code, ms, at)
   on conflict do nothing),
--- $20-$21: runs whose intents are settled; $22-$23: runs whose claims end
+-- $20-$21: runs whose intents are settled; $22-$23: runs whose claims end. (No other workspace has a run's id. Written as
+-- conditions, not as joins: a plan that is kept from when a table was empty reads all of it for a join.)
 di as (
-  delete from intent i using unnest($20::int[], $21::bigint[]) as t(ws, run_id), me
-  where i.ws = t.ws and i.run_id = t.run_id),
+  delete from intent where ws = any($20::int[]) and run_id = any($21::bigint[]) and (select id from me) = $1),
 dc as (
-  delete from claim c using unnest($22::int[], $23::bigint[]) as t(ws, run_id), me
-  where c.run_id = t.run_id and c.ws = t.ws),
+  delete from claim where run_id = any($23::bigint[]) and ws = any($22::int[]) and (select id from me) = $1),
 -- $24-$29: links to remember (record_id null: to forget)
 dl as (
-  delete from link l using unnest($24::int[], $25::int[], $26::text[], $27::text[], $28::text[], $29::bigint[])
-                     as t(ws, conn, object, key, record_id, run_id), me
-  where t.record_id is null and l.ws = t.ws and l.conn = t.conn and l.object = t.object and l.key = t.key),
+  delete from link l
+  where l.ws = any($24::int[]) and l.conn = any($25::int[]) and l.object = any($26::text[]) and l.key = any($27::text[])
+    and exists (
+      select from unnest($24::int[], $25::int[], $26::text[], $27::text[], $28::text[]) as t(ws, conn, object, key, record_id)
+      where t.record_id is null and t.ws = l.ws and t.conn = l.conn and t.object = l.object and t.key = l.key)
+    and (select id from me) = $1 and array_position($28::text[], null) is not null),
 nl as (
   insert into link (ws, conn, object, key, record_id, run_id, at)
   select distinct on (ws, conn, object, key) t.ws, conn, object, key, record_id, run_id, (select vv_now())
@@ -89,10 +93,12 @@ rn as (
                   status, code, params, records, calls, tries, replay_of)
   on conflict do nothing),
 dp as (
-  delete from pending p using unnest($33::int[], $34::bigint[]) as t(ws, id), me where p.ws = t.ws and p.run_id = t.id),
+  delete from pending where ws = any($33::int[]) and run_id = any($34::bigint[]) and (select id from me) = $1),
 it as (
-  delete from item i using unnest($44::int[], $45::bigint[], $46::bigint[]) as t(ws, lane, seq), me
-  where i.ws = t.ws and i.lane = t.lane and i.seq = t.seq),
+  delete from item i where i.ws = any($44::int[]) and i.run_id = any($34::bigint[]) and (select id from me) = $1
+    and i.seq = any(array(
+      select t.seq from unnest($44::int[], $45::bigint[], $46::bigint[]) as t(ws, lane, seq)
+      where t.ws = i.ws and t.lane = i.lane))),
 -- $47-$49: what finished runs are found by
 tm as (
   insert into term (ws, hash, event_id)
@@ -104,10 +110,16 @@ nw as (
   select t.* from me, unnest($54::int[], $55::bigint[], $56::bigint[], $57::text[]) as t(ws, run_id, event_id, records)),
 -- $50-$52: lanes to let go when nothing came after seq
 lk as materialized (
-  select l.ws, l.key from me, lane l join unnest($50::int[], $51::bigint[], $52::bigint[]) as t(ws, key, seq)
-    on l.ws = t.ws and l.key = t.key and l.tail = t.seq and l.owner = $1
+  select l.ws, l.key from lane l
+  where l.ws = any($50::int[]) and l.key = any($51::bigint[]) and l.owner = $1 and (select id from me) = $1
+    and l.tail = any(array(
+      select t.seq from unnest($50::int[], $51::bigint[], $52::bigint[]) as t(ws, key, seq)
+      where t.ws = l.ws and t.key = l.key))
   order by l.ws, l.key for update of l skip locked),
-ld as (delete from lane l using lk, me where l.ws = lk.ws and l.key = lk.key returning l.ws, l.key)
+ld as (
+  delete from lane l where l.ws = any(array(select ws from lk)) and l.key = any(array(select key from lk))
+    and exists (select from lk where lk.ws = l.ws and lk.key = l.key)
+  returning l.ws, l.key)
 select 0 as what, id as ws, 0::bigint as key from me union all select 2, ws, key from ld;
 
 -- name: park
@@ -130,17 +142,25 @@ p as (
 q as materialized (
   -- A question may have been answered before its run has parked: then it does not wait. The lock makes an answer come
   -- before this or after it: before, it is seen here; after, it sees the parked lane and wakes it.
-  select d.ws, d.run_id from t join decision d on d.ws = t.ws and d.run_id = t.run_id
-  where t.state = 'decision' and d.answer is null
+  select d.ws, d.run_id from decision d
+  where d.ws = any($2::int[]) and d.run_id = any($3::bigint[]) and d.answer is null
+    and exists (select from t where t.state = 'decision' and t.ws = d.ws and t.run_id = d.run_id)
   order by d.ws, d.id for update of d),
-lk as materialized (
-  select l.ws, l.key, case when t.state = 'decision' and not exists (
-           select 1 from q where q.ws = t.ws and q.run_id = t.run_id)
+w as materialized (
+  select t.ws, t.lane, case when t.state = 'decision' and not exists (
+           select from q where q.ws = t.ws and q.run_id = t.run_id)
          then (select vv_now()) else t.due end as due
-  from t join lane l on l.ws = t.ws and l.key = t.lane and l.owner = $1
+  from t),
+lk as materialized (
+  select l.ws, l.key from lane l
+  where l.ws = any(array(select ws from w)) and l.key = any(array(select lane from w)) and l.owner = $1
+    and exists (select from t where t.ws = l.ws and t.lane = l.key)
   order by l.ws, l.key for update of l),
 lu as (
-  update lane l set state = 1, owner = null, recover = true, due = lk.due from lk where l.ws = lk.ws and l.key = lk.key)
+  update lane l set state = 1, owner = null, recover = true,
+                    due = (select max(w.due) from w where w.ws = l.ws and w.lane = l.key)
+  where l.ws = any(array(select ws from lk)) and l.key = any(array(select key from lk))
+    and exists (select from lk where lk.ws = l.ws and lk.key = l.key))
 select id from me;
 
 -- name: leave
