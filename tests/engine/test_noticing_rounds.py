@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -171,3 +172,24 @@ async def test_all_of_it_is_forgotten_with_the_history(books: Books) -> None:
     await books.forget()
     for table in tables:
         assert await books.rows(f"select count(*) from {table}") == [(0,)], table  # noqa: S608
+
+
+async def test_it_leaves_the_time_to_runs_while_many_are_under_way(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    sleep = asyncio.sleep
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    async def short(self: Noticing, ws: int) -> bool:
+        await sleep(0.05)
+        return False
+
+    monkeypatch.setattr(Noticing, "_slice", short)
+    monkeypatch.setattr(noticing.asyncio, "sleep", rest)
+    await books.rounds.run()
+    await Noticing(books.pool, books.rounds._topology, books.clock, lambda: True).run()
+    assert rests[0] >= 0.05
+    assert rests[1] >= 0.45

@@ -68,7 +68,7 @@ class Chores:
         self._moves = Moves(desk)
         self._backfills = Backfills(desk, self._intake)
         self._keep_alive = KeepAlive(desk)
-        self._noticing = Noticing(desk.pool, desk.topology, desk.clock)
+        self._noticing = Noticing(desk.pool, desk.topology, desk.clock, desk.busy)
         self._bounces = Bounces(config.bounces_url, desk.pool)
         self._retention = Retention(desk.pool, desk.clock)
 

@@ -126,7 +126,10 @@ class Desk:
         lost: Callable[[], None],
         post: Post,
         intake: Intake,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`busy` says whether many runs are under way: chores that can wait do."""
+        self.busy = busy
         self.breaker = Breaker(pool)
         self.echoes = Echoes(pool, topology)
         self.post = post

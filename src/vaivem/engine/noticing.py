@@ -1,7 +1,8 @@
 """Notes who and what the events speak of, and what rules wrote, behind the live path.
 
-Events are read once more, half a minute after they came, a slice at a time, with as long a pause as the slice
-took; so is what the outcomes of steps say (`news`). Nothing here is read by runs, and no run waits for it.
+Events are read once more, half a minute after they came, a slice at a time, with as long a pause as the
+slice took, and nine times that while many runs are under way; so is what the outcomes of steps say (`news`).
+Nothing here is read by runs, and no run waits for it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ SLICE = 200
 # those that write links after 60. So the place that was reached only ever moves forward.
 EVENTS_SETTLE, LINKS_SETTLE = 30.0, 90.0
 ROUND_SECONDS = 40.0
+REST, BUSY_REST = 1.0, 9.0  # how long it rests after each slice, as a multiple of what that took
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +43,11 @@ log = logging.getLogger(__name__)
 class Noticing:
     """Reads what came and notes who it is about."""
 
-    def __init__(self, pool: asyncpg.Pool, topology: Topology, clock: Clock) -> None:
-        self._pool, self._topology, self._clock = pool, topology, clock
+    def __init__(
+        self, pool: asyncpg.Pool, topology: Topology, clock: Clock, busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`busy` says whether the worker has many runs under way: they come first."""
+        self._pool, self._topology, self._clock, self._busy = pool, topology, clock, busy
 
     async def run(self) -> None:
         """Note what came since the last round, the workspaces in turn; the rest is left to the next."""
@@ -52,7 +57,8 @@ class Noticing:
             ws, begun = waiting.popleft(), time.monotonic()
             if await self._slice(ws):
                 waiting.append(ws)
-            await asyncio.sleep(time.monotonic() - begun)
+            took = time.monotonic() - begun
+            await asyncio.sleep(took * (BUSY_REST if self._busy() else REST))
 
     async def _slice(self, ws: int) -> bool:
         """Note the next events and links of a workspace; return whether there may be more.

@@ -141,6 +141,7 @@ class Worker:
                 lost=lease_lost,
                 post=Post(self._config.smtp_url, pool, self._vault, WaysOut(self._config, pool)),
                 intake=Intake(self._topology, ids, self._clock, self._link(stack), self._link(stack)),
+                busy=lambda: len(self._lanes) >= FEW_LANES,
             )
             await claim_db.add_listener(LANES_CHANNEL, lambda *_: self._wake.set())
             chores = Chores(self._config, self._dsn, desk, self._vault, self._errands)
