@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from vaivem.connectors.sdk import Outcome, RecordRef
 from vaivem.engine import people
+from vaivem.engine.context import StepContext
+from vaivem.engine.news import news_of
 from vaivem.engine.noticing import Noticing
 from vaivem.engine.people import Sight
+from vaivem.engine.sending import Sending
 
 from .chored import chores
 from .conftest import House
@@ -163,6 +168,28 @@ async def test_what_is_nobody_and_of_no_kind_is_not_noted(house: House) -> None:
         await happens(house)
         await house.until(house.runs)
     assert house.rows("select count(*) from news") == [(0,)]
+
+
+def test_each_record_is_as_new_as_the_first_call_after_its_own_claim() -> None:
+    """Another run may write to the second while the first is settled."""
+    times = [datetime(2026, 11, 20, 12, minute, tzinfo=UTC) for minute in range(6)]
+    sending = Sending(*[cast("Any", None)] * 3, "do")
+    sending.goes_by(times[0])
+    for object_key, place in (("thing", 2), ("tag", 3), ("thing", 4)):
+        sending.claims(object_key)
+        sending.goes_by(times[place])
+        sending.goes_by(times[place + 1])
+    context = StepContext.__new__(StepContext)
+    context._sending = sending
+    connector = cast("Any", SimpleNamespace(kinds={"thing": "person"}))
+    things = [{"id": one} for one in "ab"]
+
+    def told(records: str) -> list[float]:
+        outcome = Outcome(tuple(RecordRef("thing", one, "updated") for one in records), {"things": things})
+        return [one["at"] for one in news_of(1, connector, outcome, context.since)]
+
+    assert told("ab") == [times[2].timestamp(), times[4].timestamp()]
+    assert told("b") == [times[0].timestamp()], "not one claim for each: since the first of all"
 
 
 @pytest.mark.crash
