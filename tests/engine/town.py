@@ -1,6 +1,7 @@
 """A small installation that hypothesis lets things happen to, and what is known of its events.
 
-Every order of things begins with events, and ends with a correction, an edit and a replay of everything.
+Every order of things begins with events, and ends with an answer that is lost, a correction, an edit and a
+replay of everything.
 """
 
 from __future__ import annotations
@@ -324,8 +325,9 @@ class Town(RuleBasedStateMachine):
         )
 
     def end(self) -> None:
-        """Correct a run, edit its rule meanwhile, and repeat everything by the rules of then."""
+        """Lose an answer, correct a run, edit its rule meanwhile, and repeat all by the rules of then."""
         ending = self.ending
+        self.lose_an_answer("POST people", again=True)
         self.correct(ending.record, ending.email, edited=True, nth=ending.refused)
         self.die(ending.point, ending.visits)
         self.come_to_rest()
@@ -335,6 +337,10 @@ class Town(RuleBasedStateMachine):
         self.come_to_rest()
         repeated = "select distinct version from run where replay_of is not null and id > %s"
         assert self.house.rows(repeated, last) == [(self.version,)], "not by the rules of today"
+
+    def lose_an_answer(self, call: str, again: bool) -> None:
+        """Have the vendor do a write, and not show it at once; nobody hears of it."""
+        self.go_wrong(call, "lost", again)
 
     def die(self, point: str, visits: int) -> None:
         """Let a worker die when it comes to a crash point for that time."""
