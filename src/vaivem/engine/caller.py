@@ -15,6 +15,7 @@ from vaivem.engine.answers import Answers, Kept, own_limit
 from vaivem.engine.budgets import Budgets
 from vaivem.engine.clock import Clock
 from vaivem.engine.gates import HELD, SPENT, SPENT_TRY_SECONDS, Gates
+from vaivem.engine.ids import time_of
 from vaivem.engine.outbound import Outbound, Wire, build_wire
 from vaivem.engine.spending import Spending
 from vaivem.engine.tokens import AHEAD_SECONDS, Fresh, Tokens
@@ -67,12 +68,12 @@ class Caller:
         *,
         bulk: bool = False,
         look: Callable[[], Awaitable[None]] | None = None,
-        made: datetime | None = None,
+        run: int | None = None,
     ) -> Exchange:
         """Send a call. Never raises for what the vendor or the network does: that is in the result.
 
-        `look` is the last thing done before a request leaves, after every wait. `made` is when the run was
-        made that calls: a kept answer from later than that tells of all that it is about.
+        `look` is the last thing done before a request leaves, after every wait. `run` is the run that calls:
+        a kept answer from after it was made tells of all that it is about.
         """
         try:
             if line.locked:
@@ -83,31 +84,48 @@ class Caller:
             if self.gates.state(conn) == SPENT:
                 await self.gates.pass_spent(conn, bulk=bulk)
             connection = await self._ready(line) if call.authorise else line.connection
-            kept = await self._kept(line, connection, call, made, bulk=bulk)
-            if kept is not None:
-                return Exchange(kept.answer, None, kept=kept.at)
-            begun = self._clock.now()
-            await self.budgets.take(line.connector, connection, call, bulk=bulk)
-            exchange = await self._send(line, connection, call, look)
-            if exchange.error is None and exchange.answer is not None:
-                await self._keep(line, connection, call, begun, exchange.answer, bulk=bulk)
+            if call.since is None and not call.lasts:  # as nearly always: no answer is shared
+                await self.budgets.take(line.connector, connection, call, bulk=bulk)
+                exchange = await self._send(line, connection, call, look)
+            else:
+                exchange = await self._shared(line, connection, call, look, run, bulk=bulk)
             if isinstance(exchange.error, ReconnectError) and call.authorise:
                 exchange = await self._repeated(line, connection, call, exchange, look, bulk=bulk)
         except VaivemError as error:
             exchange = Exchange(None, error)
         return await self._noted(line, exchange, call, bulk=bulk)
 
+    async def _shared(
+        self,
+        line: Line,
+        connection: Connection,
+        call: Call,
+        look: Callable[[], Awaitable[None]] | None,
+        run: int | None,
+        *,
+        bulk: bool,
+    ) -> Exchange:
+        """Give the answer of another call like this one, or send it and keep its answer for others."""
+        kept = await self._kept(line, connection, call, run, bulk=bulk)
+        if kept is not None:
+            return Exchange(kept.answer, None, kept=kept.at)
+        begun = self._clock.now()
+        await self.budgets.take(line.connector, connection, call, bulk=bulk)
+        exchange = await self._send(line, connection, call, look)
+        if exchange.error is None and exchange.answer is not None:
+            await self._keep(line, connection, call, begun, exchange.answer, bulk=bulk)
+        return exchange
+
     async def _kept(
-        self, line: Line, connection: Connection, call: Call, made: datetime | None, *, bulk: bool
+        self, line: Line, connection: Connection, call: Call, run: int | None, *, bulk: bool
     ) -> Kept | None:
         """Return an answer that another call like this one had got, where such a one will do."""
         if call.anew:
             return None
         if bulk and call.lasts:
             return await self.answers.find_lasting(connection.id, call, self._clock.now())
-        if call.since is None:  # as nearly always: no limits are reckoned for it
-            return None
-        own = own_limit(line.connector.limits(connection), call)
+        own = own_limit(line.connector.limits(connection), call) if call.since is not None else None
+        made = time_of(run) if run is not None else None
         return await self.answers.find(connection.id, own, call, made) if own is not None else None
 
     async def _keep(

@@ -17,6 +17,10 @@ from vaivem.engine.batches import Batcher
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.statements import statement
 
+# So many are written together: with more, the worker stands by while all of its runs are in one statement,
+# and the database while they go on.
+TOGETHER = 64
+
 
 class StepRow(msgspec.Struct):
     """One exchange with a vendor (or a wait, or an answer of a person), as history keeps it.
@@ -156,9 +160,11 @@ class Journal:
         self._outcomes_db = outcomes
         self._acquires_db = acquires
         self._lost = lost
-        self._outcomes: Batcher[Outcome, bool] = Batcher(self._write_outcomes, whole=is_away)
-        self._acquires: Batcher[Acquire, dict[str, str] | None] = Batcher(self._write_acquires, whole=is_away)
-        self._parks: Batcher[Park, bool] = Batcher(self._write_parks, whole=is_away)
+        self._outcomes: Batcher[Outcome, bool] = Batcher(self._write_outcomes, limit=TOGETHER, whole=is_away)
+        self._acquires: Batcher[Acquire, dict[str, str] | None] = Batcher(
+            self._write_acquires, limit=TOGETHER, whole=is_away
+        )
+        self._parks: Batcher[Park, bool] = Batcher(self._write_parks, limit=TOGETHER, whole=is_away)
         self._db_turn = asyncio.Lock()
 
     async def acquire(self, op: Acquire) -> dict[str, str] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -22,10 +21,10 @@ def news_of(conn: int, connector: Connector, outcome: Outcome, since: Since) -> 
     the outcome shows it (`Outcome.output`). `at` (seconds of 1970) is when the first call was made by whose
     answer the step went (`StepContext.since`): what the vendor tells of a later change is newer.
     """
-    many, seen = Counter(record.object for record in outcome.records), Counter[str]()
-    for record in outcome.records:
-        at = since(record.object, seen[record.object], many[record.object])
-        seen[record.object] += 1
+    objects = [record.object for record in outcome.records]
+    for place, record in enumerate(outcome.records):
+        before = objects[:place].count(record.object)
+        at = since(record.object, before, objects.count(record.object))
         data = _shown(outcome.output, record.object, record.id)
         if data is None or at is None:
             continue

@@ -12,7 +12,6 @@ from vaivem.core.errors import BugError, RetryError, VaivemError
 from vaivem.engine.caller import Exchange
 from vaivem.engine.crashpoints import reach
 from vaivem.engine.desk import Desk, RunState
-from vaivem.engine.ids import time_of
 from vaivem.engine.journal import StepRow
 from vaivem.engine.memory import READ_BEFORE
 from vaivem.engine.topology import Line
@@ -65,7 +64,7 @@ class Sending:
             look = partial(self._last_look, n, call) if write else None
             item = self._run.item
             exchange = await self._desk.caller.exchange(
-                self._line, call, bulk=item.bulk, look=look, made=time_of(item.run_id)
+                self._line, call, bulk=item.bulk, look=look, run=item.run_id
             )
             reach("call.after_send")
             self._note(call, n, exchange, begun, write=write, done=done)

@@ -28,7 +28,10 @@ ii as (
   on conflict (ws, run_id, n) do update set owner = excluded.owner returning run_id)
 select ii.run_id, k.object, k.key, l.record_id
 from ii left join k using (run_id)
-left join link l on l.ws = k.ws and l.conn = k.conn and l.object = k.object and l.key = k.key
+-- In an order that only the primary key gives: a plan kept from when the table was empty takes no other index.
+left join lateral (
+  select key, record_id from link where ws = k.ws and conn = k.conn and object = k.object and key >= k.key
+  order by key limit 1) l on l.key = k.key
 union all select 0, null, null, null from me;
 
 -- name: holder
@@ -42,7 +45,7 @@ order by p.state = 'decision' desc nulls last limit 1;
 -- name: release
 -- Claims of runs that did not get all of their keys.
 with me as materialized (select id from worker where id = $3 for key share)
-delete from claim where run_id = any($2::bigint[]) and ws = any($1::int[]) and (select id from me) = $3;
+delete from claim where run_id = any($2::bigint[]) and $1::int[] is not null and (select id from me) = $3;
 
 -- name: write
 -- Outcomes: steps, intents and claims gone, links, the next intents, finished and parked runs, lanes let go.
@@ -57,12 +60,13 @@ st as (
          as t(ws, run_id, n, try, step, name, conn, write, done, known, method, url, status, request, response,
               code, ms, at)
   on conflict do nothing),
--- $20-$21: runs whose intents are settled; $22-$23: runs whose claims end. (No other workspace has a run's id. Written as
--- conditions, not as joins: a plan that is kept from when a table was empty reads all of it for a join.)
+-- $20-$21: runs whose intents are settled; $22-$23: runs whose claims end. Written as conditions, not as joins: a plan that
+-- is kept from when a table was empty reads all of it for a join. And no more is said than one index knows: with the
+-- workspace beside the run such a plan may take an index that begins with it. (No other workspace has a run's id.)
 di as (
   delete from intent where ws = any($20::int[]) and run_id = any($21::bigint[]) and (select id from me) = $1),
 dc as (
-  delete from claim where run_id = any($23::bigint[]) and ws = any($22::int[]) and (select id from me) = $1),
+  delete from claim where run_id = any($23::bigint[]) and $22::int[] is not null and (select id from me) = $1),
 -- $24-$29: links to remember (record_id null: to forget)
 dl as (
   delete from link l
@@ -95,7 +99,7 @@ rn as (
 dp as (
   delete from pending where ws = any($33::int[]) and run_id = any($34::bigint[]) and (select id from me) = $1),
 it as (
-  delete from item i where i.ws = any($44::int[]) and i.run_id = any($34::bigint[]) and (select id from me) = $1
+  delete from item i where i.run_id = any($34::bigint[]) and (select id from me) = $1
     and i.seq = any(array(
       select t.seq from unnest($44::int[], $45::bigint[], $46::bigint[]) as t(ws, lane, seq)
       where t.ws = i.ws and t.lane = i.lane))),
@@ -111,7 +115,7 @@ nw as (
 -- $50-$52: lanes to let go when nothing came after seq
 lk as materialized (
   select l.ws, l.key from lane l
-  where l.ws = any($50::int[]) and l.key = any($51::bigint[]) and l.owner = $1 and (select id from me) = $1
+  where l.ws = any($50::int[]) and l.key = any($51::bigint[]) and l.owner is not distinct from $1 and (select id from me) = $1
     and l.tail = any(array(
       select t.seq from unnest($50::int[], $51::bigint[], $52::bigint[]) as t(ws, key, seq)
       where t.ws = l.ws and t.key = l.key))
