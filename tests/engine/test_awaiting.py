@@ -46,6 +46,8 @@ async def begins(house: House, delivery: str = "d1", email: str = "ana@example.c
     before = len(waiting(house))
     await house.deliver(delivery=delivery, record=delivery, email=email)
     await house.until(lambda: len(waiting(house)) == before + 1)
+    # Given back: what is paused now waits with its lane, whatever its worker has heard of that.
+    await house.until(lambda: house.value("select count(*) from lane where state = 2") == 0)
 
 
 async def happens(

