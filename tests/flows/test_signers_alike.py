@@ -387,7 +387,11 @@ def _noted(desk: Desk, signer: Clicksign) -> dict[tuple[str, str], tuple[list[st
     """Return the same of what is noted: one person with a signer's record and a contact, and what is kept."""
     trigger, found = trigger_of(signer.key), {}
     for title, who in END:
-        ((fields, status, signers),) = desk.town.rows(NOTED.format(signer.key, signer.email(who, title)))
+        rows = desk.town.rows(NOTED.format(signer.key, signer.email(who, title)))
+        if not rows:
+            found[title, who] = NOBODY
+            continue
+        ((fields, status, signers),) = rows
         tags = [
             tag.removeprefix(trigger.prefix).removeprefix(f"-{trigger.mark}_") or "every"
             for key, (tag, _at) in fields.items()

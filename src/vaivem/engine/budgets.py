@@ -95,15 +95,18 @@ class Budgets:
         self._lowered: dict[int, float] = {}
         self.waiting: Counter[tuple[int, bool]] = Counter()  # by connection, and whether it is bulk
 
-    async def take(self, connector: Connector, connection: Connection, call: Call, *, bulk: bool) -> None:
+    async def take(
+        self, connector: Connector, connection: Connection, call: Call, *, bulk: bool
+    ) -> datetime | None:
         """Wait for room in every limit of the connection that the call counts towards.
 
+        Return the moment at which its record's own limit noted it, by the database's clock; None without one.
         Raises RetryError (a limit, with the seconds to wait) when that would take long, and for a record's
         own limit at once. A call that costs more than a bucket holds waits for a full one and leaves a debt.
         """
         limits = connector.limits(connection)
         if not limits:
-            return
+            return None
         own = own_limit(limits, call)
         taken = await self._take_window(connection.id, own, call) if own is not None else None
         try:
@@ -113,6 +116,7 @@ class Budgets:
                 name = window_name(own, call)
                 await self._pool.execute(statement("budgets", "give_window_back"), connection.id, name, taken)
             raise
+        return taken
 
     async def _take_each(self, conn: int, limits: tuple[Limit, ...], call: Call, *, bulk: bool) -> None:
         for bucket in await self._of(conn, tuple(one for one in limits if not one.each)):

@@ -109,8 +109,8 @@ class Caller:
         kept = await self._kept(line, connection, call, run, bulk=bulk)
         if kept is not None:
             return Exchange(kept.answer, None, kept=kept.at)
-        begun = self._clock.now()
-        await self.budgets.take(line.connector, connection, call, bulk=bulk)
+        # The database's clock where it says: this process's own may lag behind when that is set ahead.
+        begun = await self.budgets.take(line.connector, connection, call, bulk=bulk) or self._clock.now()
         exchange = await self._send(line, connection, call, look)
         if exchange.error is None and exchange.answer is not None:
             await self._keep(line, connection, call, begun, exchange.answer, bulk=bulk)
