@@ -41,7 +41,9 @@ FAULTS = st.sampled_from(["lost", "lost", 503, 503, "refuse", 500, 429, 422, 401
 WORKER_POINTS = [point for point in POINTS if not point.startswith(("ingest.", "oauth."))]
 SETTLE_SECONDS = SHOWN_SECONDS + 5
 REST_SECONDS = 90.0  # real ones, until nothing is left to do
-WHOLE = ("edit with runs under way", "replay by another version", "correction")
+# In what share of the orders each has to be, else they say little. Whether a run is refused, so that it can
+# be corrected, hangs on when workers die in that order, and so on the machine: 6 to 10 of 10 were seen.
+WHOLE = {"edit with runs under way": 0.8, "replay by another version": 0.8, "correction": 0.3}
 
 
 @dataclass(frozen=True, slots=True)
