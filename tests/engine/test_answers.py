@@ -21,6 +21,7 @@ from vaivem.engine.answers import Answers, own_limit
 from vaivem.engine.budgets import SOON_SECONDS, Budgets
 from vaivem.engine.caller import Caller
 from vaivem.engine.clock import Clock
+from vaivem.engine.gates import Gates
 from vaivem.engine.topology import Line
 
 QUARTER = Limit(calls=1, seconds=900.0, scope="envelope", each=True)
@@ -140,6 +141,24 @@ async def test_only_bulk_makes_do_with_what_others_looked_up(pool: asyncpg.Pool,
     assert found.answer.content == b"bulk"
     assert await caller._kept(line, HERE, search, None, bulk=False) is None, "a live one asks"
     assert await caller._kept(line, HERE, replace(search, anew=True), None, bulk=True) is None
+
+
+async def test_an_answer_from_before_says_nothing_of_how_the_vendor_is(
+    pool: asyncpg.Pool, answers: Answers
+) -> None:
+    clock, gates = Clock(), Gates(pool)
+    await clock.adjust(pool)
+    line = cast("Line", SimpleNamespace(connector=Narrow(), connection=HERE, locked=False))
+    caller = Caller(*(cast("Any", None),) * 2, answers, gates, cast("Any", None), clock, cast("Any", None))
+    search = Call("tags.search", "GET", "/tags", lasts=60.0, authorise=False)
+    await answers.keep_lasting(
+        HERE.id, search, await pool.fetchval("select vv_now()"), Answer(200, {}, b"[1]")
+    )
+    await gates.failed(HERE.id, "vendor_unreachable", {})
+    exchange = await caller.exchange(line, search, bulk=True)
+    assert exchange.answer is not None
+    assert exchange.answer.content == b"[1]"
+    assert gates._failures[HERE.id] == 1, "the vendor may still be down"
 
 
 async def test_a_large_answer_is_not_kept(

@@ -89,6 +89,8 @@ class Caller:
                 exchange = await self._send(line, connection, call, look)
             else:
                 exchange = await self._shared(line, connection, call, look, run, bulk=bulk)
+                if exchange.kept is not None:
+                    return exchange  # nobody was called: it says nothing of how the vendor is
             if isinstance(exchange.error, ReconnectError) and call.authorise:
                 exchange = await self._repeated(line, connection, call, exchange, look, bulk=bulk)
         except VaivemError as error:

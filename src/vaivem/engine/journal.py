@@ -216,7 +216,6 @@ class Journal:
         if ops:
             await self._acquires_db.execute(
                 statement("journal", "release"),
-                [op.ws for op in ops],
                 [op.run_id for op in ops],
                 self._worker,
             )

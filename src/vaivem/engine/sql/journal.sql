@@ -44,8 +44,9 @@ order by p.state = 'decision' desc nulls last limit 1;
 
 -- name: release
 -- Claims of runs that did not get all of their keys.
-with me as materialized (select id from worker where id = $3 for key share)
-delete from claim where run_id = any($2::bigint[]) and $1::int[] is not null and (select id from me) = $3;
+-- $1 runs, $2 worker
+with me as materialized (select id from worker where id = $2 for key share)
+delete from claim where run_id = any($1::bigint[]) and (select id from me) = $2;
 
 -- name: write
 -- Outcomes: steps, intents and claims gone, links, the next intents, finished and parked runs, lanes let go.
