@@ -19,9 +19,9 @@ import msgspec
 
 from vaivem.connectors.sdk import Answer, Call
 from vaivem.connectors.sdk.manifest import Limit
+from vaivem.engine.clock import CLOCKS
 from vaivem.engine.statements import statement
 
-CLOCKS = timedelta(hours=1)  # what a vendor's clock may be ahead of ours
 OUR_CLOCKS = timedelta(seconds=5)  # what those of our own machines may be apart
 MOST_BYTES = 1024 * 1024
 

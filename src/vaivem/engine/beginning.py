@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from vaivem.core.kinship import Relative, relatives
 from vaivem.core.values import Values
 from vaivem.engine.automations import NotInsideError, enter
 from vaivem.engine.changes import Told, look
+from vaivem.engine.clock import CLOCKS
 from vaivem.engine.context import StepContext
 from vaivem.engine.desk import Desk, RunState
 from vaivem.engine.endings import Ending, Status
@@ -23,7 +24,6 @@ from vaivem.engine.ids import SHIFT, id_at
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, RuleUse
 
-CLOCKS = timedelta(hours=1)  # what a vendor's clock may be ahead of ours
 QUARTER_HOUR = 15 * 60 * 1000
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from vaivem.connectors.sdk import Delivery, Event
 from vaivem.core.errors import BugError, Recovery, RetryError, UnreadableError, VaivemError
 from vaivem.core.identity import search_terms, term_hash
+from vaivem.engine.clock import CLOCKS
 from vaivem.engine.desk import Desk
 from vaivem.engine.direct import ChoreCaller
 from vaivem.engine.ids import id_at
@@ -29,7 +30,6 @@ from vaivem.engine.topology import Line
 AWAY_SECONDS = 300.0
 LONGEST_LOOK_BACK = timedelta(days=7)
 OVERLAP = timedelta(minutes=2)
-CLOCKS = timedelta(hours=1)  # what a vendor's clock may be ahead of ours
 MOST_TRIES = 60
 SWEEP_SETTLES = timedelta(minutes=5)  # what happened just now may still be on its way
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 LEAST_STEP_SECONDS = 5.0
+CLOCKS = timedelta(hours=1)  # what a vendor's clock may be ahead of ours
 
 log = logging.getLogger(__name__)
 
