@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from starlette.datastructures import QueryParams
 from starlette.routing import BaseRoute
 
 from vaivem.simulators.activecampaign.api import SOURCE, Call, Gate, Result, echoed
@@ -17,6 +19,7 @@ from vaivem.simulators.kit.tables import Record
 if TYPE_CHECKING:
     from vaivem.simulators.activecampaign.app import ActiveCampaign
 
+_IDS = re.compile(r"ids\[\d*\]\Z")
 _ORDERS = {
     "id": "id",
     "cdate": "cdate",
@@ -81,20 +84,24 @@ class ContactCalls:
 
     def _narrowed(self, call: Call) -> list[Record]:
         query, account = call.query, call.account
-        email = query.get("email")
-        rows = account["contacts"].find("email", email.lower()) if email else list(account["contacts"])
-        for name, links in (("tagid", "contact_tags:tag"), ("listid", "contact_lists:list")):
+        email, ids = query.get("email"), _ids(query)
+        if ids is not None:
+            rows = [row for key in sorted(ids, key=_number) if (row := account["contacts"].get(key))]
+        else:
+            rows = account["contacts"].find("email", email.lower()) if email else list(account["contacts"])
+        if email:
+            rows = [row for row in rows if row["email"].lower() == email.lower()]
+        links = {"tagid": ("contact_tags", "tag"), "seriesid": ("contact_automations", "automation")}
+        for name, (table, column) in links.items():
             if query.get(name):
-                table_name, column = links.split(":")
-                ids = {row["contact"] for row in account[table_name].find(column, query[name])}
-                rows = [row for row in rows if row["id"] in ids]
-        if query.get("seriesid"):
-            inside = account["contact_automations"].find("automation", query["seriesid"])
-            ids = {row["contact"] for row in inside}
-            rows = [row for row in rows if row["id"] in ids]
-        if query.get("status") not in (None, "", "-1"):
-            ids = {row["contact"] for row in account["contact_lists"] if row["status"] == query["status"]}
-            rows = [row for row in rows if row["id"] in ids]
+                inside = {row["contact"] for row in account[table].find(column, query[name])}
+                rows = [row for row in rows if row["id"] in inside]
+        on_list, status = query.get("listid"), query.get("status")
+        if on_list or status not in (None, "", "-1"):
+            # A status is that of a contact on a list: with both, on that one.
+            found = account["contact_lists"].find("list", on_list) if on_list else account["contact_lists"]
+            inside = {row["contact"] for row in found if status in (None, "", "-1", row["status"])}
+            rows = [row for row in rows if row["id"] in inside]
         rows = [row for row in rows if all(test(row) for test in _tests(call))]
         return since(rows, filters(query), inclusive=False)
 
@@ -243,9 +250,6 @@ def _tests(call: Call) -> list[Callable[[Record], bool]]:
     """The list's plain parameters as tests of a contact."""
     query = call.query
     tests: list[Callable[[Record], bool]] = []
-    ids = set(query.getlist("ids[]") + query.getlist("ids"))
-    if ids:
-        tests.append(lambda row: row["id"] in ids)
     like, phone, search = query.get("email_like"), query.get("phone"), query.get("search")
     if like:
         tests.append(lambda row: like.lower() in row["email"].lower())
@@ -253,12 +257,31 @@ def _tests(call: Call) -> list[Callable[[Record], bool]]:
         tests.append(lambda row: row["phone"].startswith(phone))
     if search:
         tests.append(lambda row: _mentions(row, search.lower()))
-    above, below = query.get("id_greater", ""), query.get("id_less", "")
-    if above.isdigit():
-        tests.append(lambda row: int(row["id"]) > int(above))
-    if below.isdigit():
-        tests.append(lambda row: int(row["id"]) < int(below))
+    above, below = _number(query.get("id_greater")), _number(query.get("id_less"))
+    if above >= 0:
+        tests.append(lambda row: int(row["id"]) > above)
+    if below >= 0:
+        tests.append(lambda row: int(row["id"]) < below)
+    left_out = query.get("exclude")
+    if left_out:
+        tests.append(lambda row: row["id"] != left_out)
     return tests
+
+
+def _ids(query: QueryParams) -> set[str] | None:
+    """The contacts that are named, None where nobody is.
+
+    `ids[]=1&ids[]=2` as documented, `ids[0]=1` as well. Of `ids=1&ids=2` the last counts: that is how the
+    language reads a query in which the vendor's API is written.
+    """
+    listed = [value for key, value in query.multi_items() if _IDS.match(key)]
+    plain = query.get("ids")
+    return {*listed, *([plain] if plain else [])} if listed or plain else None
+
+
+def _number(text: str | None) -> int:
+    """A number without sign; -1 for anything else, which is passed over."""
+    return int(text) if text and text.isascii() and text.isdigit() else -1
 
 
 def _mentions(contact: Record, text: str) -> bool:
