@@ -57,11 +57,16 @@ async def test_pages_answer_in_every_language(ac: Ac, language: str) -> None:
     await ac.api("POST", f"/customObjects/records/{schema}", {"record": record})
     hook = {"name": "Hub", "url": "https://h.example/", "events": ["update"], "sources": ["api"]}
     await ac.api("POST", "/webhooks", {"webhook": hook})
+    sent = [{"email": "ana@example.com"}, *({"email": f"{number}@nowhere"} for number in range(4))]
+    for contacts in (sent[:2], sent):
+        assert (await ac.api("POST", "/import/bulk_import", {"contacts": contacts})).status == 200
+        await ac.control("settle", {})
     for path in (
         "/",
         "/?q=lucia",
         "/?q=nada",
         *(f"/app/contacts/{number}" for number in range(1, 7)),
+        "/imports",
         "/automations",
         "/deals",
         "/objects",
@@ -96,6 +101,8 @@ def test_every_text_is_used() -> None:
         "deal_status_",
         "task_status_",
         "delivery_",
+        "import_state_",
+        "import_why_",
         "source_",
     )
     own = [key for key in texts(folder, "en") if not key.startswith(begun)]

@@ -1,4 +1,4 @@
-"""Contacts: upsert by e-mail, values, tags, lists, searches, the changed since, bulk imports."""
+"""Contacts: upsert by e-mail, values, tags, lists, searches, the changed since."""
 
 from __future__ import annotations
 
@@ -203,45 +203,6 @@ async def test_fields(ac: Ac) -> None:
     assert changed.json["fieldValue"]["value"] == "||a||b||"
     assert (await ac.api("DELETE", f"/fields/{new['id']}")).json == {}
     assert (await ac.api("GET", path)).status == 404
-
-
-async def test_bulk_import(ac: Ac) -> None:
-    one = {
-        "email": "ana@example.com",
-        "first_name": "Ana",
-        "tags": ["cliente", "importada"],
-        "fields": [{"id": 1, "value": "x"}],
-        "subscribe": [{"listid": 1}],
-    }
-    answer = await ac.api("POST", "/import/bulk_import", {"contacts": [one], "exclude_automations": True})
-    assert (answer.status, answer.json["Success"], answer.json["queued_contacts"]) == (200, 1, 1)
-    path = f"/import/info?batchId={answer.json['batchId']}"
-    assert (await ac.api("GET", path)).json["status"] == "waiting"
-    assert (await ac.api("GET", "/import/bulk_import")).json["outstanding"][0]["contacts"] == "1"
-    assert await ac.kept() is None
-    await ac.control("clock", {"advance_seconds": 5})
-    kept = await ac.kept()
-    assert (await ac.api("GET", path)).json == {"status": "completed", "success": [kept["id"]], "failure": []}
-    assert (kept["firstName"], kept["tags"]) == ("Ana", ["cliente", "importada"])
-    assert (kept["lists"], kept["automations"]) == ({"1": "1"}, [])
-    loud = {**one, "email": "bea@example.com"}
-    await ac.api("POST", "/import/bulk_import", {"contacts": [loud]})
-    await ac.control("settle", {})
-    assert (await ac.kept("bea@example.com"))["automations"] == ["1"]
-    for wrong in (
-        {"contacts": [{"email": "x"}]},
-        {"contacts": [{**one, "tags": [""]}]},
-        {"contacts": [{**one, "fields": [None]}]},
-        {"contacts": [{**one, "subscribe": {"listid": 1}}]},
-        {"contacts": [one] * 251},
-        {},
-    ):
-        refused = await ac.api("POST", "/import/bulk_import", wrong)
-        assert (refused.status, refused.json["success"]) == (400, 0)
-    assert (await ac.api("GET", "/import/info")).json["message"] == "'batchId' is a required field."
-    ac.simulator.quirks.import_seconds = 1000
-    statuses = [(await ac.api("POST", "/import/bulk_import", {"contacts": [one]})).status for _ in range(101)]
-    assert statuses[-1] == 400
 
 
 async def test_keys_and_bad_requests(ac: Ac) -> None:

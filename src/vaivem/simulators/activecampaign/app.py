@@ -101,7 +101,8 @@ class ActiveCampaign(Simulator):
 
     @override
     def tick(self) -> None:
-        self.imports.work_due()
+        if self.imports.work_due():
+            self.touch()
 
     @override
     def limit_headers(self, reading: Reading) -> dict[str, str]:

@@ -50,6 +50,7 @@ class Controls:
             Route("/counts", self._counts),
             Route("/contacts", self._contacts),
             Route("/duplicates", self._duplicates),
+            Route("/imports", self._imports),
             Route("/settle", self._settle, methods=["POST"]),
             Route("/quirks", self._quirks, methods=["GET", "POST"]),
         ]
@@ -111,6 +112,10 @@ class Controls:
                 for kind, groups in kinds.items()
             }
         )
+
+    async def _imports(self, _request: Request) -> Response:
+        """Every import, the newest first: state, contacts left, ids taken (and if new), addresses refused."""
+        return json_answer(self._simulator.imports.newest(len(self._account["imports"])))
 
     async def _settle(self, _request: Request) -> Response:
         """Work every import that waits, now."""

@@ -1,4 +1,4 @@
-"""The pages: contacts, a contact, automations, deals, custom objects, the developer settings."""
+"""The pages: contacts, a contact, imports, automations, deals, custom objects, the developer settings."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ class Screens:
             Route("/contacts", self._new, methods=["POST"]),
             Route("/app/contacts/{id}", self._contact, methods=["GET"]),
             Route("/app/contacts/{id}/{act}", self._act, methods=["POST"]),
+            Route("/imports", self._imports),
             Route("/automations", self._automations),
             Route("/automations/{id}", self._change_automation, methods=["POST"]),
             Route("/deals", self._deals),
@@ -188,7 +189,13 @@ class Screens:
         else:
             raise HTTPException(404)
 
-    # -- automations, deals, objects
+    # -- what came in bulk; automations; deals; objects
+
+    async def _imports(self, request: Request) -> Response:
+        """What the API brought in bulk: a person sees why an address was not taken, a program does not."""
+        imports, total = self._simulator.imports.newest(ROWS_SHOWN), len(self._account["imports"])
+        pills = {"completed": "ok", "failed": "bad", "interrupted": "bad"}
+        return self._render(request, "imports.html", "imports", imports=imports, total=total, pills=pills)
 
     async def _automations(self, request: Request) -> Response:
         return self._automations_page(request)
