@@ -1,4 +1,4 @@
-"""What a step's outcome says of the records that it wrote, for who notes them behind the live path."""
+"""What a step's outcome says of the records that it wrote or read, noted behind the live path."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ WROTE = ("created", "updated")
 Since = Callable[[str, int, int], datetime | None]
 
 
-def news_of(conn: int, connector: Connector, outcome: Outcome, since: Since) -> Iterator[dict[str, Any]]:
-    """Yield ``{conn, object, id, wrote, at, data}`` for each person, company and deal of an outcome.
+def news_of(
+    conn: int, connector: Connector, outcome: Outcome, since: Since, *, looked: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yield ``{conn, object, id, wrote, looked, at, data}`` for each person, company and deal of an outcome.
 
     And for what is kept for one of them, with whose it is (``of``: object and id). `data` is the record as
-    the outcome shows it (`Outcome.output`). `at` (seconds of 1970) is when the first call was made by whose
-    answer the step went (`StepContext.since`): what the vendor tells of a later change is newer.
+    the outcome shows it (`Outcome.output`). `looked`: the step does nothing but look. `at`
+    (seconds of 1970) is when the first call was made by whose answer the step went (`StepContext.since`):
+    what the vendor tells of a later change is newer.
     """
     objects = [record.object for record in outcome.records]
     for place, record in enumerate(outcome.records):
@@ -32,7 +35,8 @@ def news_of(conn: int, connector: Connector, outcome: Outcome, since: Since) -> 
             "conn": conn,
             "object": record.object,
             "id": record.id,
-            "wrote": record.did in WROTE,
+            "wrote": record.did in WROTE and not looked,
+            "looked": looked,
             "at": at.timestamp(),
             "data": data,
         }

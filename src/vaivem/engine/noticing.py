@@ -26,7 +26,7 @@ from vaivem.core.kinship import DEAL, relatives
 from vaivem.engine.clock import Clock
 from vaivem.engine.ids import id_at, time_of
 from vaivem.engine.journal import is_away
-from vaivem.engine.people import KEPT, Sight, bind, note_kept, note_record, note_step
+from vaivem.engine.people import KEPT, Sight, bind, note_kept, note_read, note_record, note_step
 from vaivem.engine.statements import statement
 from vaivem.engine.topology import Line, Topology
 
@@ -119,13 +119,19 @@ class Noticing:
             kind = KEPT if "of" in one else line.connector.kinds.get(one["object"]) if line else None
             if line is None or kind is None:
                 continue
-            told, run_id = datetime.fromtimestamp(one["at"], UTC), row["run_id"] if one["wrote"] else 0
-            sight = Sight(one["conn"], one["object"], one["id"], kind, one["data"], told, 0, run_id)
+            told, wrote = datetime.fromtimestamp(one["at"], UTC), one["wrote"]
+            sight = Sight(
+                one["conn"], one["object"], one["id"], kind, one["data"], told, 0, row["run_id"] * wrote
+            )
             if kind == KEPT:
                 await note_kept(db, ws, sight, *one["of"])
                 continue
-            number = await note_record(db, ws, sight)
-            await db.execute(statement("people", "hear"), ws, number, row["event_id"])
+            if wrote:
+                number, is_new = await note_record(db, ws, sight), True
+            else:
+                number, is_new = await note_read(db, ws, sight, row["run_id"])
+            if is_new or not one.get("looked"):  # whom every event makes a rule look at is in none's story
+                await db.execute(statement("people", "hear"), ws, number, row["event_id"])
 
     async def _note_link(self, db: Any, ws: int, link: asyncpg.Record) -> None:
         """Note what a rule made for a record, and that both are the same."""

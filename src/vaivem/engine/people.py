@@ -24,6 +24,7 @@ KEPT = "kept"  # the kind of a record that is kept for somebody, and is nobody i
 RECIPIENT = "recipient"  # a signer, by address: signers' tools have no contacts of their own
 TAGS, TAGS_ON, TAGS_OFF = "tags", "tags_on", "tags_off"
 TAG = "tag:"  # of a tag that is known by itself: its name where it is there, else ""
+SILENT = frozenset({"updated_at"})  # of no news by itself
 APART = frozenset({TAGS_ON, TAGS_OFF, "did", "of"})
 SURE = ("email:", "cpf_cnpj:", "code:")  # a telephone is often that of a company, or of a family
 
@@ -67,6 +68,45 @@ async def note_record(db: Any, ws: int, sight: Sight) -> int:
     person = await db.fetchval(statement("people", "person_of"), ws, number)
     await db.execute(statement("people", "named"), ws, person, sight.told)
     return number
+
+
+async def note_read(db: Any, ws: int, sight: Sight, run_id: int) -> tuple[int, bool]:
+    """Note a record that a run read; return its number, and whether that says anything new of it.
+
+    What is known already, or was told later otherwise, is nothing new.
+    """
+    key = (ws, sight.conn, sight.object, sight.record)
+    before = await db.fetchval(statement("people", "fields"), *key)
+    number = await note_record(db, ws, sight)
+    after = await db.fetchval(statement("people", "fields"), *key)
+    if before is not None and _said(before) == _said(after):
+        return number, False
+    await db.execute(statement("people", "read"), ws, number, sight.told, run_id)
+    return number, True
+
+
+def _said(fields: str) -> tuple[dict[str, Any], set[str]]:
+    """Return what is known of a record, without when; a list's order says nothing."""
+    known = json.loads(fields)
+    values = {
+        key: sorted(value) if isinstance(value, list) else value
+        for key, (value, _at) in known.items()
+        if key not in SILENT and key != TAGS and not key.startswith(TAG)
+    }
+    return values, {tag.casefold() for tag in tags_of(known)}
+
+
+def tags_of(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a record's tags, by its fields as they are kept (name: values and when they were told).
+
+    They are those of the list that was told last, with what is known of single ones since then.
+    """
+    whole, since = fields.get(TAGS, ([], float("-inf")))
+    found = {name.casefold(): name for name in (whole if isinstance(whole, list) else [whole])}
+    for key, (name, at) in fields.items():
+        if key.startswith(TAG) and at > since:
+            found[key.removeprefix(TAG)] = name
+    return tuple(name for name in found.values() if name)
 
 
 async def note_kept(db: Any, ws: int, sight: Sight, object_key: str, record: str) -> None:

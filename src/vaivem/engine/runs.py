@@ -236,8 +236,10 @@ class Execution:
             self._run.records += [
                 {"conn": conn, "step": step.id, **record.to_dict()} for record in outcome.records
             ]
-            if line.connector.kinds:
-                self._run.news += news_of(line.connection.id, line.connector, outcome, context.since)
+        if line.connector.kinds and outcome.records:
+            self._run.news += news_of(
+                line.connection.id, line.connector, outcome, context.since, looked=action.reads_only
+            )
         self._scope["steps"][step.id] = dict(outcome.output)
         if isinstance(step, FindStep) and not outcome.records:
             self._missing(step)

@@ -51,6 +51,52 @@ def test_what_a_rule_wrote_is_told_from_what_the_system_said(furnished: Furnishe
     assert f"/events/{event}/" in crm
 
 
+@pytest.mark.parametrize("who", ["owner", "viewer"])
+def test_what_a_rule_read_is_told_from_what_it_wrote(furnished: Furnished, who: str) -> None:
+    rule, past = furnished.workplace.rule(), furnished.past
+    run = past.run(rule.pk)
+    assert "Last news read by a rule" not in lines_of(furnished, who), "nothing was read"
+    past.sql(
+        "update known_record set read = now(), read_run_id = %s where conn = %s",
+        run, furnished.workplace.crm.pk,
+    )  # fmt: skip
+    lines = lines_of(furnished, who)
+    assert "Last written by a rule" not in lines
+    crm, signer = lines["Last news read by a rule"].split("</td>")[:2]
+    assert f"/history/{run}/" in crm
+    assert rule.title in crm
+    assert "<time" not in signer
+    assert "<time" not in lines["Last heard"].split("</td>")[0], "the system itself has told nothing yet"
+    past.sql("update run set ws = ws + 1000 where id = %s", run)
+    assert "<a " not in lines_of(furnished, who)["Last news read by a rule"], "of another workspace"
+
+
+def test_a_deal_that_a_rule_only_read_says_so(furnished: Furnished) -> None:
+    past, crm, rule = furnished.past, furnished.workplace.crm.pk, furnished.workplace.rule()
+    [(record,)] = past.sql("select id from known_record where ws = %s and conn = %s", past.ws, crm)
+    run, event = past.run(rule.pk), past.event()
+    fields = json.dumps({"title": ["Contrato Solar", 1800000000.0]})
+    [(deal,)] = past.sql(
+        "insert into known_record (ws, conn, object, record, kind, fields, told, event_id, read, read_run_id)"
+        " values (%s, %s, 'deal', 'd9', 'deal', %s, now(), 0, now(), %s) returning id",
+        past.ws, crm, fields, run,
+    )  # fmt: skip
+    for number in (record, deal):
+        past.sql("insert into heard (ws, record_id, event_id) values (%s, %s, %s)", past.ws, number, event)
+
+    def deals() -> str:
+        site, person = furnished.workplace.site, furnished.numbers["person"]
+        page = site.browser(site.owner).get(f"/w/{site.workspace.slug}/records/{person}/").content.decode()
+        found = re.search(r'<section aria-labelledby="deals">.*?</section>', page, re.DOTALL)
+        assert found
+        return found[0]
+
+    assert re.search(rf'Read by <a href="[^"]*/history/{run}/">', deals())
+    past.sql("update known_record set wrote = now(), run_id = %s where id = %s", run, deal)
+    assert f"/history/{run}/" in deals()
+    assert "Read by" not in deals()
+
+
 def test_a_run_that_is_not_kept_any_more_is_not_led_to(furnished: Furnished) -> None:
     wrote(furnished, 5 << 22)
     line = lines_of(furnished)["Last written by a rule"]
@@ -136,7 +182,7 @@ async def test_the_tags_are_those_of_the_last_list_and_what_came_since(
         moment = at + timedelta(minutes=place)
         await people.note_record(db, 1, Sight(1, "thing", "r1", "person", told[place], moment, 0))
     [row] = await db.fetch("select fields::text as fields from known_record")
-    one = known(1, 1, "person", 1, "thing", "r1", row["fields"], at, 0, None, 0)
+    one = known(1, 1, "person", 1, "thing", "r1", row["fields"], at, 0, None, 0, None, 0)
     assert sorted(one.tags) == ["Cliente", "proposta"]
     assert not one.fields, "tags are no fields"
     assert "Cliente" in json.dumps(row["fields"])

@@ -46,6 +46,14 @@ on conflict (ws, conn, object, record) do update set
   told = greatest(k.told, excluded.told)
 returning id, person, fields::text as fields, told;
 
+-- name: fields
+select fields::text from known_record where ws = $1 and conn = $2 and object = $3 and record = $4;
+
+-- name: read
+-- A run read something new of a record. $1 ws, $2 record, $3 when it read, $4 the run
+update known_record set read = $3, read_run_id = $4
+where ws = $1 and id = $2 and coalesce(read, '-infinity') <= $3;
+
 -- name: forget_keys
 -- What a record is known by no more. Documents' words are not its own values, and stay.
 delete from known_key where ws = $1 and record_id = $2 and key not like 'document:%' and not key = any($3::text[]);

@@ -10,7 +10,7 @@ from typing import Any
 
 from vaivem.core.identity import normalise_cpf_cnpj, normalise_email, normalise_phone, query_terms
 from vaivem.core.numbers import parse_moment
-from vaivem.engine.people import TAG, TAGS
+from vaivem.engine.people import TAG, TAGS, tags_of
 from vaivem.hub.history.rows import fetch
 
 PAGE = 50
@@ -51,7 +51,8 @@ class Said:
 class Known:
     """A record of theirs, as it was told last, and the tags it has by all that is known.
 
-    `event_id` 0: no event told of it. `wrote` is when a rule last wrote to it, in the run `run_id`.
+    `event_id` 0: no event told of it. `wrote` is when a rule last wrote to it, in the run `run_id`; `read`
+    when one last read something new of it, in the run `read_run_id`.
     """
 
     id: int
@@ -65,6 +66,8 @@ class Known:
     event_id: int
     wrote: datetime | None
     run_id: int
+    read: datetime | None
+    read_run_id: int
     tags: tuple[str, ...]
 
     def said(self, *names: str) -> str:
@@ -145,7 +148,7 @@ def one(ws: int, number: int) -> Person | None:
 
 RECORD = (
     "r.id, r.person, r.kind, r.conn, r.object, r.record, r.fields::text, r.told, r.event_id"
-    ", r.wrote, r.run_id"
+    ", r.wrote, r.run_id, r.read, r.read_run_id"
 )
 
 
@@ -189,23 +192,15 @@ def whys(ws: int, records: Sequence[int]) -> list[Why]:
 
 def known(*columns: Any) -> Known:
     """Return a record from its columns."""
-    number, person, kind, conn, object_key, record, fields, told, event_id, wrote, run_id = columns
+    number, person, kind, conn, object_key, record, fields, told, event_id, *by_rules = columns
+    wrote, run_id, read, read_run_id = by_rules
+    kept = json.loads(fields)
     said = {
         key: Said(tuple(value) if isinstance(value, list) else (str(value),), datetime.fromtimestamp(at, UTC))
-        for key, (value, at) in json.loads(fields).items()
+        for key, (value, at) in kept.items()
+        if key != TAGS and not key.startswith(TAG)
     }
-    tags = _tags(said)
-    said = {key: value for key, value in said.items() if key != TAGS and not key.startswith(TAG)}
     return Known(
-        number, person, kind, conn, object_key, record, said, told, event_id, wrote, run_id or 0, tags
-    )
-
-
-def _tags(said: Mapping[str, Said]) -> tuple[str, ...]:
-    """Return a record's tags: the list that was told last, with what is known of single ones since then."""
-    whole = said.get(TAGS)
-    found = {name.casefold(): name for name in whole.values} if whole else {}
-    for key, one in said.items():
-        if key.startswith(TAG) and (whole is None or one.at > whole.at):
-            found[key.removeprefix(TAG)] = one.text
-    return tuple(name for name in found.values() if name)
+        number, person, kind, conn, object_key, record, said, told, event_id,
+        wrote, run_id or 0, read, read_run_id or 0, tags_of(kept),
+    )  # fmt: skip

@@ -69,7 +69,7 @@ def person(request: MemberRequest, number: int) -> HttpResponse:
         ws, numbers, names, before=int(before) if before.isdecimal() and len(before) < 19 else None
     )
     kept = queries.kept_for(ws, numbers)
-    runs = runs_of(ws, [row.run_id for row in (*known, *kept)], names)
+    runs = runs_of(ws, [number for row in (*known, *kept) for number in (row.run_id, row.read_run_id)], names)
     columns, lines = [_column(row, names, runs) for row in known], side_by_side(known, names)
     values = {
         "now": clock_now(),
@@ -86,6 +86,7 @@ def person(request: MemberRequest, number: int) -> HttpResponse:
         "differences": sum(line.differs for line in lines),
         "tags": tags_of(known),
         "wrote": any(row.wrote for row in known),
+        "read": any(row.read for row in known),
         "whys": _whys(queries.whys(ws, numbers), known, names),
         "documents": [_document(row, names) for row in documents.documents_of(ws, numbers)],
         "kept": [_kept(row, names, runs) for row in kept],
@@ -137,13 +138,15 @@ def _before(text: str) -> tuple[datetime, int] | None:
 
 
 def _column(row: queries.Known, names: Names, runs: Mapping[int, RunMade]) -> dict[str, Any]:
-    """Return a record as a column. `told`: when its system told of it last, None where only we wrote."""
-    told = row.told if row.wrote is None else time_of(row.event_id) if row.event_id else None
+    """Return a record as a column. `told`: when its system told of it last, None where only rules know it."""
+    by_rules = row.wrote is not None or row.read is not None
+    told = row.told if not by_rules else time_of(row.event_id) if row.event_id else None
     name, system = names.connection(row.conn), names.system(row.conn)
     return {
         "row": row,
         "told": told,
         "run": runs.get(row.run_id),
+        "read_by": runs.get(row.read_run_id),
         "connector": names.connector(row.conn),
         "name": name,
         "system": system if system.casefold() not in name.casefold() else "",
@@ -204,7 +207,8 @@ def _related(ws: int, number: int, names: Names, *, deals: bool) -> list[dict[st
     """Return deals, or other people and companies; each of these once, by whichever record tells its name."""
     found: dict[Any, dict[str, Any]] = {}
     rows = [row for row in queries.related(ws, number) if (row.kind == DEAL) == deals]
-    runs = runs_of(ws, [row.run_id for row in rows] if deals else [], names)
+    numbers = [number for row in rows for number in (row.run_id, row.read_run_id)]
+    runs = runs_of(ws, numbers if deals else [], names)
     for row in rows:
         title = row.said("title", "name", "email")
         found.setdefault(
@@ -213,6 +217,7 @@ def _related(ws: int, number: int, names: Names, *, deals: bool) -> list[dict[st
                 "row": row,
                 "title": title or row.record,
                 "run": runs.get(row.run_id),
+                "read_by": runs.get(row.read_run_id),
                 "url": _url(row, names) if deals else "",
                 "connector": names.connector(row.conn),
                 "object": names.object(row.conn, row.object),

@@ -381,7 +381,8 @@ class FindThing(StubAction):
         answer = await context.read(Call("things.find", "GET", "/things", query=(("name", name),)))
         if not answer.json:
             return Outcome((), {})
-        return _outcome("thing", {**answer.json[0], "id": str(answer.json[0]["id"])}, "found")
+        thing = {**answer.json[0], "id": str(answer.json[0]["id"])}
+        return _outcome("thing", {**thing, "thing": thing}, "found")
 
 
 class PostUnsafe(StubAction):
