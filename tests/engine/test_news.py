@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from vaivem.connectors.sdk import Outcome, RecordRef
+from vaivem.connectors.sdk.registry import get_connector
 from vaivem.engine import people
 from vaivem.engine.context import StepContext
 from vaivem.engine.news import news_of
@@ -160,6 +161,30 @@ async def test_what_was_written_before_a_wait_is_noted_while_it_lasts(house: Hou
     assert (
         house.value("select wrote from known_record where object = 'thing' and conn = %s", other) == wrote
     ), "not written anew"
+
+
+@pytest.mark.parametrize("kinds", [{"thing": "person"}, {}], ids=["people", "none"])
+async def test_a_document_that_a_rule_made_is_at_its_recipients(
+    house: House, monkeypatch: pytest.MonkeyPatch, kinds: dict[str, str]
+) -> None:
+    """Also at a signer's tool, which has no people of its own."""
+    monkeypatch.setattr(type(get_connector("stub")), "kinds", kinds)
+    other = at_other(house, action="draft")
+    async with working(house):
+        await happens(house)
+        await house.until(house.runs)
+    await noted(house)
+    [(run, event)] = house.rows("select id, event_id from run")
+    assert house.rows("select conn, document, name, sender, state, sent_at, run_id from document") == [
+        (other, "d-1", "Contrato", "Rui", "draft", None, run)
+    ]
+    [(record,)] = house.rows("select record_id from document_recipient where state = 'draft' and ws = 1")
+    assert house.rows("select conn, object, run_id, event_id from known_record where id = %s", record) == [
+        (other, "recipient", run, 0)
+    ]
+    assert house.rows("select event_id from heard where record_id = %s", record) == [(event,)]
+    assert house.rows("select name from person where merged is null") == [("Ana Lima",)], "one person"
+    assert house.rows("select 1 from document_event") == []
 
 
 async def test_what_is_nobody_and_of_no_kind_is_not_noted(house: House) -> None:

@@ -98,3 +98,42 @@ async def test_a_document_ends_the_same_whatever_the_order_and_however_often(
     one = await db.fetchrow("select state, sent_at, opened_at, ended_at from document_recipient")
     assert tuple(one) == ("completed", AT, AT + timedelta(minutes=10), AT + timedelta(minutes=50))
     assert await found(db) == [("Ana", 1)]
+
+
+def told(state: str, *who: str, sent: int | None = None) -> Step:
+    """Return a step of the one document, for those who are named by their addresses."""
+    people = [{"id": email, "name": email.partition("@")[0].title(), "email": email} for email in who]
+    at = (AT + timedelta(minutes=sent)).isoformat() if sent else None
+    return Step(state, people, {"id": "d1", "name": "Contrato", "sent_at": at}, at)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+async def test_a_draft_of_ours_is_the_document_that_is_told_of_later(db: Any, order: tuple[int, ...]) -> None:
+    """Rui was put in Ana's place, and Bia's address was wrong, before it was sent by hand."""
+    steps = [
+        (told("draft", "ana@y.example", "bia@wrong.example"), 7),
+        (told("sent", "bia@y.example", sent=10), 0),
+        (told("opened", "bia@y.example", sent=11), 0),
+        (told("closed", "bia@y.example", "rui@y.example", sent=12), 0),
+    ]
+    for place in (*order, *order):
+        step, run = steps[place]
+        await people.note_step(db, 1, 1, step, AT + timedelta(minutes=place), place + 1, run)
+    rows = await db.fetch("select document, name, state, sent_at, run_id from document")
+    assert [tuple(row) for row in rows] == [("d1", "Contrato", "closed", AT + timedelta(minutes=10), 7)]
+    rows = await db.fetch("select recipient, state from document_recipient order by 1")
+    assert [tuple(row) for row in rows] == [("bia@y.example", "completed"), ("rui@y.example", "completed")]
+    rows = await db.fetch("select distinct event_id from document_event order by 1")
+    assert [row["event_id"] for row in rows] == [2, 3, 4], "the event that made the run says nothing of it"
+
+
+async def test_whose_turn_has_not_come_is_a_recipient_of_the_draft(db: Any) -> None:
+    await people.note_step(db, 1, 1, told("draft", "ana@y.example", "bia@y.example"), AT, 1, 7)
+    await people.note_step(db, 1, 1, told("sent", "ana@y.example", sent=5), AT + timedelta(minutes=5), 2)
+    rows = await db.fetch("select recipient, state, sent_at from document_recipient order by 1")
+    assert [tuple(row) for row in rows] == [
+        ("ana@y.example", "sent", AT + timedelta(minutes=5)), ("bia@y.example", "draft", None),
+    ]  # fmt: skip
+    assert await found(db) == [("Ana", 1), ("Bia", 1)]
+    rows = await db.fetch("select event_id, run_id from known_record order by record")
+    assert [tuple(row) for row in rows] == [(2, 7), (0, 7)], "Bia's record no event told of yet"

@@ -101,6 +101,13 @@ select c.fields, k.fields -> 'status' ->> 0, (
 from known_record c join known_record k on k.ws = c.ws and k.of_record = c.id
 where c.object = 'contact' and c.fields -> 'email' ->> 0 = '{}'
 """
+# The document that a rule made: once, whatever the vendor tells of it later.
+MADE = """
+select c.connector, d.state, d.run_id > 0, array(
+  select r.email || ' ' || r.state from document_recipient r
+  where r.ws = d.ws and r.conn = d.conn and r.document = d.document order by 1)
+from document d join connection c on c.id = d.conn where d.name = 'Contrato Nova' order by 1
+"""
 PDF = base64.b64encode(b"%PDF-1.4 a contract").decode()
 
 
@@ -381,6 +388,10 @@ async def test_both_end_in_the_same_tags_records_and_triggers(desk: Desk) -> Non
     await desk.town.until(lambda: desk.town.rows(NEWS) == [(0,)], 150)
     noted = {signer.key: _noted(desk, signer) for signer in desk.signers}
     assert noted["clicksign"] == noted["docusign"] == END
+    assert desk.town.rows(MADE) == [
+        ("clicksign", "sent", True, ["ana.nova@clicksign.example sent", "bia.nova@clicksign.example draft"]),
+        ("docusign", "sent", True, ["ana.nova@docusign.example sent"]),
+    ]
 
 
 def _noted(desk: Desk, signer: Clicksign) -> dict[tuple[str, str], tuple[list[str], str]]:

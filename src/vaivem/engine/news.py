@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,8 @@ def news_of(
     the outcome shows it (`Outcome.output`). `looked`: the step does nothing but look. `at`
     (seconds of 1970) is when the first call was made by whose answer the step went (`StepContext.since`):
     what the vendor tells of a later change is newer.
+
+    And ``{conn, document, at}`` for each step of a document that the outcome tells of (`Outcome.documents`).
     """
     objects = [record.object for record in outcome.records]
     for place, record in enumerate(outcome.records):
@@ -46,6 +49,10 @@ def news_of(
             if object_key in connector.kinds:
                 yield news | {"of": [object_key, number]}
                 break
+    for place, step in enumerate(outcome.documents):
+        begun = since("document", place, len(outcome.documents))
+        if begun is not None:
+            yield {"conn": conn, "document": asdict(step), "at": begun.timestamp()}
 
 
 def _shown(output: Mapping[str, Any], object_key: str, number: str) -> Mapping[str, Any] | None:

@@ -20,7 +20,7 @@ from typing import Any
 import asyncpg
 
 from vaivem.connectors.sdk import Delivery, Event
-from vaivem.connectors.sdk.documents import DocumentMoved
+from vaivem.connectors.sdk.documents import DocumentMoved, Step
 from vaivem.core.errors import VaivemError
 from vaivem.core.kinship import DEAL, relatives
 from vaivem.engine.clock import Clock
@@ -115,11 +115,16 @@ class Noticing:
     async def _note_news(self, db: Any, ws: int, row: asyncpg.Record) -> None:
         """Note what a run's steps said of the records that they wrote, or found as the rule wants them."""
         for one in json.loads(row["records"]):
-            line = self._topology.lines.get(one["conn"])
+            line, told = self._topology.lines.get(one["conn"]), datetime.fromtimestamp(one["at"], UTC)
+            if "document" in one:
+                if line is not None:
+                    step = Step(**one["document"])
+                    await note_step(db, ws, one["conn"], step, told, row["event_id"], row["run_id"])
+                continue
             kind = KEPT if "of" in one else line.connector.kinds.get(one["object"]) if line else None
             if line is None or kind is None:
                 continue
-            told, wrote = datetime.fromtimestamp(one["at"], UTC), one["wrote"]
+            wrote = one["wrote"]
             sight = Sight(
                 one["conn"], one["object"], one["id"], kind, one["data"], told, 0, row["run_id"] * wrote
             )

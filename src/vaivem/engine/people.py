@@ -137,8 +137,13 @@ async def bind(db: Any, ws: int, one: int, other: int, why: str, value: str, at:
     await db.execute(statement("people", "bind"), ws, one, other, why, value, at)
 
 
-async def note_step(db: Any, ws: int, conn: int, step: Step, told: datetime, event_id: int) -> None:
-    """Note a step of a document, for the document and for each recipient whose step it is."""
+async def note_step(
+    db: Any, ws: int, conn: int, step: Step, told: datetime, event_id: int, run_id: int = 0
+) -> None:
+    """Note a step of a document, for the document and for each recipient whose step it is.
+
+    `run_id` is the run that made it happen, 0 where the signer's tool told of it by the event.
+    """
     about, rank = step.document, RANKS[step.state]
     at = parse_datetime(step.at, "UTC") or told
     document, name = str(about["id"]), str(about.get("name") or "")
@@ -146,9 +151,10 @@ async def note_step(db: Any, ws: int, conn: int, step: Step, told: datetime, eve
     sent, completed = (parse_datetime(about.get(key), "UTC") for key in ("sent_at", "completed_at"))
     if step.state != "closed":
         completed = None  # a recipient's own end is not the document's
-    await db.execute(
-        statement("people", "document"), ws, conn, document, *texts, step.state, rank, sent, completed, told
-    )
+    made_in = await db.fetchval(
+        statement("people", "document"), ws, conn, document, *texts, step.state, rank, sent, completed, told,
+        run_id,
+    )  # fmt: skip
     words = [f"document:{word}" for word in sorted(search_terms([name]))[:MOST_WORDS]]
     heard = [""]
     for one in step.recipients:
@@ -156,10 +162,15 @@ async def note_step(db: Any, ws: int, conn: int, step: Step, told: datetime, eve
         if not who:
             continue
         heard.append(who)
-        number = await note_record(db, ws, Sight(conn, RECIPIENT, who, PERSON, one, told, event_id))
+        sight = Sight(conn, RECIPIENT, who, PERSON, one, told, 0 if run_id else event_id, run_id)
+        number = await note_record(db, ws, sight)
         await _note_recipient(db, ws, (conn, document, who), number, one, step.state, at, told)
         await db.execute(statement("people", "keys"), ws, number, words, told)
-    for who in heard[1:] or heard:
+        if run_id:
+            await db.execute(statement("people", "hear"), ws, number, event_id)
+    if made_in:
+        await db.execute(statement("people", "undraft"), ws, conn, document, RANKS["closed"])
+    for who in (heard[1:] or heard) if not run_id else ():
         await db.execute(statement("people", "document_event"), ws, conn, document, event_id, step.state, who)
 
 

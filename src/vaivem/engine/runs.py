@@ -236,7 +236,7 @@ class Execution:
             self._run.records += [
                 {"conn": conn, "step": step.id, **record.to_dict()} for record in outcome.records
             ]
-        if line.connector.kinds and outcome.records:
+        if outcome.documents or (line.connector.kinds and outcome.records):
             self._run.news += news_of(
                 line.connection.id, line.connector, outcome, context.since, looked=action.reads_only
             )

@@ -194,3 +194,32 @@ async def test_nobody_to_sign_and_a_template_that_is_gone_are_said(wired: Wired)
     values = filled(wired) | {"envelope.template": "11111111-2222-4333-8444-555555555555"}
     with pytest.raises(RuleError, match="template_gone"):
         await step(wired, "create_envelope", values)
+
+
+@pytest.mark.parametrize("sending", ["draft", "activate"])
+async def test_a_draft_is_told_as_the_vendor_tells_of_the_same_document(wired: Wired, sending: str) -> None:
+    context = LiveContext(wired, "create_envelope", filled(wired), options={"sending": sending})
+    outcome = await context.run()
+    if sending == "draft":
+        assert context.told == []
+        context = LiveContext(wired, "send_envelope", {"envelope.id": outcome.records[0].id})
+        await context.run()
+    moved = wired.connector.trigger("document_moved")
+    assert isinstance(moved, DocumentMoved)
+    (event,) = context.told
+    told = moved.step(event)
+    assert told is not None
+    draft, *sent = outcome.documents
+    same = ("id", "name", "url", "sender")
+    assert [draft.document[key] for key in same] == [told.document[key] for key in same]
+    assert (draft.state, draft.document["sent_at"], draft.document["completed_at"]) == ("draft", None, None)
+    assert [one["email"] for one in draft.recipients] == ["ana@cliente.example", None]
+    assert list(draft.recipients)[:1] == list(told.recipients), "whose turn is first"
+    keys = [row["id"] async for row in client.each(wired, client.list_signers(outcome.records[0].id))]
+    assert [one["id"] for one in draft.recipients] == keys
+    if sending == "draft":
+        assert sent == []
+    else:
+        assert (sent[0].state, sent[0].recipients, sent[0].document) == (
+            told.state, list(told.recipients), told.document,
+        )  # fmt: skip

@@ -118,6 +118,9 @@ async def test_sending_is_a_write_of_its_own_and_only_when_the_rule_says_so() ->
     context = draft(BOTH, routes, options={"sending": "send"})
     outcome = await context.run()
     assert context.vendor.names == ["templates.recipients", "envelopes.create", "envelopes.send"]
+    made, sent = outcome.documents
+    assert [one["name"] for one in made.recipients] == ["Otávio Lemos", "Júlia Prates"]
+    assert [one["name"] for one in sent.recipients] == ["Otávio Lemos"], "whose turn is first"
     assert body(context)["status"] == "created"
     assert context.vendor.last("envelopes.send").json == {"status": "sent"}
     assert outcome.output["envelope"]["status"] == "sent"

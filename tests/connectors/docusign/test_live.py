@@ -14,6 +14,7 @@ from tests.hub.served import served
 from vaivem.connectors.docusign import client
 from vaivem.connectors.docusign.templates import key_of, read_roles
 from vaivem.connectors.docusign.webhooks import DocusignWebhooks
+from vaivem.connectors.sdk.documents import DocumentMoved
 from vaivem.core.errors import RecordError, RuleError
 
 HOOK = DocusignWebhooks()
@@ -181,6 +182,29 @@ async def test_what_was_missed_is_in_the_list_of_changes(account: Account) -> No
     assert kinds.count("recipient-completed") == 2
     assert kinds[-1] == "envelope-completed"
     assert {one.record for one in events} == {envelope.lower()}
+
+
+async def test_a_draft_is_told_as_the_vendor_tells_of_the_same_document(account: Account) -> None:
+    """Its name is that of the template until the vendor says which subject it took."""
+    values = {**PEOPLE, "envelope.template": template(account, 2)}
+    outcome = await account.step("create_envelope", values, options={"sending": "send"}).run()
+    draft, sent = outcome.documents
+    account.control(f"envelopes/{outcome.records[0].id}/sign_all", {})
+    now = datetime.now(UTC)
+    found = await HOOK.missed(account.reader(), now - timedelta(minutes=10), now + timedelta(minutes=10))
+    moved = connector.trigger("document_moved")
+    assert isinstance(moved, DocumentMoved)
+    told = [moved.step(one) for message in found for one in HOOK.parse(message, account.connection)]
+    (closed,) = [step for step in told if step is not None and step.state == "closed"]
+    same = ("id", "url", "sender")
+    assert [draft.document[key] for key in same] == [closed.document[key] for key in same]
+    assert (draft.state, draft.document["sent_at"], draft.document["completed_at"]) == ("draft", None, None)
+    assert draft.document["name"]
+    assert list(draft.recipients) == sorted(closed.recipients, key=lambda one: str(one["email"]))
+    assert (sent.state, sent.document["sent_at"]) == ("sent", sent.at)
+    assert sent.recipients == draft.recipients, "both have the first turn in this template"
+    again = await account.step("create_envelope", values, earlier={"envelope": "e-1"}).run()
+    assert again.documents == (), "told by the run that made it"
 
 
 async def test_what_is_gone_is_said(account: Account) -> None:

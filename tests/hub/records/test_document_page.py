@@ -75,3 +75,25 @@ def test_nothing_can_be_changed_there(furnished: Furnished, address: str, who: s
 def test_a_document_of_another_connection_or_none_is_not_there(furnished: Furnished, address: str) -> None:
     for other in (address.replace("/d1/", "/d2/"), address.replace("/documents/", "/documents/9")):
         assert shown(furnished, other).status_code == 404
+
+
+def test_a_draft_of_ours_says_so_and_leads_to_its_run(furnished: Furnished, address: str) -> None:
+    past, signer, rule = furnished.past, furnished.workplace.sign.pk, furnished.workplace.rule()
+    run = past.run(rule.pk)
+    assert "Made by the rule" not in shown(furnished, address).content.decode()
+    past.sql("update document set state = 'draft', rank = -1, run_id = %s, sent_at = null", run)
+    past.sql("update document_recipient set state = 'draft', rank = -1 where conn = %s", signer)
+    main = shown(furnished, address, "viewer").content.decode().split("<main")[1]
+    assert re.search(rf'Made by the rule</dt><dd><a href="[^"]*/history/{run}/">', main)
+    assert "Draft" in main
+    assert main.count("Not sent yet") == 2
+    person = f"records/{furnished.numbers['person']}/"
+    page = furnished.workplace.site.browser(furnished.people["viewer"]).get(
+        furnished.workplace.site.url(person)
+    )
+    section = re.search(r'<section aria-labelledby="docs">.*?</section>', page.content.decode(), re.DOTALL)
+    assert section
+    assert "Draft" in section[0]
+    assert "Not sent yet" in section[0]
+    past.sql("update run set ws = ws + 1000 where id = %s", run)
+    assert "Made by the rule" not in shown(furnished, address).content.decode(), "of another workspace"

@@ -8,6 +8,7 @@ Only the notification cannot be looked up: in doubt, a person decides.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -102,14 +103,17 @@ class CreateEnvelope(Action):
             filename = drafts.filename_of(str(values.get("document.filename", name)))
             source = {"key": template, "data": filled}
             document = await _document(context, envelope, filename, source, people)
-        for number, person in enumerate(people, start=1):
+        keys = [
             await _signer(context, envelope, document, person, number)
-        if sending != "draft":
-            await _activate(context, envelope)
+            for number, person in enumerate(people, start=1)
+        ]
+        sent_at = await _activate(context, envelope) if sending != "draft" else None
         if sending == "send":
             await _notify(context, envelope)
         status = "draft" if sending == "draft" else "running"
-        return _outcome(context, envelope, status, document, "created", name)
+        outcome = _outcome(context, envelope, status, document, "created", name)
+        told = drafts.steps_of(document, filename, [*zip(keys, people, strict=True)], sent_at)
+        return replace(outcome, documents=told)
 
 
 class SendEnvelope(Action):
@@ -180,8 +184,11 @@ async def _document(
 
 async def _signer(
     context: ActionContext, envelope: str, document: str, person: drafts.Person, group: int
-) -> None:
-    """Add a signer with what is asked of every one: to agree in a role, and to prove who they are."""
+) -> str:
+    """Add a signer with what is asked of every one, and return its key.
+
+    They agree in a role, and prove who they are.
+    """
 
     async def find() -> str | None:
         async for row in client.each(context, client.list_signers(envelope)):
@@ -194,6 +201,7 @@ async def _signer(
     wanted = ({"action": "agree", "role": person.role}, {"action": "provide_evidence", "auth": person.proof})
     for attributes in wanted:
         await _requirement(context, envelope, (document, signer, group), attributes)
+    return signer
 
 
 async def _requirement(
@@ -216,8 +224,11 @@ async def _requirement(
     return await context.write(call, Keyed(key, find), _id)
 
 
-async def _activate(context: ActionContext, envelope: str) -> None:
-    """Let it be signed, and tell that those whose turn is first were sent it: the vendor tells nobody."""
+async def _activate(context: ActionContext, envelope: str) -> str:
+    """Let it be signed, and return the vendor's time of it.
+
+    That those whose turn is first were sent it is told: the vendor tells nobody.
+    """
 
     async def find() -> str | None:
         row = client.one(await context.read(client.get_envelope(envelope)))
@@ -226,6 +237,7 @@ async def _activate(context: ActionContext, envelope: str) -> None:
     call = client.activate_envelope(envelope)
     at = await context.write(call, Findable(find), lambda answer: _modified(client.one(answer)))
     await context.tell(partial(_sent, context, envelope, at))
+    return at
 
 
 async def _sent(context: ActionContext, envelope: str, at: str) -> Delivery | None:

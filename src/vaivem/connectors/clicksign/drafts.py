@@ -6,13 +6,15 @@ The vendor refuses a wrong signer only when the envelope is half made, so what i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vaivem.connectors.clicksign.objects import field
+from vaivem.connectors.clicksign.objects import document_data, field, signer_data
+from vaivem.connectors.clicksign.steps import recipient_of
 from vaivem.connectors.clicksign.templates import VARIABLE, name_of, of_template
 from vaivem.connectors.sdk import Connection
+from vaivem.connectors.sdk.documents import DRAFT, SENT, Step
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType, Option
 from vaivem.core.values import Values
@@ -154,6 +156,25 @@ def envelope_of(values: Values) -> dict[str, Any]:
     texts = {"name": "envelope.name", "default_subject": "envelope.subject",
              "default_message": "envelope.message", "deadline_at": "envelope.deadline_at"}  # fmt: skip
     return {key: values[place] for key, place in texts.items() if values.has(place)}
+
+
+def steps_of(
+    document: str, filename: str, people: Sequence[tuple[str, Person]], sent_at: str | None
+) -> tuple[Step, ...]:
+    """Return what the vendor tells nobody: that a draft is there for these, and that we activated it.
+
+    `people` have their keys at the vendor. Sent is it to the first of them.
+    """
+    own = document_data({"key": document, "filename": filename})
+    about = {"id": document, "name": own["name"], "url": None, "sender": None, "completed_at": None}
+    told = [
+        recipient_of(signer_data({"key": key, **person.attributes(number)}))
+        for number, (key, person) in enumerate(people, start=1)
+    ]
+    draft = Step(DRAFT, told, {**about, "sent_at": None})
+    if sent_at is None:
+        return (draft,)
+    return (draft, Step(SENT, told[:1], {**about, "sent_at": sent_at}, sent_at))
 
 
 def national(phone: str) -> str:

@@ -61,8 +61,9 @@ def step_of(kind: str, data: Mapping[str, Any]) -> Step | None:
         "sent_at": at if kind == "add_signer" else data["event"].get("sent_at"),
         "completed_at": completed,
     }
-    return Step(state, [_recipient(one) for one in people if one], told, at)
+    return Step(state, [recipient_of(one) for one in people if one], told, at)
 
 
-def _recipient(signer: Mapping[str, Any]) -> dict[str, Any]:
+def recipient_of(signer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a signer as steps have them."""
     return {"id": signer.get("key"), **{key: signer.get(key) for key in RECIPIENT_FIELDS}}

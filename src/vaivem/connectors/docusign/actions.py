@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
@@ -111,7 +112,15 @@ class CreateEnvelope(Action):
         if sends:
             made = await _send(context, made["id"])
         subject = str(body.get("emailSubject") or "")
-        return _outcome(connection, made, "created", subject)
+        outcome = _outcome(connection, made, "created", subject)
+        about = {
+            "id": made["id"],
+            "name": subject or _template(connection, str(values["envelope.template"])),
+            "url": outcome.records[0].url,
+            "sender": (connection.account.get("details") or {}).get("user"),
+        }
+        told = drafts.steps_of(taken, about, made["changed"] if sends else None, sent=sends)
+        return replace(outcome, documents=told)
 
 
 class SendEnvelope(Action):
@@ -200,6 +209,11 @@ class FindEnvelope(Action):
         shown = {key: value for key, value in data.items() if key != "told"}
         name = data["envelope"]["subject"] or ""
         return Outcome((RecordRef("envelope", envelope, "found", name, url),), shown)
+
+
+def _template(connection: Connection, template: str) -> str:
+    """Return what people call a template; its subject, which the vendor takes then, is not read."""
+    return next((one.label for one in connection.options("templates") if str(one.value) == template), "")
 
 
 async def _send(context: ActionContext, envelope: str) -> Kept:

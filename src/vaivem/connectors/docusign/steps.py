@@ -74,10 +74,10 @@ def step_of(kind: str, data: Mapping[str, Any], lists: Collection[str] | None = 
         "sent_at": own.get("sent_at") if alone else envelope["sent_at"],
         "completed_at": about.get("completed_at") if state in (COMPLETED, CLOSED) else None,
     }
-    return Step(state, [_recipient(one) for one in people if one], told, data["event"]["occurred_at"])
+    return Step(state, [recipient_of(one) for one in people if one], told, data["event"]["occurred_at"])
 
 
-def _recipient(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipient; what it is known by is its address, which JSON and XML agree on."""
+def recipient_of(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipient as steps have it; known by its address, which JSON and XML agree on."""
     known = raw.get("email") or raw.get("name") or raw.get("id")
     return {"id": str(known or "").casefold(), **{key: raw.get(key) for key in RECIPIENT_FIELDS}}

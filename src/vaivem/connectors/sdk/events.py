@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaivem.connectors.sdk.documents import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,11 @@ class Outcome:
     and the names that events use. The Records pages know it by that. Of tags, say all that it has
     (``tags``), else those that are there now (``tags_on``) or are not any more (``tags_off``). A record of
     another kind that is kept for one of these says whose it is (``of``: its object and id).
+
+    `documents` are steps of documents for signature that the vendor tells nobody of: a draft that was made,
+    and that we sent it. They name document and recipients as the connector's `DocumentMoved.step` does.
     """
 
     records: tuple[RecordRef, ...]
     output: Mapping[str, Any] = field(default_factory=dict)
+    documents: tuple[Step, ...] = ()

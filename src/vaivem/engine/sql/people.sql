@@ -115,8 +115,9 @@ update known_record set person = $2 where ws = $1 and person = $3;
 update person set merged = $2 where ws = $1 and (id = $3 or merged = $3);
 
 -- name: document
-insert into document as d (ws, conn, document, name, url, sender, state, rank, sent_at, completed_at, told)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+-- $12: the run that made it, 0: none did
+insert into document as d (ws, conn, document, name, url, sender, state, rank, sent_at, completed_at, told, run_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (ws, conn, document) do update set
   name = case when excluded.name <> '' and (excluded.told >= d.told or d.name = '') then excluded.name else d.name end,
   url = case when excluded.url <> '' and (excluded.told >= d.told or d.url = '') then excluded.url else d.url end,
@@ -124,7 +125,18 @@ on conflict (ws, conn, document) do update set
                 else d.sender end,
   state = case when excluded.rank > d.rank then excluded.state else d.state end,
   rank = greatest(d.rank, excluded.rank), sent_at = least(d.sent_at, excluded.sent_at),
-  completed_at = greatest(d.completed_at, excluded.completed_at), told = greatest(d.told, excluded.told);
+  completed_at = greatest(d.completed_at, excluded.completed_at), told = greatest(d.told, excluded.told),
+  run_id = greatest(d.run_id, excluded.run_id)
+returning run_id;
+
+-- name: undraft
+-- Whom a draft named and who was changed before it was sent: somebody of that name was told otherwise, or all have
+-- signed. $4: how far a document is then
+delete from document_recipient r where r.ws = $1 and r.conn = $2 and r.document = $3 and r.rank < 0 and (
+  exists (select 1 from document d where d.ws = $1 and d.conn = $2 and d.document = $3 and d.rank >= $4)
+  or exists (
+    select 1 from document_recipient o where o.ws = $1 and o.conn = $2 and o.document = $3 and o.rank >= 0
+      and o.name <> '' and lower(o.name) = lower(r.name)));
 
 -- name: recipient
 insert into document_recipient as d (ws, conn, document, recipient, record_id, name, email, state, rank, sent_at,

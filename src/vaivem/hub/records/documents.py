@@ -17,7 +17,10 @@ MOST_DOCUMENTS, MOST_EVENTS = 100, 200
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document. `own` is how far one of its recipients is, "" when none is meant."""
+    """A document. `run_id` is the run that made it, 0: none of ours.
+
+    `own` is how far one of its recipients is, "" when none is meant.
+    """
 
     conn: int
     document: str
@@ -27,6 +30,7 @@ class Document:
     state: str
     sent_at: datetime | None
     completed_at: datetime | None
+    run_id: int
     own: str = ""
 
 
@@ -58,7 +62,7 @@ class Told:
         return time_of(self.event_id)
 
 
-DOCUMENT = "d.conn, d.document, d.name, d.url, d.sender, d.state, d.sent_at, d.completed_at"
+DOCUMENT = "d.conn, d.document, d.name, d.url, d.sender, d.state, d.sent_at, d.completed_at, d.run_id"
 
 
 def documents_of(ws: int, records: Sequence[int]) -> list[Document]:
@@ -103,6 +107,7 @@ def told_of(ws: int, conn: int, document: str) -> list[Told]:
 def document_state(state: str) -> Badge:
     """Say how far a document is. What one recipient did says nothing of the others."""
     words = {
+        "draft": Badge("off", "pencil", _("Draft")),
         "sent": Badge("wait", "clock", _("Sent")),
         "opened": Badge("wait", "clock", _("Opened")),
         "completed": Badge("wait", "clock", _("Signed by some")),
@@ -118,6 +123,7 @@ def recipient_state(state: str) -> Badge:
     if state == "voided":
         return document_state(state)
     words = {
+        "draft": Badge("off", "pencil", _("Not sent yet")),
         "sent": Badge("wait", "clock", _("Not opened yet")),
         "opened": Badge("wait", "clock", _("Opened")),
         "completed": Badge("ok", "ok", _("Signed")),

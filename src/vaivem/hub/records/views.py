@@ -114,6 +114,7 @@ def document(request: MemberRequest, conn: int, document: str) -> HttpResponse:
     values = {
         "now": clock_now(),
         "document": _document(found, names),
+        "made_by": runs_of(ws, [found.run_id], names).get(found.run_id),
         "recipients": [
             {
                 "row": row,

@@ -35,6 +35,7 @@ from vaivem.connectors.sdk import (
     Written,
     load_manifest,
 )
+from vaivem.connectors.sdk.documents import Step
 from vaivem.core.errors import RecordError, RetryError, SignatureError, SkipError, UnreadableError
 from vaivem.core.fields import Field, FieldType
 
@@ -191,6 +192,20 @@ class PutShown(Put):
         note = {"id": f"of {record}", "status": "completed", "of": {"thing": record}}
         refs = (RecordRef("thing", record, "updated"), RecordRef("note", note["id"], "created"))
         return Outcome(refs, {"thing": shown, "note": note})
+
+
+class Draft(StubAction):
+    """Makes a document for one signer, which nobody has been sent."""
+
+    key = "draft"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        name, email = str(context.values["thing.name"]), str(context.values["thing.email"])
+        call = Call("notes.post", "POST", "/notes", json={"name": name})
+        made = await context.write(call, Unsafe(), _id)
+        about = {"id": f"d-{made['id']}", "name": "Contrato", "url": "", "sender": "Rui"}
+        who = {"id": email, "name": name, "email": email}
+        return Outcome((RecordRef("envelope", made["id"], "created"),), {}, (Step("draft", [who], about),))
 
 
 class PutNew(Put):
@@ -483,6 +498,7 @@ class StubConnector(Connector):
         PutTagged(),
         PutNew(),
         PutShown(),
+        Draft(),
         PutWhole(),
         PutLinked(),
         PostKeyed(),
