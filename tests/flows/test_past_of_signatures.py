@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.crash.conftest import Town, folder, town_in
 from tests.flows.test_envelopes_to_contacts import Desk as Envelopes
 from tests.flows.test_envelopes_to_contacts import has_records
 from tests.flows.test_signature_to_tags import TAGS
+from vaivem.cli import parts
 from vaivem.simulators.clicksign.story import act
 
 __all__ = ["folder"]  # a fixture, taken over
@@ -40,6 +42,20 @@ LOOKED = """
 select (select count(*) from run), (select count(*) from step where name = 'tags.search' and method = 'GET')
 """
 SOON = "select 1 from lane where due < vv_now() + interval '1 minute'"
+ASK_OF = ASK.replace("recipe like '%to_contact'", "title = '{}'")
+REACHING = ("enrol", "mail", "tell")
+# How each run of a rule ended, and what it left out.
+RUNS = """
+select r.status, array(
+  select (n ->> 'code') || ':' || (n #>> '{{params,step}}')
+  from jsonb_array_elements(coalesce(r.params -> 'notes', '[]')) n order by 1)
+from run r join rule o on o.id = r.rule where o.title = '{}' and r.status <> 3
+"""
+LETTERS = "select lower(recipient) from letter where kind = 'rule' and subject like '{}%'"
+NOTICES = "select count(*) from notice t join rule r on r.id = t.rule_id where r.title = '{}'"
+LISTS = "select slug, catalog->'lists'->'automations' from connection where connector = 'activecampaign'"
+SLUG = "select slug from connection where connector = '{}'"
+OWNER = "select p.email from membership s join member p on p.id = s.member_id where s.role = 'owner'"
 START = "update backfill set state = 2, at = since, touched = vv_now() where state = 1 returning counts"
 
 
@@ -95,6 +111,86 @@ async def quarters_waited(town: Town, vendor: str) -> int:
             waited += 1
             await let_pass(town, vendor, QUARTER, 16 * 60)
     return waited
+
+
+async def two_rules(town: Town, vendor: str) -> str:
+    """Have two rules for who signed: contact, automation, e-mail, notice; return the automation."""
+    ((slug, automations),) = town.rows(LISTS)
+    ((source,),), ((member,),) = town.rows(SLUG.format(vendor)), town.rows(OWNER)
+    automation = next(one["value"] for one in automations if one["label"] == "Retomar orçamento parado")
+    email = {"from": "steps.contact.contact.email"}
+    people = {"contact": {"over": "step.with_email", "as": "recipient"}}
+
+    def writes(step: str, action: str, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {
+            "id": step, "kind": "action", "connection": slug, "action": action, "fields": fields, **more,
+        }  # fmt: skip
+
+    then = [
+        writes("contact", "create_or_update_contact", {"contact.email": {"from": "recipient.email"}},
+               repeat=people),
+        writes("enrol", "enrol_in_automation",
+               {"contact.email": email, "contact.automation": {"value": automation}}),
+    ]  # fmt: skip
+    rules = []
+    for title in ("Quieto", "Marcado"):
+        told = {"subject": {"text": f"{title} {{{{ step.name }}}}"}, "body": {"value": "Assinado."}}
+        mail = {"id": "mail", "kind": "email", "to": email, **told}
+        tell = {"id": "tell", "kind": "notify", "member": member, "text": {"text": "{{ step.name }}"}}
+        when = {"connection": source, "trigger": "document_moved", "options": {"states": ["completed"]}}
+        rules.append({"title": title, "when": when, "then": [*then, mail, tell]})
+    file = town.config.data_dir / "two.yaml"
+    file.write_text(yaml.safe_dump({"rules": rules}, allow_unicode=True), "utf-8")
+    await parts.call(town.config, "rules", "apply", "--yes", str(file))
+    await asyncio.sleep(4)  # every process reads its configuration again
+    return str(automation)
+
+
+async def brought_in(town: Town, vendor: str, rule: str, *steps: str) -> None:
+    """Look at the past of a rule, and bring it in with these of its steps ticked."""
+    assert town.rows(ASK_OF.format(rule))
+    await town.until(lambda: town.rows("select 1 from backfill where state = 1"), 90)
+    assert town.rows(START.replace("touched", f"steps = '{{{','.join(steps)}}}', touched", 1))
+    await quarters_waited(town, vendor)
+    assert town.rows("delete from backfill returning 1")
+
+
+@pytest.mark.parametrize("vendor", ["docusign", "clicksign"])
+async def test_who_signed_is_not_written_to_unless_it_was_ticked(folder: Path, vendor: str) -> None:
+    async with town_in(folder, accounts=("activecampaign", vendor)) as town:
+        await town.until(lambda: len(town.rows(SUBSCRIBED)) == 1, 90)
+        automation = await two_rules(town, vendor)
+        town.rows(OFF)
+        await asyncio.sleep(3)
+        wanted = await signed(town, vendor, Envelopes(town))
+        people = sorted(
+            email for email, tags in wanted.items() if any(tag.endswith("_Completed") for tag in tags)
+        )
+        await let_pass(town, vendor, LATER, LATER_HOURS * 3600)
+        await asyncio.sleep(3)
+        town.rows(ON)
+        await asyncio.sleep(3)
+        await brought_in(town, vendor, "Quieto")
+        quiet = await contacts(town)
+        assert sorted(email for email in wanted if email in quiet) == people, (
+            "what does not reach them is done"
+        )
+        assert not any(automation in one["automations"] for email in people for one in quiet[email])
+        assert (town.rows(LETTERS.format("Quieto")), town.rows(NOTICES.format("Quieto"))) == ([], [(0,)])
+        left_out = [f"past_left_out:{step}" for step in REACHING]
+        assert not town.rows("select 1 from run where status = 2"), town.state()
+        runs = town.rows(RUNS.format("Quieto"))
+        assert runs == [(1, left_out)] * len(runs)
+        await brought_in(town, vendor, "Marcado", *REACHING)
+        done = await contacts(town)
+        entered = [[key for key in one["automations"] if key == automation]
+                   for email in people for one in done[email]]  # fmt: skip
+        assert entered == [[automation]] * len(people)
+        assert town.rows(RUNS.format("Marcado")) == [(1, [])] * len(runs)
+        assert sorted(email for (email,) in town.rows(LETTERS.format("Marcado"))) == people
+        assert town.rows(NOTICES.format("Marcado")) == [(len(runs),)]
+        assert len(runs) == len(people) > 1
+        assert not any((await town.control("activecampaign", "duplicates")).values())
 
 
 @pytest.mark.parametrize("vendor", ["docusign", "clicksign"])
