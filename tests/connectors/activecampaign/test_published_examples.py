@@ -6,7 +6,6 @@ Its schemas of answers are inferred from its examples, so only the examples coun
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,19 +15,14 @@ from typing import Any
 
 import pytest
 from tests.connectors.activecampaign.recorded import connection, contact, deal
+from tests.published import published
 
 from vaivem.connectors.activecampaign import client, sales_client
 from vaivem.connectors.activecampaign.custom_objects import document_schema
 from vaivem.connectors.activecampaign.records import body_for
 from vaivem.connectors.sdk import Call
 
-SHARED = Path(os.environ.get("VAIVEM_SHARED", Path(__file__).parents[4] / "shared"))
-SPEC = SHARED / "specs" / "activecampaign-v3.json"
-
-if not SPEC.exists():
-    if os.environ.get("VAIVEM_REQUIRE_CONTRACTS") == "1":
-        pytest.fail(f"the published description is required, and is not at {SPEC}", pytrace=False)
-    pytest.skip("the published description is not beside this checkout", allow_module_level=True)
+SPEC = published("activecampaign-v3.json")
 
 CONTACT = {"email": "a@b.example", "first_name": "A", "phone": "1", "custom.4": "Casa"}
 DEAL = {

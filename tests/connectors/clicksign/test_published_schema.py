@@ -7,30 +7,22 @@ attribute that no example or request of that resource has, but for those that it
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from tests.connectors.clicksign.recorded import api
+from tests.published import published
 
 from vaivem.connectors.clicksign import client
 from vaivem.connectors.clicksign.webhooks import EVENTS
 from vaivem.connectors.sdk import Call
 
-ROOT = Path(__file__).parents[3]
-SCHEMA = ROOT.parent / "shared" / "specs" / "clicksign-envelope-v3.json"
 # Of the guide page on documents; the schema's examples leave it out.
 FROM_GUIDES = {"documents": {"metadata"}}
 
-if not SCHEMA.exists():
-    if os.environ.get("VAIVEM_REQUIRE_CONTRACTS") == "1":
-        pytest.fail(f"the published schema is required, and is not at {SCHEMA}", pytrace=False)
-    pytest.skip("the published schema is not beside this checkout", allow_module_level=True)
-
-PUBLISHED = json.loads(SCHEMA.read_text("utf-8"))
+PUBLISHED = json.loads(published("clicksign-envelope-v3.json").read_text("utf-8"))
 
 CALLS = [
     client.try_token(),

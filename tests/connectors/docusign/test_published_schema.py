@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,18 +28,14 @@ from tests.connectors.docusign.recorded import (
     step,
 )
 from tests.connectors.fake_context import answer
+from tests.published import published
 
 from vaivem.connectors.docusign import client
 from vaivem.connectors.docusign.templates import key_of
 from vaivem.connectors.docusign.webhooks import _wanted
 from vaivem.connectors.sdk import Call
 
-SPEC = Path(__file__).parents[4] / "shared" / "specs" / "docusign-esignature.json"
-
-if not SPEC.exists():
-    if os.environ.get("VAIVEM_REQUIRE_CONTRACTS") == "1":
-        pytest.fail(f"the published file is required, and is not at {SPEC}", pytrace=False)
-    pytest.skip("the published file is not beside this checkout", allow_module_level=True)
+SPEC = published("docusign-esignature.json")
 
 HERE = connection(read=False)
 DAY = datetime(2026, 11, 23, tzinfo=UTC)

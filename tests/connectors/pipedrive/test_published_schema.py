@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 from tests.connectors.pipedrive.recorded import FEE, PLAN, connection, deal, organization, person
+from tests.published import published
 
 from vaivem.connectors.pipedrive import client
 from vaivem.connectors.pipedrive.records import body_for
 from vaivem.connectors.sdk import Call
 
-SPECS = Path(os.environ.get("VAIVEM_SHARED", Path(__file__).parents[4] / "shared")) / "specs"
-FILES = {client.V2: SPECS / "pipedrive-v2.yaml", client.V1: SPECS / "pipedrive-v1.yaml"}
-
-if not all(path.exists() for path in FILES.values()):
-    if os.environ.get("VAIVEM_REQUIRE_CONTRACTS") == "1":
-        pytest.fail(f"the published files are required, and are not in {SPECS}", pytrace=False)
-    pytest.skip("the published files are not beside this checkout", allow_module_level=True)
+FILES = {client.V2: published("pipedrive-v2.yaml"), client.V1: published("pipedrive-v1.yaml")}
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 DEAL = {"title": "x", "stage": "4", "person": "12", "value": 5, f"custom.{PLAN}": 39, f"custom.{FEE}": 1}

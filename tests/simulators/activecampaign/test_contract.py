@@ -6,18 +6,14 @@ The response schemas of the published description are inferred from the examples
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.published import published
 
 if TYPE_CHECKING:
     from tests.simulators.activecampaign.conftest import Ac
-
-_SHARED = Path(os.environ.get("VAIVEM_SHARED", Path(__file__).parents[4] / "shared"))
-_SPEC = _SHARED / "specs" / "activecampaign-v3.json"
 
 # Where an answer is not as an example, and why. The list is exact: a line that is no longer true fails too.
 _APP = "the example is the schema of a marketplace app; what is sent comes back, and nothing of it was sent"
@@ -45,9 +41,7 @@ DEVIATIONS: dict[str, str] = {
 
 @pytest.fixture(scope="module")
 def spec() -> Any:
-    if not _SPEC.exists():
-        pytest.skip(f"the vendor's published description is not here: {_SPEC}")
-    return json.loads(_SPEC.read_text())
+    return json.loads(published("activecampaign-v3.json").read_text())
 
 
 def examples(spec: Any, path: str, method: str, status: int) -> list[Any]:

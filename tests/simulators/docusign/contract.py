@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -12,10 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.published import published
 
-_SHARED = Path(os.environ.get("VAIVEM_SHARED", Path(__file__).parents[4] / "shared"))
-_SPEC = _SHARED / "specs" / "docusign-esignature.json"
 # Calls that came after the description, so that it takes them for the id of a configuration.
 NEWER = "/connect/secret"
 _KINDS = {"string": str, "array": list, "object": dict, "boolean": bool, "integer": int, "number": float}
@@ -24,12 +21,7 @@ _KINDS = {"string": str, "array": list, "object": dict, "boolean": bool, "intege
 @cache
 def spec() -> Any:
     """The description; the tests are skipped where it is not at hand."""
-    if not _SPEC.exists():
-        reason = f"the vendor's published description is not here: {_SPEC}"
-        if os.environ.get("VAIVEM_REQUIRE_CONTRACTS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return json.loads(_SPEC.read_text())
+    return json.loads(published("docusign-esignature.json").read_text())
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
 import yaml
+from tests.published import published
 
-_SHARED = Path(os.environ.get("VAIVEM_SHARED", Path(__file__).parents[4] / "shared"))
 _PREFIXES = {"v1": ("/api/v1", "/v1"), "v2": ("/api/v2",)}
 
 
@@ -58,12 +56,7 @@ def _schema(part: Any) -> Any:
 @cache
 def operations(version: str) -> list[Operation]:
     """Every operation of a version."""
-    path = _SHARED / "specs" / f"pipedrive-{version}.yaml"
-    if not path.exists():
-        reason = f"the vendor's published description is not here: {path}"
-        if os.environ.get("VAIVEM_REQUIRE_CONTRACTS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    path = published(f"pipedrive-{version}.yaml")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     spec = yaml.load(path.read_text(), Loader=loader)  # noqa: S506 (one of the two safe ones)
     methods = ("get", "post", "put", "patch", "delete")
