@@ -72,7 +72,7 @@ def create(
     )
     _check(row, catalog)
     row.save()
-    audit.note(workspace, member, "combination.created", title, after={"fields": row.fields})
+    audit.note(workspace, member, "combination.created", title, after={"id": row.pk, "fields": row.fields})
     return row
 
 
@@ -119,7 +119,7 @@ def change(
     _check(locked, WorkspaceCatalog(locked.workspace))
     locked.revision += 1
     locked.save()
-    after = {"title": locked.title, "fields": locked.fields}
+    after = {"id": locked.pk, "title": locked.title, "fields": locked.fields}
     audit.note(locked.workspace, member, "combination.changed", locked.title, before=before, after=after)
     published = [rule for rule in sharing(locked) if rule.pk not in but and _take_over(rule, member)]
     row.refresh_from_db()

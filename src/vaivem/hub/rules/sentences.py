@@ -345,8 +345,8 @@ class _Telling:
             label=words.label(connector, field) if field else mapping.field,
             required=bool(field and field.required),
             parts=self._parts(mapping.source, field, connector),
-            write="" if isinstance(step, FindStep) else _written(write, mapping),
-            bad="" if isinstance(step, FindStep) else _bad(mapping),
+            write="" if isinstance(step, FindStep) else written_words(write, mapping),
+            bad="" if isinstance(step, FindStep) else bad_words(mapping),
         )
 
     def _parts(self, source: Source, field: Field | None = None, connector: str = "") -> tuple[Part, ...]:
@@ -396,7 +396,8 @@ def _found_nothing(missing: Missing) -> str:
     }[missing]
 
 
-def _written(policy: WritePolicy, mapping: FieldMapping) -> str:
+def written_words(policy: WritePolicy, mapping: FieldMapping) -> str:
+    """Say when a field is written."""
     text = {
         WritePolicy.CREATED: _("only when it is created"),
         WritePolicy.ALWAYS: _("always"),
@@ -407,7 +408,8 @@ def _written(policy: WritePolicy, mapping: FieldMapping) -> str:
     return "; ".join([text, _("an empty value empties it")]) if mapping.clear else text
 
 
-def _bad(mapping: FieldMapping) -> str:
+def bad_words(mapping: FieldMapping) -> str:
+    """Say what becomes of a value that does not fit, "" where the run fails."""
     text = {
         OnBad.FAIL: "",
         OnBad.SKIP: _("a value that does not fit is left out"),
