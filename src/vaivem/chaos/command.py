@@ -15,6 +15,7 @@ from vaivem.chaos.counting import Counts
 from vaivem.chaos.scenarios import SCENARIOS
 from vaivem.chaos.stage import Form, Scenario, Stage, fresh_folder
 from vaivem.cli.database import on_tables
+from vaivem.cli.naming import names
 from vaivem.cli.reporting import Command, CommandError, Outcome, say
 from vaivem.config import Config
 
@@ -27,7 +28,13 @@ WIDTHS = (8, 6, 9, 14, 7, 10, 11, 9)
 @click.option("--long", is_flag=True, help="Every scenario at its full size; about an hour.")
 @click.option("--seconds", type=click.FloatRange(5, 3600), help="How long the faults of each scenario go on.")
 @click.option("--seed", type=int, help="Repeat a run's chance; it is printed with every result.")
-@click.option("--only", multiple=True, metavar="NAME", help="This scenario alone; may be given again.")
+@click.option(
+    "--only",
+    multiple=True,
+    callback=names,
+    metavar="NAMES",
+    help="These scenarios alone, separated by commas, or given again.",
+)
 @click.option("--list", "listing", is_flag=True, help="Say which scenarios there are, and end.")
 def chaos(
     *, short: bool, long: bool, seconds: float | None, seed: int | None, only: tuple[str, ...], listing: bool
@@ -72,7 +79,7 @@ def _chosen(only: tuple[str, ...], form: Form) -> list[Scenario]:
     known = {one.key: one for one in SCENARIOS}
     unknown = [key for key in only if key not in known]
     if unknown:
-        raise CommandError(f"There is no scenario {unknown[0]!r}; there are {', '.join(known)}.")
+        raise CommandError(f"There is no scenario {', '.join(unknown)}; there are {', '.join(known)}.")
     if only:
         return [known[key] for key in only]
     return [one for one in SCENARIOS if one.short or form is not Form.SHORT]

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from vaivem.cli.naming import names
 from vaivem.cli.reporting import Command, CommandError, Outcome, say
 from vaivem.config import Config
 from vaivem.postgres.server import free_port
@@ -21,13 +22,21 @@ from vaivem.postgres.server import free_port
 @click.option(
     "--seconds", default=10.0, show_default=True, type=click.FloatRange(0.5, 600), help="Per phase."
 )
-@click.option("--only", default="", help="Phases to run, separated by commas; all if left out.")
+@click.option(
+    "--only",
+    multiple=True,
+    callback=names,
+    metavar="NAMES",
+    help="These phases alone, separated by commas, or given again.",
+)
 @click.option("--full", is_flag=True, help="Drain a million waiting events as well.")
 @click.option("--database-url", help="An empty database of your own to measure; else an embedded one.")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here, as JSON."
 )
-def bench(seconds: float, only: str, database_url: str | None, output: Path | None, *, full: bool) -> Outcome:
+def bench(
+    seconds: float, only: tuple[str, ...], database_url: str | None, output: Path | None, *, full: bool
+) -> Outcome:
     """Measure this machine: throughput, latencies, memory, growth. Ends within 10 minutes, leaves nothing."""
     config = Config.from_environment()
     config.data_dir.mkdir(parents=True, exist_ok=True)
@@ -43,7 +52,7 @@ def bench(seconds: float, only: str, database_url: str | None, output: Path | No
         public_url=None,
     )
     try:
-        data = asyncio.run(_run(inner, seconds, [part for part in only.split(",") if part], full=full))
+        data = asyncio.run(_run(inner, seconds, only, full=full))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if output is not None:
@@ -51,15 +60,15 @@ def bench(seconds: float, only: str, database_url: str | None, output: Path | No
     return Outcome(data.pop("table"), data)
 
 
-async def _run(config: Config, seconds: float, only: list[str], *, full: bool) -> dict[str, Any]:
+async def _run(config: Config, seconds: float, only: tuple[str, ...], *, full: bool) -> dict[str, Any]:
     from vaivem.bench.installation import Installation
     from vaivem.bench.plan import PARTS, Bench
     from vaivem.bench.report import report
     from vaivem.cli.run import Steps
 
-    unknown = set(only) - set(PARTS)
+    unknown = [name for name in only if name not in PARTS]
     if unknown:
-        raise CommandError(f"There is no phase {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
+        raise CommandError(f"There is no phase {', '.join(unknown)}; there are {', '.join(PARTS)}.")
     say(f"The benchmark runs in {config.data_dir}")
     async with Installation(config, Steps()) as house:
         run = Bench(house, seconds)
