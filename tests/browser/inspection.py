@@ -68,7 +68,16 @@ CUT = """() => {
     const room = el.clientWidth - parseFloat(look.paddingLeft) - parseFloat(look.paddingRight);
     const text = el.selectedOptions[0] ? el.selectedOptions[0].label.trim() : "";
     const names = text.includes("→");  // of accounts, which are as long as they are
-    return el.size <= 1 && !el.multiple && !names && pen.measureText(text).width > room + 2;
+    if (el.size > 1 || el.multiple || names || pen.measureText(text).width <= room + 2) return false;
+    if (look.whiteSpace !== "normal") return true;
+    const lines = document.createElement("div");  // as many as it needs are shown, if it is high enough
+    lines.textContent = text;
+    lines.style.cssText = `position: absolute; font: ${look.font}; width: ${room + 1}px`;
+    lines.style.overflowWrap = look.overflowWrap;
+    document.body.append(lines);
+    const height = lines.getBoundingClientRect().height;
+    lines.remove();
+    return height > el.clientHeight - parseFloat(look.paddingTop) - parseFloat(look.paddingBottom) + 2;
   };
   const held = [...document.body.querySelectorAll("*")]
     .filter((el) => shown(el) && own(el) && !el.closest(".vh, .token + span"));  // there: an example's start

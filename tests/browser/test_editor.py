@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Route, expect
 
 from .conftest import signed_in
 from .editing import PATIENCE, from_recipe, put_away
-from .inspection import faults_of, too_wide
+from .inspection import cut_off, faults_of, too_wide
 from .installation import Installation
 from .person import Person
 
@@ -114,3 +114,4 @@ async def test_the_editor_is_sound(owner: Person, installation: Installation, sc
         await page.evaluate("document.querySelectorAll('details').forEach((el) => (el.open = true))")
         assert await faults_of(page) == []
         assert await too_wide(page) == []
+        assert await cut_off(page) == []
