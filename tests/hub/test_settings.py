@@ -151,7 +151,7 @@ def test_the_audit_log_says_what_changed_in_words(site: Site) -> None:
     from vaivem.hub.workspaces import audit
 
     rule = {"before": {"then": [], "state": "draft"}, "after": {"then": ["x"], "state": "on"}}
-    audit.note(site.workspace, site.owner, "rule.edited", "Vendas", **rule)
+    audit.note(site.workspace, site.owner, "rule.published", "Vendas", **rule)
     audit.note(site.workspace, site.owner, "connection.made", "Caixa", after={"connector": "clicksign"})
     site.owner.language = "pt_BR"
     site.owner.save()

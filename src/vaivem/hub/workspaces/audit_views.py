@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from vaivem.hub.rules import combination_changes
+from vaivem.hub.rules import logged
 from vaivem.hub.shell import clock
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
 from vaivem.hub.workspaces.models import Member, Role
@@ -23,7 +23,7 @@ def audit_log(request: MemberRequest) -> HttpResponse:
     query = {name: value for name, value in request.GET.items() if isinstance(value, str)}
     wanted = Wanted.from_query(query)
     entries, older = read_trail(request.workspace, wanted)
-    told = combination_changes.told(request.workspace, entries)
+    told = logged.told(request.workspace, entries)
     kept = {name: query[name] for name in ("member", "kind", "period", "q") if query.get(name)}
     values = {
         "tab": "audit",

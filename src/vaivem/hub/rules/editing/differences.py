@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from vaivem.core.errors import RuleError
+from vaivem.core.fields import Field
 from vaivem.core.rules import read_rule
 from vaivem.core.steps import ActionStep, FindStep, Step
 from vaivem.engine.settling import Settling
@@ -118,20 +119,24 @@ def _described(data: Mapping[str, Any], catalog: WorkspaceCatalog) -> Parts:
         ),
         ("if",): (_("Conditions"), "; ".join(told.conditions)),
     }
-    found |= _options(("option",), "", connector, rule.when.options)
+    if rule.when.options:
+        start = catalog.trigger(rule.when.connection, rule.when.trigger)
+        found |= _options(("option",), "", connector, rule.when.options, start.options if start else ())
     for (_path, step), shown in zip(rule.all_steps(), told.steps, strict=True):
-        found |= _step(step, shown)
+        found |= _step(step, shown, catalog)
     order = ", ".join(f"{shown.number} {shown.title}" for shown in told.steps)
     return found | {("order",): (_("Order of the steps"), order)}
 
 
-def _step(step: Step, shown: StepShown) -> Parts:
+def _step(step: Step, shown: StepShown, catalog: WorkspaceCatalog) -> Parts:
     key = ("step", step.id)
     name = _("Step “%(title)s”") % {"title": shown.title}
     about = "; ".join(part for part in (shown.title, shown.connection, *shown.notes) if part)
     found: Parts = {key: (name, about)}
-    if isinstance(step, ActionStep | FindStep):
-        found |= _options((*key, "option"), f"{name}, ", shown.connector, step.options)
+    if isinstance(step, ActionStep | FindStep) and step.options:
+        does = catalog.action(step.connection, step.action)
+        offered = does.options if does else ()
+        found |= _options((*key, "option"), f"{name}, ", shown.connector, step.options, offered)
     for row in shown.rows:
         text = "".join(f"[{part.text}]" if part.is_field else part.text for part in row.parts)
         more = "; ".join(part for part in (row.write, row.bad) if part)
@@ -139,10 +144,25 @@ def _step(step: Step, shown: StepShown) -> Parts:
     return found
 
 
-def _options(key: Key, lead: str, connector: str, options: Mapping[str, Any]) -> Parts:
+def _options(
+    key: Key, lead: str, connector: str, options: Mapping[str, Any], offered: Iterable[Field]
+) -> Parts:
+    """Return what was chosen beside the fields, choices by their names."""
+    fields = {field.key: field for field in offered}
     found: Parts = {}
     for name, value in options.items():
-        label = connector_text(connector, f"fields.{name}") or name
-        text = connector_text(connector, f"fields.{name}.{value}") or str(value)
-        found[*key, name] = (f"{lead}{label}", text)
+        field = fields.get(name, Field(name))
+        label = (
+            words.label(connector, field) if name in fields else connector_text(connector, f"fields.{name}")
+        )
+        chosen = value if isinstance(value, list) else [value]
+        found[*key, name] = (
+            f"{lead}{label or name}", ", ".join(_chosen(connector, field, one) for one in chosen)
+        )  # fmt: skip
     return found
+
+
+def _chosen(connector: str, field: Field, value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return words.option_name(connector, field, value)

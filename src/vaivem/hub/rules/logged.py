@@ -1,4 +1,4 @@
-"""The audit log's entries of field combinations as people read them: each field that changed, by its name."""
+"""The audit log's entries of rules and field combinations as people read them: what changed, by its name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vaivem.core.steps import ActionStep
 from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.rules.combination_form import CombinationForm
 from vaivem.hub.rules.combining import offered
+from vaivem.hub.rules.editing.differences import differences
 from vaivem.hub.rules.models import Combination
 from vaivem.hub.rules.sentences import bad_words, written_words
 from vaivem.hub.workspaces.models import AuditEntry, Workspace
@@ -19,19 +20,23 @@ Changed = list[tuple[str, Any, Any]]
 
 
 def told(workspace: Workspace, entries: Iterable[AuditEntry]) -> dict[int, Changed]:
-    """Return by entry what changed in its combination: the name, what it was before and after, None: nothing.
+    """Return by entry what changed in its rule or combination: the name, before and after, None: nothing.
 
-    An entry whose combination is not known any more is left out.
+    Entries of other kinds are left out, and those whose combination is not known any more.
     """
-    wanted = [one for one in entries if one.action.startswith("combination.") and (one.before or one.after)]
+    kinds = ("combination.", "rule.edited")
+    wanted = [one for one in entries if one.action.startswith(kinds) and (one.before or one.after)]
     if not wanted:
         return {}
     catalog, rows = WorkspaceCatalog(workspace), list(Combination.objects.filter(workspace=workspace))
     by_number, by_title = {row.pk: row for row in rows}, {row.title: row for row in rows}
-    found = {}
+    found: dict[int, Changed] = {}
     for entry in wanted:
         row = by_number.get(entry.after.get("id", 0)) or by_title.get(entry.object)
-        if row is not None:
+        if entry.action == "rule.edited":
+            changed = differences(entry.before, entry.after, catalog)
+            found[entry.pk] = [(one.where, one.before or None, one.after or None) for one in changed]
+        elif row is not None:
             found[entry.pk] = _changed(entry, row, catalog)
     return found
 
@@ -56,10 +61,11 @@ def _words(
         fields=dict(fields),
     )  # fmt: skip
     more = _more(then, catalog)
-    return {
-        line.key: (line.label, "; ".join(filter(None, (line.shown, *more.get(line.key, ())))))
-        for line in CombinationForm(then, catalog).rows()
-    }
+    found = {}
+    for line in CombinationForm(then, catalog).rows():
+        beside = "; ".join(filter(None, more.get(line.key, ())))
+        found[line.key] = (line.label, f"{line.shown} ({beside})" if beside else line.shown)
+    return found
 
 
 def _more(row: Combination, catalog: WorkspaceCatalog) -> dict[str, tuple[str, str]]:

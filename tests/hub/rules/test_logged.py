@@ -1,12 +1,13 @@
-"""The audit log tells a combination's changes by names: of its fields, of what fills them, of choices."""
+"""The audit log tells changes of rules and combinations by names: fields, what fills them, choices."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
+from django.utils.translation import override
 from tests.hub.rules.test_combining import FIELDS, combination
-from tests.hub.workplace import Workplace
+from tests.hub.workplace import DEFINITION, Workplace
 
 
 def log(workplace: Workplace, who: str = "owner") -> list[str]:
@@ -46,7 +47,7 @@ def test_when_a_field_is_written_is_a_change_too(workplace: Workplace) -> None:
     combining.change(row, fields)
     changed = log(workplace)[0]
     assert re.search(
-        r"−Contrato \[[^\]]+\] \+Contrato \[[^\]]+\]; only where nothing stands; a value", changed
+        r"−Contrato \[[^\]]+\] \+Contrato \[[^\]]+\] \(only where nothing stands; a value", changed
     )
 
 
@@ -68,10 +69,60 @@ def test_what_cannot_be_read_any_more_is_said_by_its_key(workplace: Workplace, r
 
 
 def test_a_number_of_another_workspace_says_nothing(workplace: Workplace) -> None:
-    from vaivem.hub.rules.combination_changes import told
+    from vaivem.hub.rules.logged import told
     from vaivem.hub.workspaces import audit
     from vaivem.hub.workspaces.models import AuditEntry, Workspace
 
     row, other = combination(workplace), Workspace.objects.exclude(pk=workplace.site.workspace.pk)[0]
     audit.note(other, None, "combination.created", "Nova", after={"id": row.pk, "fields": FIELDS})
     assert told(other, AuditEntry.objects.filter(workspace=other)) == {}
+
+
+def test_a_rule_s_changes_are_told_step_by_step(workplace: Workplace) -> None:
+    from vaivem.hub.rules import drafts
+
+    rule = workplace.rule()
+    step = DEFINITION["then"][0]
+    fields = {**step["fields"], "deal.stage": {"value": "s11"}}
+    when = {**DEFINITION["when"], "options": {"per": "envelope"}}
+    drafts.save(rule, {**rule.draft, "when": when, "then": [{**step, "fields": fields}]})
+    changed = log(workplace)[0]
+    assert "−Contrato assinado" in changed
+    assert "+Novo" in changed
+    assert "Count by +envelope" in changed
+    for code in ("deal.stage", "s11", "s12", "{", "kind", "create_or_update_deal"):
+        assert code not in changed
+    assert "Contrato {{" not in changed, "what stayed is no change"
+
+
+def test_what_was_chosen_of_a_list_is_told_by_names(workplace: Workplace) -> None:
+    """Several of a fixed list, and one of the account's own."""
+    from vaivem.hub.connections.models import Connection
+    from vaivem.hub.rules.catalog import WorkspaceCatalog
+    from vaivem.hub.rules.editing.differences import differences
+
+    site = workplace.site
+    own = Connection.objects.create(
+        workspace=site.workspace, connector="activecampaign", name="Marketing", slug="marketing",
+        method="token", credentials=b"", catalog={"lists": {"lists": [{"value": "7", "label": "Clientes"}]}},
+    )  # fmt: skip
+    signer = Connection.objects.create(
+        workspace=site.workspace, connector="docusign", name="Contratos", slug="contratos", method="oauth",
+        credentials=b"", catalog={},
+    )  # fmt: skip
+    catalog = WorkspaceCatalog(site.workspace)
+
+    def told(
+        connection: int, trigger: str, before: object, after: object, name: str
+    ) -> list[tuple[str, ...]]:
+        rules = [
+            {"title": "x", "when": {"connection": connection, "trigger": trigger, "options": {name: value}}}
+            for value in (before, after)
+        ]
+        return [(one.where, one.before, one.after) for one in differences(*rules, catalog)]
+
+    with override("en"):
+        chosen = told(signer.pk, "document_moved", ["sent"], ["sent", "opened"], "states")
+        assert chosen == [("Steps", "Sent", "Sent, Delivered (opened)")]
+        ((_where, before, after),) = told(own.pk, "contact_subscribed", "7", "8", "list")
+    assert (before, after) == ("Clientes", "8"), "one that is gone at the vendor is told as it was chosen"
