@@ -32,6 +32,7 @@ from vaivem.connectors.sdk import (
 from vaivem.core.errors import DecisionError
 from vaivem.core.fields import Field
 from vaivem.core.values import Filled, Values
+from vaivem.engine.news import news_of
 
 T = TypeVar("T")
 Reply = Answer | Sequence[Answer] | Callable[[Call], Answer]
@@ -163,8 +164,20 @@ class FakeContext(FakeReader):
         """Run the action; its outcome must be JSON, as the journal keeps it."""
         outcome = await self.action.run(self)
         orjson.dumps({"output": outcome.output, "records": [ref.to_dict() for ref in outcome.records]})
+        noted = {
+            (one["object"], one["id"])
+            for one in news_of(self.connection.id, self.connector, outcome, self._since)
+            if "object" in one
+        }
+        known = {(ref.object, ref.id) for ref in outcome.records if ref.object in self.connector.kinds}
+        assert known <= noted, "whom it found or wrote is shown, else no person's page learns of it"
         assert self._held is None
         return outcome
+
+    def _since(self, object_key: str, place: int, many: int) -> datetime:
+        """As a step says since when it knows one of so many records."""
+        assert 0 <= place < many, object_key
+        return self.now
 
     async def write(
         self,
