@@ -145,6 +145,21 @@ def test_it_runs_refuses_a_second_copy_and_leaves_nothing(data_dir: Path) -> Non
     assert gone(family)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process has in memory")
+def test_what_stays_for_months_holds_nothing_that_it_does_not_need(data_dir: Path) -> None:
+    with up(data_dir) as running:
+        web, worker = running.child("web"), running.child("worker")
+        (server,) = psutil.Process(web).children()
+        for pid in (web, worker):  # Django's client of the database is in the server's own process
+            held = Path(f"/proc/{pid}/maps").read_text()
+            assert "uvloop" in held
+            assert "psycopg" not in held
+        for pid in (server.pid, worker):
+            told = Path(f"/proc/{pid}/smaps").read_text()
+            assert "_pyreqwest" in told
+            assert not [line for line in told.splitlines() if line.startswith("VmFlags") and " hg" in line]
+
+
 def test_killed_parts_come_back(data_dir: Path) -> None:
     with up(data_dir) as running:
         web, worker = running.child("web"), running.child("worker")

@@ -156,6 +156,39 @@ def test_a_killed_postmaster_is_started_again_with_its_data(server: EmbeddedServ
         assert connection.execute("select count(*) from kept").fetchone() == (1000,)
 
 
+def test_one_that_is_told_that_it_runs_joins_without_a_client(data_dir: Path) -> None:
+    told = """
+import sys
+from pathlib import Path
+from vaivem import postgres
+print(postgres.join(Path(sys.argv[1]), runs=True), "psycopg" in sys.modules, flush=True)
+sys.stdin.readline()
+"""
+    with EmbeddedServer(data_dir) as first:
+        asked = subprocess.Popen(
+            [sys.executable, "-c", told, str(data_dir)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with asked:
+            assert first_line(asked) == f"{first.dsn} False"
+            assert first.leave() is False  # it counts as a user
+            assert probe(first.dsn) is Answer.YES
+            asked.communicate("\n")
+    assert processes_in(data_dir) == []
+
+
+def test_what_one_is_told_is_not_believed_of_a_dead_server(server: EmbeddedServer, data_dir: Path) -> None:
+    old = server.postmaster_pid
+    assert old is not None
+    os.kill(old, signal.SIGKILL)
+    second = EmbeddedServer(data_dir)
+    assert probe(second.start(runs=True)) is Answer.YES
+    assert second.postmaster_pid not in {old, None}
+    assert second.leave() is False
+
+
 def test_a_postmaster_that_is_a_zombie_is_not_believed(data_dir: Path) -> None:
     # Its parent stops at once, so that nobody collects the dead child: as in a container without an init.
     with another(data_dir, "os.kill(os.getpid(), signal.SIGSTOP)") as starter:

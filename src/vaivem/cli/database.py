@@ -13,7 +13,6 @@ from vaivem.cli.migration import migrate as migrate_tables
 from vaivem.cli.migration import pending, use_django
 from vaivem.cli.reporting import CommandError, Group, Outcome, say
 from vaivem.config import Config
-from vaivem.postgres.dump import read_backup, write_backup
 from vaivem.processes.occupancy import OccupiedError, sole_user
 
 
@@ -24,7 +23,8 @@ def on_database(config: Config) -> str:
         # last one stops it even if the supervisor was killed.
         from vaivem import postgres
 
-        dsn = postgres.join(config.data_dir, config.database_user, say=say)
+        runs = config.inherited_dsn is not None
+        dsn = postgres.join(config.data_dir, config.database_user, say=say, runs=runs)
     else:
         dsn = config.dsn
     os.environ["VAIVEM_DSN"] = dsn
@@ -52,6 +52,8 @@ def migrate() -> Outcome:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(file: Path) -> Outcome:
     """Write the database and the key into FILE. It may be made while Vaivém runs."""
+    from vaivem.postgres.dump import write_backup
+
     config = Config.from_environment()
     made = write_backup(file, on_database(config), config.data_dir)
     text = (
@@ -66,6 +68,8 @@ def backup(file: Path) -> Outcome:
 @click.option("--replace", is_flag=True, help="Throw away what the database and the key file hold now.")
 def restore(file: Path, *, replace: bool) -> Outcome:
     """Put the database and the key from FILE back. Vaivém must be stopped."""
+    from vaivem.postgres.dump import read_backup
+
     config = Config.from_environment()
     with _stopped(config):
         done = read_backup(file, on_database(config), config.data_dir, replace=replace)

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-import psycopg
-
 SETTINGS_MODULE = "vaivem.hub.settings"
 LOCK_KEY = 0x7661697665  # "vaive"; an advisory lock that only migrations take
 OLDEST_VERSION = 150000
@@ -29,6 +27,7 @@ class Migrated:
 def migrate(dsn: str) -> Migrated:
     """Apply what is missing. Others that migrate at the same time wait here and then find nothing to do."""
     use_django(dsn)
+    import psycopg
     from django.core.management import call_command
 
     with psycopg.connect(dsn, autocommit=True) as lock:

@@ -19,16 +19,7 @@ from types import FrameType
 from typing import Any
 
 import click
-import psycopg
 from typing_extensions import override
-
-from vaivem.cli.migration import MigrationError
-from vaivem.config import ConfigError
-from vaivem.postgres import DatabaseError
-from vaivem.postgres.server import DISK_FULL_WORDS
-from vaivem.processes.occupancy import OccupiedError
-from vaivem.processes.parts import PartError
-from vaivem.vault import VaultError
 
 
 class CommandError(Exception):
@@ -51,18 +42,6 @@ class Outcome:
     def ok(self) -> bool:
         """Whether it did what it was asked."""
         return not self.problem
-
-
-# Their texts are sentences for the operator. Anything else is a defect of ours, and shown with its trace.
-KNOWN_ERRORS = (
-    CommandError,
-    ConfigError,
-    DatabaseError,
-    MigrationError,
-    OccupiedError,
-    PartError,
-    VaultError,
-)
 
 
 class Command(click.Command):
@@ -118,15 +97,8 @@ def run(root: click.Command, arguments: Sequence[str]) -> int:
         outcome = Outcome(error.format_message(), problem="Say which command." if as_json else "")
     except click.ClickException as error:
         outcome = Outcome(problem=error.format_message())
-    except psycopg.OperationalError as error:
-        full = DISK_FULL_WORDS in str(error)
-        what = "The database's disk is full" if full else "The database does not answer"
-        outcome = Outcome(problem=f"{what}: {str(error).strip()}")
-    except KNOWN_ERRORS as error:
-        outcome = _failed(error)
     except Exception as error:  # noqa: BLE001 - the last place where a defect can still be reported
-        traceback.print_exc()
-        outcome = Outcome(problem=f"A defect of Vaivém: {type(error).__name__}: {error}")
+        outcome = _failed(error)
     else:
         if not isinstance(result, Outcome):  # the help was shown
             return int(result or 0)
@@ -135,6 +107,28 @@ def run(root: click.Command, arguments: Sequence[str]) -> int:
 
 
 def _failed(error: Exception) -> Outcome:
+    # Imported only now: a process that stays for months would keep what it has no other use for.
+    import psycopg
+
+    from vaivem.cli.migration import MigrationError
+    from vaivem.config import ConfigError
+    from vaivem.postgres import DatabaseError
+    from vaivem.postgres.server import DISK_FULL_WORDS
+    from vaivem.processes.occupancy import OccupiedError
+    from vaivem.processes.parts import PartError
+    from vaivem.vault import VaultError
+
+    if isinstance(error, psycopg.OperationalError):
+        full = DISK_FULL_WORDS in str(error)
+        what = "The database's disk is full" if full else "The database does not answer"
+        return Outcome(problem=f"{what}: {str(error).strip()}")
+    # Their texts are sentences for the operator. Anything else is a defect of ours, and shown with its trace.
+    known = (
+        CommandError, ConfigError, DatabaseError, MigrationError, OccupiedError, PartError, VaultError
+    )  # fmt: skip
+    if not isinstance(error, known):
+        traceback.print_exception(error)
+        return Outcome(problem=f"A defect of Vaivém: {type(error).__name__}: {error}")
     detail = getattr(error, "detail", "")
     if detail:
         say(detail)

@@ -21,6 +21,7 @@ from vaivem.cli.reporting import Command, CommandError, Outcome, say
 from vaivem.config import Config
 from vaivem.postgres.server import free_port
 from vaivem.processes import leash
+from vaivem.processes.allocators import tune_allocators
 from vaivem.processes.occupancy import check_port, sole_user
 from vaivem.processes.parts import PartError
 from vaivem.processes.supervisor import Supervisor
@@ -67,6 +68,7 @@ def up(workers: int) -> Outcome:
 @click.command(cls=Command)
 def web() -> Outcome:
     """Run one web process: pages, API and the addresses that vendors call."""
+    tune_allocators()
     config = with_port(Config.from_environment())
     check_port(config.host, config.port)
     _check_traces()
@@ -96,6 +98,7 @@ def web() -> Outcome:
 @click.command(cls=Command)
 def worker() -> Outcome:
     """Run one worker process: it carries out runs and chores."""
+    tune_allocators()
     config = Config.from_environment()
     logs.to_stderr("worker", config.log_form, config.log_level)
     _check_traces()

@@ -26,15 +26,16 @@ def leave(patience_seconds: float = 0.0) -> None:
 atexit.register(leave)
 
 
-def join(data_dir: Path, user: str | None = None, *, say: Say | None = None) -> str:
+def join(data_dir: Path, user: str | None = None, *, say: Say | None = None, runs: bool = False) -> str:
     """Join or start the folder's server for as long as this process lives, and return its address.
 
     The process must end in a way that runs `atexit` (the command line turns SIGTERM into that); if it is
-    killed, the server goes on and the next user of the folder takes it over.
+    killed, the server goes on and the next user of the folder takes it over. `runs`: the caller was told that
+    it does.
     """
     key = (os.getpid(), data_dir.absolute())
     if key not in _joined:
         server = EmbeddedServer(data_dir, user=user, say=say)
-        server.start()
+        server.start(runs=runs)
         _joined[key] = server
     return _joined[key].dsn

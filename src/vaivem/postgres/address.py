@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from psycopg.conninfo import conninfo_to_dict
-
 ROLE = "vaivem"
 DATABASE = "vaivem"
 MAINTENANCE_DATABASE = "postgres"
@@ -62,6 +60,8 @@ def shown(dsn: str) -> str:
 
 def django_database(dsn: str) -> dict[str, Any]:
     """Return Django's DATABASES entry for an address; parameters it has no name for become OPTIONS."""
+    from psycopg.conninfo import conninfo_to_dict  # Django's processes have it anyway, others need none of it
+
     given = {key: value for key, value in conninfo_to_dict(dsn).items() if value is not None}
     named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     entry: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql"}

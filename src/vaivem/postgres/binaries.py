@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import shutil
 from dataclasses import dataclass
@@ -58,7 +57,9 @@ def reachable_by(account: Account, copies: Path) -> Binaries:
     found = installed()
     if not account.switch or account.can_run(found.program("postgres")):
         return found
-    version = importlib.metadata.version(PACKAGE)
+    from importlib.metadata import version as version_of  # loads the reading of e-mail
+
+    version = version_of(PACKAGE)
     target = copies / f"postgresql-{MAJOR}-{version}"
     if not target.is_dir():
         draft = copies / f".draft-{version}"

@@ -4,7 +4,8 @@ Three locks carry its life (`folder.py`). Each user of the server holds the firs
 leave gets it alone and stops the server. One process at a time starts or repairs it. And PostgreSQL inherits
 the third with all its children, so that only a free lock means that the old server is gone. Neither
 `postmaster.pid` nor the process table says so: a dead first process may stay a zombie, and its children
-outlive it for a while. That it runs is believed only from an answer to `select 1`.
+outlive it for a while. That it runs is believed only from an answer to `select 1`; those whom a supervisor
+tells so ask it no more than whether it takes connections.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
-import psycopg
 
 from vaivem.postgres import cluster
 from vaivem.postgres.account import Account, choose
@@ -33,7 +33,7 @@ from vaivem.postgres.address import (
     tcp_dsn,
     with_database,
 )
-from vaivem.postgres.binaries import Binaries, reachable_by
+from vaivem.postgres.binaries import Binaries, installed, reachable_by
 from vaivem.postgres.errors import DiskFullError, PortTakenError, StartError
 from vaivem.postgres.flocks import FileLock
 from vaivem.postgres.folder import DataFolder
@@ -80,13 +80,16 @@ class EmbeddedServer:
         self._users = FileLock(self.folder.locks / "users")
         self._pid = os.getpid()
 
-    def start(self) -> str:
-        """Join the running server or start one, and return its address."""
+    def start(self, *, runs: bool = False) -> str:
+        """Join the running server or start one, and return its address.
+
+        `runs`: whoever started us has just started the server, so that its own word is enough.
+        """
         self.folder.prepare()
         if not self._users.held and not self._users.shared(JOIN_SECONDS):
             raise StartError("Another process has been stopping this folder's database for a minute.")
         try:
-            return self.revive()
+            return self.dsn if runs and self._accepts() else self.revive()
         except BaseException:
             self.leave()
             raise
@@ -145,6 +148,15 @@ class EmbeddedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.leave()
+
+    def _accepts(self) -> bool:
+        """Whether the server says that it takes connections: without the client that asks it for more."""
+        running = cluster.read_postmaster(self.folder)
+        if running is None:
+            return False
+        place = str(self.folder.sockets) if fits_socket(self.folder.sockets) else "127.0.0.1"
+        ask = [str(installed().program("pg_isready")), "-q", "-t", "3", "-h", place, "-p", str(running.port)]
+        return subprocess.run(ask, check=False, stdin=subprocess.DEVNULL).returncode == 0
 
     def _answer(self) -> Answer:
         answer = probe(with_database(self.dsn, MAINTENANCE_DATABASE))
@@ -225,6 +237,8 @@ class EmbeddedServer:
         )
 
     def _make_database(self) -> None:
+        import psycopg  # 10 MB that most processes of an installation never need
+
         with psycopg.connect(with_database(self.dsn, MAINTENANCE_DATABASE), autocommit=True) as connection:
             found = connection.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone()
             if not found:
@@ -280,6 +294,8 @@ def reap() -> None:
 
 def probe(dsn: str, timeout_seconds: int = 3) -> Answer:
     """Ask `select 1`."""
+    import psycopg
+
     try:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=timeout_seconds) as connection:
             connection.execute("select 1")
