@@ -12,6 +12,7 @@ from tests.simulators.activecampaign.importing import ANA, BIA, PATH, done, info
 
 from vaivem.simulators.activecampaign.app import ActiveCampaign
 from vaivem.simulators.kit.account import Settings
+from vaivem.simulators.kit.store import Store
 
 if TYPE_CHECKING:
     from tests.simulators.activecampaign.conftest import Ac
@@ -89,6 +90,16 @@ async def test_an_import_is_kept_over_a_restart(
         "success": ["7"],
         "failure": ["bia@example.com"],
     }
+
+
+async def test_what_was_worked_is_saved(tmp_path: Path) -> None:
+    simulator = ActiveCampaign()
+    simulator.store = Store(tmp_path / "ac.json", simulator.name)
+    simulator.imports.queue({"contacts": [ANA]}, 100)
+    simulator.clock.advance(0)
+    assert not simulator.store.dirty, "nothing is due"
+    simulator.clock.advance(10)
+    assert simulator.store.dirty
 
 
 async def test_what_an_older_version_kept(ac: Ac) -> None:
@@ -239,6 +250,8 @@ async def test_who_left_a_list_is_not_put_on_it(ac: Ac, quirk: str, failure: lis
     assert (kept["lists"]["1"], kept["phone"]) == ("2", phone)
     assert kept["lists"].get("2") == (None if failure else "1")
     assert (await done(ac, {**ANA, "phone": "2"}))["failure"] == [], "only for that list"
+    told = await done(ac, {**BIA, "subscribe": [{"listid": 1}]}, {**BIA, "subscribe": [{"listid": 1}]})
+    assert told["failure"] == [], "who is on it stays on it"
 
 
 # -- the page
@@ -256,7 +269,14 @@ async def test_the_page_of_imports(ac: Ac) -> None:
     await done(ac, *({"email": f"{number}@nowhere"} for number in range(5)))
     await queued(ac, ANA)
     page = (await ac.call("GET", "/imports")).text
-    for text in ("Na fila", "Interrompida", "Concluída", "5 endereços", "x@spam.example.com"):
+    for text in (
+        "Na fila",
+        "Interrompida",
+        "Concluída",
+        "5 endereços",
+        "x@spam.example.com",
+        "na lista de exclusão",
+    ):
         assert text in page, text
     assert "&lt;b&gt;@example.com" in page
     assert page.index("Na fila") < page.index("Interrompida") < page.rindex("Concluída"), "the newest first"

@@ -76,7 +76,7 @@ class Rows:
     def take(self, one: Record, *, quiet: bool) -> tuple[str, bool]:
         """Write a contact by its address, in any letters; its id, and whether it is new."""
         source = QUIET_IMPORT if quiet or is_true(one.get("exclude_automations")) else IMPORT
-        known: Record = {"email": one["email"].strip()}
+        known: Record = {"email": one["email"]}
         known |= {key: one[name] for name, key in _NAMES.items() if name in one}
         known["fieldValues"] = [self._value(field) for field in one.get("fields") or []]
         contact, _values, new = self._contacts.sync(known, source)
