@@ -64,9 +64,8 @@ class Imports:
     def work_due(self, *, everything: bool = False) -> bool:
         """Work what is due; tell whether anything was."""
         now, worked = self._account.now(), False
-        for batch in list(self._all()):
-            if batch["status"] in ENDS:
-                continue
+        for kept in [one for one in self._account["imports"] if one["status"] not in ENDS]:
+            batch = _whole(kept)
             over = everything or now >= _moment(batch["until"])
             until_place = batch["stop"] if over else _reached(batch, now)
             if over or until_place > batch["place"]:
@@ -104,7 +103,7 @@ class Imports:
     def newest(self, most: int) -> list[Record]:
         """The imports that came last, the newest first, each with its `state` (False as `waiting`)."""
         self.work_due()
-        found = list(self._all())[: -most - 1 : -1]
+        found = [_whole(one) for one in list(self._account["imports"])[: -most - 1 : -1]]
         return [{**one, "state": self._state(one) or "waiting"} for one in found]
 
     def _planned(self, data: Record, contacts: list[Record]) -> Record:
