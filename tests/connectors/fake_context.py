@@ -121,6 +121,7 @@ class FakeContext(FakeReader):
     `memory` holds what claims know: ``(object, key) -> record id``. `choices` are a person's answers in turn,
     `earlier` the records by object that the run made which this one repeats, `links` those by object that are
     linked with what the event is about; `linked_with` what the action linked, `told` the events that it told.
+    `bulk` is what the vendor tells of a record written in bulk, `in_bulk` such records.
     """
 
     def __init__(
@@ -140,6 +141,7 @@ class FakeContext(FakeReader):
         earlier: Mapping[str, str] | None = None,
         policies: Mapping[str, Any] | None = None,
         links: Mapping[str, str] | None = None,
+        bulk: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None,
     ) -> None:
         super().__init__(connector, connection, routes)
         self.action = connector.action(action)
@@ -153,6 +155,8 @@ class FakeContext(FakeReader):
         self.choices = list(choices)
         self.earlier: Mapping[str, str] = earlier or {}
         self.links: Mapping[str, str] = links or {}
+        self.bulk = bulk
+        self.in_bulk: list[Mapping[str, Any]] = []
         self.linked_with: list[tuple[str, str, tuple[str, ...]]] = []
         self.told: list[Event] = []
         self.asked: list[tuple[str, list[Mapping[str, Any]], Mapping[str, Any]]] = []
@@ -214,6 +218,27 @@ class FakeContext(FakeReader):
         if not repeat.sure:
             raise DecisionError("write_in_doubt")
         return take(self._answer(call))
+
+    async def write_in_bulk(
+        self,
+        key: str,
+        record: Mapping[str, Any],
+        take: Callable[[Mapping[str, Any]], T],
+        *,
+        leaves: Callable[[T], Written] | None = None,
+    ) -> T | None:
+        """Have a record written in bulk, when the test says what the vendor tells of it."""
+        orjson.dumps(record)
+        self.connector.bulk_write(key)
+        self.in_bulk.append(record)
+        told = self.bulk(record) if self.bulk is not None else None
+        if told is None:
+            return None
+        taken = take(told)
+        orjson.dumps(taken)
+        if leaves is not None:
+            leaves(taken)
+        return taken
 
     @asynccontextmanager
     async def claim(self, object_key: str, *keys: str) -> AsyncIterator[FakeClaim]:

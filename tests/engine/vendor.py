@@ -29,6 +29,7 @@ class Vendor:
     people: list[Record] = field(default_factory=list)
     hooks: list[Record] = field(default_factory=list)
     missed: list[Record] = field(default_factory=list)
+    imports: list[Record] = field(default_factory=list)
     keyed: dict[str, Record] = field(default_factory=dict)
     puts: list[tuple[str, Record]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)

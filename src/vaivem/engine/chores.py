@@ -22,6 +22,7 @@ from vaivem.connectors.sdk import Delivery
 from vaivem.core.errors import UnreadableError, VaivemError
 from vaivem.engine.backfills import Backfills
 from vaivem.engine.bounces import Bounces
+from vaivem.engine.bulk_batches import BulkBatches
 from vaivem.engine.catalogs import read_catalog
 from vaivem.engine.catching_up import CatchingUp
 from vaivem.engine.desk import Desk, clean
@@ -67,6 +68,7 @@ class Chores:
         self._rehearsals = Rehearsals(desk)
         self._moves = Moves(desk)
         self._backfills = Backfills(desk, self._intake)
+        self._bulk_batches = BulkBatches(desk)
         self._keep_alive = KeepAlive(desk)
         self._noticing = Noticing(desk.pool, desk.topology, desk.clock, desk.busy)
         self._bounces = Bounces(config.bounces_url, desk.pool)
@@ -75,7 +77,7 @@ class Chores:
     async def run(self) -> None:
         """Do chores until cancelled."""
         connection = await asyncpg.connect(self._dsn)
-        past = asyncio.create_task(self._backfills.run())
+        going_on = [asyncio.create_task(one.run()) for one in (self._backfills, self._bulk_batches)]
         try:
             queue = PgQueuer.from_asyncpg_connection(connection)
             self._schedule(queue)
@@ -83,7 +85,8 @@ class Chores:
             await self._at_start()
             await queue.run(dequeue_timeout=timedelta(seconds=2), batch_size=10, max_concurrent_tasks=AT_ONCE)
         finally:
-            past.cancel()
+            for task in going_on:
+                task.cancel()
             await connection.close(timeout=1)
 
     async def _at_start(self) -> None:
@@ -117,6 +120,7 @@ class Chores:
             ("old_letters_round", EVERY_NIGHT, self._desk.post.forget),
             ("old_notices_round", EVERY_NIGHT, self._forget_notices),
             ("old_waits_round", EVERY_NIGHT, self._forget_waits),
+            ("old_bulk_round", EVERY_NIGHT, self._bulk_batches.forget),
         )
         errands = ((f"{name}_errand", EVERY_FIVE_MINUTES, work) for name, work in self._errands.items())
         for name, expression, work in (*rounds, *errands):

@@ -27,6 +27,7 @@ from vaivem.connectors.sdk import (
 from vaivem.core.errors import BugError, RecordError, UncertainError
 from vaivem.core.kinship import Relative
 from vaivem.core.mapping import Values
+from vaivem.engine.bulk import InBulk
 from vaivem.engine.claims import Key
 from vaivem.engine.desk import Desk, RunState, plain
 from vaivem.engine.doubts import Doubts
@@ -198,10 +199,38 @@ class StepContext:
         if remember and self._claimed is not None:
             for key, record_id in remember.items():
                 self._remember(key, record_id(result))
+        self._wrote(result, leaves)
+        return result
+
+    def _wrote(self, result: T, leaves: Callable[[T], Written] | None) -> None:
         if leaves is not None and self._line.wants_hook:
             self._run.written.append((self.connection.id, leaves(result)))
         self._run.intent = False
         self._run.settled = True
+
+    async def write_in_bulk(
+        self,
+        key: str,
+        record: Mapping[str, Any],
+        take: Callable[[Mapping[str, Any]], T],
+        *,
+        leaves: Callable[[T], Written] | None = None,
+    ) -> T | None:
+        """Have a record of the past written with those of other runs; None: the step writes by itself."""
+        bulk = InBulk(self._desk, self._run, self._line, self._sending)
+        if not bulk.offered:
+            return None
+        n = self._take_place()
+        kept = self._run.memory.at(n)
+        if kept is not None:
+            self._same(kept.name, key)
+            self._sending.goes_by(kept.at)
+            return take(kept.adopted) if kept.write else None
+        told = await bulk.write(n, key, record)
+        if told is None:
+            return None
+        result = take(told)
+        self._wrote(result, leaves)
         return result
 
     def _add_counted(self, n: int) -> None:

@@ -17,6 +17,8 @@ from vaivem.engine.statements import statement
 READ_BEFORE = "read_before"  # the code of an answer that another read had got
 DONE_BEFORE = "done_before"  # the code of a write that a replay leaves out
 COUNTED = "counted"  # the name of the row that says what a write counts on: the reads before it
+TOGETHER = "written_together"  # the code of a write that went with those of other runs
+LEFT_OUT = "bulk_left_out"  # the code of the word that such a call did not take the record
 CROSSED = "crossed"  # the name of the row that says by which version a run went on
 
 

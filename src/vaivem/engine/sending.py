@@ -14,6 +14,7 @@ from vaivem.engine.crashpoints import reach
 from vaivem.engine.desk import Desk, RunState
 from vaivem.engine.journal import StepRow
 from vaivem.engine.memory import READ_BEFORE
+from vaivem.engine.outbound import Wire
 from vaivem.engine.topology import Line
 
 SHORT_WAIT_SECONDS = 3.0
@@ -128,6 +129,14 @@ class Sending:
         self._add_row(
             n, name, write=write, done=done, method="", url="", status=status, request=None,
             response=response, code=code, ms=0, at=at or self._desk.clock.now(),
+        )  # fmt: skip
+
+    def add_part(self, n: int, name: str, wire: Wire, response: bytes, code: str) -> None:
+        """Journal a write that another than the run sent, as part of a call for many."""
+        self._add_row(
+            n, name, write=True, done=True, method=wire.method, url=wire.shown_url, status=200,
+            request=wire.body[:MAX_KEPT_BYTES] or None, response=response, code=code, ms=0,
+            at=self._desk.clock.now(),
         )  # fmt: skip
 
     def _add_row(self, n: int, name: str, **parts: Any) -> None:

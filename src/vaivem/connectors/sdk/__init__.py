@@ -2,6 +2,7 @@
 
 from vaivem.connectors.sdk.actions import Action, ActionContext, Claim, NotReadError, Reader, Writer
 from vaivem.connectors.sdk.apps import App, Removal
+from vaivem.connectors.sdk.bulk import BulkWrite
 from vaivem.connectors.sdk.calls import Answer, Authorisation, Call, LimitState
 from vaivem.connectors.sdk.connection import Connection
 from vaivem.connectors.sdk.connector import Account, CheckResult, Connector
@@ -14,9 +15,9 @@ from vaivem.connectors.sdk.triggers import Trigger
 from vaivem.connectors.sdk.webhooks import Reply, Subscriptions, Webhooks, as_documented
 
 __all__ = [
-    "Account", "Action", "ActionContext", "Answer", "App", "Authorisation", "Call", "CheckResult", "Claim",
-    "Connection", "Connector", "Delivery", "ErrorTable", "Event", "Findable", "Idempotent", "Keyed",
-    "LimitState", "Manifest", "NotReadError", "Outcome", "Quota", "Reader", "RecordRef", "Removal", "Repeat",
-    "Reply", "Row", "Subscriptions", "Trigger", "Unsafe", "VendorMessage", "Webhooks", "Writer", "Written",
-    "as_documented", "load_manifest",
+    "Account", "Action", "ActionContext", "Answer", "App", "Authorisation", "BulkWrite", "Call",
+    "CheckResult", "Claim", "Connection", "Connector", "Delivery", "ErrorTable", "Event", "Findable",
+    "Idempotent", "Keyed", "LimitState", "Manifest", "NotReadError", "Outcome", "Quota", "Reader",
+    "RecordRef", "Removal", "Repeat", "Reply", "Row", "Subscriptions", "Trigger", "Unsafe", "VendorMessage",
+    "Webhooks", "Writer", "Written", "as_documented", "load_manifest",
 ]  # fmt: skip

@@ -109,6 +109,22 @@ class ActionContext(Reader, Protocol):
         """
         ...
 
+    async def write_in_bulk(
+        self,
+        key: str,
+        record: Mapping[str, Any],
+        take: Callable[[Mapping[str, Any]], T],
+        *,
+        leaves: Callable[[T], Written] | None = None,
+    ) -> T | None:
+        """Have a record written by the connector's bulk call `key`, with those of other runs of the past.
+
+        Returns `take` of what the vendor told of the record; None where the step is to write by itself: the
+        run is not of the past, or the vendor did not take it. The run waits meanwhile, and holds what it has
+        claimed: whoever else wants that record waits as long, so it is for what is not there yet.
+        """
+        ...
+
     def claim(self, object_key: str, *keys: str) -> AbstractAsyncContextManager[Claim]:
         """Hold all of `keys` of an object at this connection while looking for and creating a record.
 

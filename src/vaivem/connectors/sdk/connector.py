@@ -11,6 +11,7 @@ import orjson
 from vaivem.connectors.sdk import texts
 from vaivem.connectors.sdk.actions import Action, Reader, Writer
 from vaivem.connectors.sdk.apps import App, Removal
+from vaivem.connectors.sdk.bulk import BulkWrite
 from vaivem.connectors.sdk.calls import Answer, Authorisation, Call, LimitState
 from vaivem.connectors.sdk.connection import Connection
 from vaivem.connectors.sdk.errors import ErrorTable
@@ -21,7 +22,7 @@ from vaivem.connectors.sdk.triggers import Trigger
 from vaivem.connectors.sdk.webhooks import Webhooks
 from vaivem.core.fields import Field, Option
 
-Entry = TypeVar("Entry", Trigger, Action)
+Entry = TypeVar("Entry", Trigger, Action, BulkWrite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Connector:
     errors: ClassVar[ErrorTable]
     triggers: ClassVar[tuple[Trigger, ...]] = ()
     actions: ClassVar[tuple[Action, ...]] = ()
+    bulk: ClassVar[tuple[BulkWrite, ...]] = ()
     webhooks: ClassVar[Webhooks | None] = None
     lists: ClassVar[tuple[str, ...]] = ()  # live lists that `live_list` can read without arguments
     objects: ClassVar[tuple[str, ...]] = ()  # objects that have custom fields
@@ -66,6 +68,10 @@ class Connector:
     def action(self, key: str) -> Action:
         """Return an action; raises KeyError."""
         return next_by_key(self.actions, key)
+
+    def bulk_write(self, key: str) -> BulkWrite:
+        """Return a call that takes many runs' writes; raises KeyError."""
+        return next_by_key(self.bulk, key)
 
     def text(self, language: str, key: str, /, **params: Any) -> str | None:
         """Return one of the connector's own texts, or None."""

@@ -24,7 +24,7 @@ from vaivem.core.rules import (
 )
 from vaivem.core.steps import Step
 from vaivem.engine.letters import OPTED_OUT
-from vaivem.engine.memory import READ_BEFORE
+from vaivem.engine.memory import LEFT_OUT, READ_BEFORE, TOGETHER
 from vaivem.hub.history.crossings import Moved, moves, path_of
 from vaivem.hub.history.detail import CallRow, RunDetail
 from vaivem.hub.history.filters import Shown
@@ -34,7 +34,7 @@ from vaivem.hub.messages import Explained, explain
 from vaivem.hub.rules.models import RuleVersion
 from vaivem.hub.rules.words import action_name
 
-KNOWN = ("adopted", "linked", READ_BEFORE)  # what was found without a call
+KNOWN = ("adopted", "linked", READ_BEFORE, TOGETHER, LEFT_OUT)  # what is no refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,10 @@ def call_view(call: CallRow, names: Names) -> CallView:
         note = _("found by the link between the records")
     elif call.code == READ_BEFORE:
         note = _("read a little earlier, and used again: the system allows only few reads")
+    elif call.code == TOGETHER:
+        note = _("imported together with those of other runs, in one call")
+    elif call.code == LEFT_OUT:
+        note = _("the import did not take it, so it was written on its own")
     elif call.code:
         note = explain(call.code, {"status": call.status}, names.connector(call.conn)).text
     return CallView(call, ok, note, shown_body(call.request), shown_body(call.response))

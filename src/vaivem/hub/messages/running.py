@@ -254,6 +254,10 @@ SENTENCES: Mapping[str, Entry] = {
         _("It is not known yet whether the last call was carried out {in_the}."),
         _("Nothing to do: Vaivém looks {in_the} before it repeats anything."),
     ),
+    "waits_for_bulk": Entry(
+        _("This one is being imported {in_the}, together with others of the past."),
+        _("Nothing to do: it goes on by itself when the import is done."),
+    ),
     "awaits_an_event": Entry(_("The rule says to wait here until something happens, or the time is over.")),
     "waits_as_the_rule_says": Entry(_("The rule says to wait here.")),
     "journal_differs": Entry(

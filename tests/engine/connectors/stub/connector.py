@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from vaivem.connectors.stub.bulk import BringPerson, PeopleImport
+
 from vaivem.connectors.sdk import (
     Account,
     Action,
@@ -512,7 +514,9 @@ class StubConnector(Connector):
         KeepLinked(),
         NoteOnce(),
         PersonAndDeal(),
+        BringPerson(),
     )
+    bulk = (PeopleImport(),)
     webhooks = StubWebhooks()
     kinds = {"thing": "person"}
 
