@@ -35,6 +35,7 @@ from vaivem.connectors.activecampaign.deal_actions import (
     UpdateDeal,
 )
 from vaivem.connectors.activecampaign.errors import ERRORS
+from vaivem.connectors.activecampaign.imports import ContactImport
 from vaivem.connectors.activecampaign.list_actions import Subscribe, Unsubscribe
 from vaivem.connectors.activecampaign.note_actions import AddNote
 from vaivem.connectors.activecampaign.object_actions import SaveDocument, SaveObjectRecord
@@ -92,6 +93,7 @@ class ActiveCampaignConnector(Connector):
         FindAccount(),
         FindDeal(),
     )
+    bulk = (ContactImport(),)
     webhooks = ActiveCampaignWebhooks()
     lists: ClassVar[tuple[str, ...]] = (
         "users", "tags", "tag_ids", "lists", "automations", "pipelines", "stages/<pipelines>", "task_types",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from typing_extensions import override
 
 from vaivem.connectors.activecampaign import client, finding
 from vaivem.connectors.activecampaign.associating import settle_association
+from vaivem.connectors.activecampaign.imports import import_contact
 from vaivem.connectors.activecampaign.objects import (
     contact_fields,
     field,
@@ -26,19 +28,32 @@ from vaivem.connectors.activecampaign.records import (
     flat,
     not_told,
 )
-from vaivem.connectors.activecampaign.tagging import add_tags, remove_tags
+from vaivem.connectors.activecampaign.tagging import add_tags, each_once, remove_tags
 from vaivem.connectors.activecampaign.trigger_fields import outputs_of
 from vaivem.connectors.sdk import Action, ActionContext, Answer, Connection, Idempotent, Outcome
 from vaivem.core.errors import RecordError, SkipError
 from vaivem.core.fields import Field, FieldType
 from vaivem.core.identity import normalise_email
+from vaivem.core.likeness import has_address
 from vaivem.core.mapping import Values
 
 APART = frozenset({"id", "tags", "account", "job_title"})  # written by calls of their own
 
 
-async def settle_contact(context: ActionContext, values: Values) -> tuple[Record, str]:
-    """Find, create or update one contact; return it and what was done (``created``, ``updated``, ``kept``).
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A contact that is there, and what was done: ``created``, ``updated`` or ``kept``.
+
+    `tagged`: it went by the import, which put the tags on as well.
+    """
+
+    contact: Record
+    did: str
+    tagged: bool = False
+
+
+async def settle_contact(context: ActionContext, values: Values, tags: Sequence[str] = ()) -> Settled:
+    """Find, create or update one contact. A new one of the past is imported with others, and gets its `tags`.
 
     Raises RecordError ``contact_has_no_email`` where a new one has none, ``contact_not_there`` for an id that
     the vendor does not know.
@@ -48,22 +63,41 @@ async def settle_contact(context: ActionContext, values: Values) -> tuple[Record
         raise RecordError("contact_has_no_email", path="contact.email")
     claims = [f"email:{normalise_email(email) or email}"] if email else []
     claims += [f"id:{number}"] if number else []
-    async with context.claim("contact", *claims):
-        contact = await (
-            finding.contact(context, number) if number else finding.contact_by_email(context, email)
-        )
+    async with context.claim("contact", *claims) as claim:
+        contact = await _found(context, number, email, claim.known)
         if contact is None and number:
             raise RecordError("contact_not_there", params={"contact": number}, path="contact.id")
         if contact is not None:
-            return await _update(context, contact, values)
-        return await _write(context, {}, _apart_from(values.to_create())), "created"
+            settled = await _update(context, contact, values)
+        else:
+            settled = await _create(context, _apart_from(values.to_create()), tags)
+        if email and settled.contact["id"] != claim.known:
+            context.remember("contact", claims[0], settled.contact["id"])
+        return settled
 
 
-async def _update(context: ActionContext, contact: Record, values: Values) -> tuple[Record, str]:
+async def _found(context: ActionContext, number: str, email: str, known: str | None) -> Record | None:
+    """Return the contact of an id, else of an address: at once where we know whose it was and still is."""
+    if number:
+        return await finding.contact(context, number)
+    before = await finding.contact(context, known)
+    if before is not None and has_address([str(before["email"] or "")], email):
+        return before
+    return await finding.contact_by_email(context, email)
+
+
+async def _update(context: ActionContext, contact: Record, values: Values) -> Settled:
     changes = _apart_from(values.to_update(flat(contact)))
     if not changes:
-        return contact, "kept"
-    return await _write(context, contact, changes), "updated"
+        return Settled(contact, "kept")
+    return Settled(await _write(context, contact, changes), "updated")
+
+
+async def _create(context: ActionContext, values: Record, tags: Sequence[str]) -> Settled:
+    imported = await import_contact(context, values, tags)
+    if imported is not None:
+        return Settled(imported, "created", tagged=True)
+    return Settled(await _write(context, {}, values), "created")
 
 
 def _apart_from(changes: Mapping[str, Any]) -> Record:
@@ -124,9 +158,11 @@ class CreateOrUpdateContact(Action):
 
     @staticmethod
     async def _one(context: ActionContext, values: Values) -> Outcome:
-        contact, did = await settle_contact(context, values)
-        tags = list(values["tags"] or ())
-        added = await add_tags(context, contact["id"], tags, new=did == "created")
+        tags = each_once(values["tags"] or ())
+        settled = await settle_contact(context, values, tags)
+        contact, did = settled.contact, settled.did
+        new = did == "created"
+        added = tags if settled.tagged else await add_tags(context, contact["id"], tags, new=new)
         joined = await settle_association(context, contact, values)
         if joined:
             contact["account"] = str(values["account"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vaivem.connectors.sdk import Answer, ErrorTable, Row, VendorMessage
+from vaivem.connectors.sdk import Answer, Call, ErrorTable, Row, VendorMessage
 from vaivem.core.errors import ReconnectError, RecordError, RetryError, RuleError
 
 SALES = (
@@ -33,7 +33,13 @@ def _coded(*codes: str) -> Any:
     return lambda call, answer: read_message(answer).code in codes
 
 
+def _full(call: Call, answer: Answer) -> bool:
+    """Say whether the imports of this minute are used up, which is told as a bad request."""
+    return call.name == "contacts.import" and "rate limit" in read_message(answer).text.lower()
+
+
 ROWS = (
+    Row(400, RetryError, "vendor_limit", _full),
     Row(400, RecordError, "task_refused", _called("dealTasks.create")),
     Row(402, RuleError, "objects_not_in_plan", _called("objects.")),
     Row(402, RuleError, "plan_lacks_feature", _called(*SALES)),

@@ -14,7 +14,7 @@ async def add_tags(
     context: ActionContext, contact_id: str, names: Iterable[str], *, new: bool = False
 ) -> list[str]:
     """Put tags on a contact; return the names of those that it did not have. A `new` one has none."""
-    wanted = {await settle_tag(context, name, anew=False): name for name in _each_once(names)}
+    wanted = {await settle_tag(context, name, anew=False): name for name in each_once(names)}
     if not wanted:
         return []
     held = {} if new else await finding.contact_tags(context, contact_id)
@@ -34,7 +34,7 @@ async def remove_tags(context: ActionContext, contact_id: str, names: Iterable[s
     """Take tags off a contact; return the names of those that it had. Unknown ones it cannot have."""
     held = await finding.contact_tags(context, contact_id)
     removed: list[str] = []
-    for name in _each_once(names):
+    for name in each_once(names):
         tag = await finding.tag_id(context, name)
         if tag is None or tag not in held:
             continue
@@ -75,7 +75,8 @@ def _taken(answer: Answer) -> dict[str, str]:
     return {}
 
 
-def _each_once(names: Iterable[str]) -> list[str]:
+def each_once(names: Iterable[str]) -> list[str]:
+    """Return names without those that differ in case and accents alone."""
     known: dict[str, str] = {}
     for name in names:
         known.setdefault(fold(str(name)), str(name).strip())
