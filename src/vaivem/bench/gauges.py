@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-MIB = 1024 * 1024
+MB = 1_000_000
 LOOK_SECONDS = 2.0
 
 
@@ -35,7 +35,7 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
-def memory_mib(pid: int) -> float:
+def memory_mb(pid: int) -> float:
     """Return the memory of a process and its children, shared pages counted once where the system tells."""
     total = 0.0
     for process in tree(pid):
@@ -44,7 +44,7 @@ def memory_mib(pid: int) -> float:
             total += getattr(full, "pss", 0) or full.rss
         except psutil.Error:
             continue
-    return total / MIB
+    return total / MB
 
 
 def load_average() -> float:
@@ -54,7 +54,7 @@ def load_average() -> float:
 
 @dataclass(slots=True)
 class Watch:
-    """Watches the memory of processes while something runs; `most` is the highest sum seen, in MiB."""
+    """Watches the memory of processes while something runs; `most` is the highest sum seen, in MB."""
 
     pids: Mapping[str, int]
     most: float = 0.0
@@ -70,6 +70,6 @@ class Watch:
 
     async def _look(self) -> None:
         while True:
-            seen = await asyncio.to_thread(lambda: sum(memory_mib(pid) for pid in self.pids.values()))
+            seen = await asyncio.to_thread(lambda: sum(memory_mb(pid) for pid in self.pids.values()))
             self.most = max(self.most, seen)
             await asyncio.sleep(LOOK_SECONDS)

@@ -30,7 +30,9 @@ select $3, hashtextextended(i || ':' || k, 7), id from n, generate_series(1, 5) 
 -- name: backlog
 with base as (select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as ms),
 n as (
-  select i, ((base.ms + (i % 1000)) << 22) | (1023 << 12) | (2 * (i / 1000) % 4096) as id
+  -- A thousand rows share their low bits, and one statement lays all of them: two that run side by side
+  -- read the clock in either order.
+  select i, ((base.ms + ((i - 1) % 1000)) << 22) | (1023 << 12) | (2 * ((i - 1) / 1000) % 4096) as id
   from base, generate_series($1::int, $2::int) i),
 s as (
   insert into seen (ws, conn, key, event_id) select $3, $4, sha256(convert_to('laid' || i, 'UTF8')), id from n),

@@ -30,7 +30,7 @@ class Phase:
     ack_seconds: float
     cpu: Mapping[str, float]
     calls: int
-    memory_mib: float
+    memory_mb: float
     load_average: float
     late_ms: float
     extra: dict[str, Any] = field(default_factory=dict)
@@ -86,7 +86,7 @@ async def run_phase(
         ack_seconds=result.last_ack - result.first,
         cpu=cpu,
         calls=counts["calls"],
-        memory_mib=watch.most,
+        memory_mb=watch.most,
         load_average=load_average(),
         late_ms=result.late * 1000,
     )

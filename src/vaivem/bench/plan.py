@@ -9,7 +9,7 @@ from typing import Any
 
 from vaivem.bench import bounds
 from vaivem.bench.events import update_name
-from vaivem.bench.gauges import memory_mib
+from vaivem.bench.gauges import memory_mb
 from vaivem.bench.installation import Installation
 from vaivem.bench.laying import Layers
 from vaivem.bench.phases import Phase, run_phase
@@ -54,7 +54,7 @@ class Bench:
         figures = self.found.figures
         figures["cold_start_s"] = self.house.cold_start
         await self.house.follow("b")
-        figures["memory_idle_mib"] = sum(memory_mib(pid) for pid in self.house.ours.values())
+        figures["memory_idle_mb"] = sum(memory_mb(pid) for pid in self.house.ours.values())
 
     async def commits(self) -> None:
         """PostgreSQL's own commit rate."""
@@ -163,7 +163,7 @@ class Bench:
         cpu = phase.cpu_ms_per_event
         say(
             f"  {name:<18} {phase.rate:8,.0f} events/s  {cpu:5.2f} CPU-ms  "
-            f"{phase.memory_mib:4.0f} MiB  load average {phase.load_average:.1f}"
+            f"{phase.memory_mb:4.0f} MB  load average {phase.load_average:.1f}"
         )
 
     def _leave_out(self, what: str) -> None:

@@ -102,7 +102,7 @@ def _number(value: float) -> str:
 def _rows(run: Bench) -> Iterable[Row]:
     figures, phases = run.found.figures, run.found.phases
     yield Row("cold start to the first accepted webhook", figures["cold_start_s"], "s", Target(most=5))
-    yield Row("memory idle, web and worker", figures["memory_idle_mib"], "MiB", Target(most=250))
+    yield Row("memory idle, web and worker", figures["memory_idle_mb"], "MB", Target(most=250))
     for key, name in (
         ("commits_alone", "PostgreSQL's commits, one connection"),
         ("commits_together", "PostgreSQL's commits, 16 connections"),
@@ -123,8 +123,8 @@ def _rows(run: Bench) -> Iterable[Row]:
     if "hot_lane" in phases:
         yield Row("updates of one record, in order", phases["hot_lane"].rate, "/s", Target(least=200))
     yield from _growth(phases)
-    most = max((phase.memory_mib for phase in phases.values()), default=0.0)
-    yield Row("memory under load, the most", most, "MiB", Target(most=250))
+    most = max((phase.memory_mb for phase in phases.values()), default=0.0)
+    yield Row("memory under load, the most", most, "MB", Target(most=250))
 
 
 def _flow(run: Bench, flow: str, share: Target, least: Target | None) -> Iterable[Row]:
