@@ -22,6 +22,7 @@ from vaivem.config import Config
 from vaivem.postgres.server import free_port
 from vaivem.processes import leash
 from vaivem.processes.allocators import tune_allocators
+from vaivem.processes.collector import tune_collector
 from vaivem.processes.occupancy import check_port, sole_user
 from vaivem.processes.parts import PartError
 from vaivem.processes.supervisor import Supervisor
@@ -91,6 +92,7 @@ def web() -> Outcome:
         log_level=LogLevels.warning,
         log_dictconfig=logs.server_settings(config.log_form),
     )
+    tune_collector()  # before the fork: a look for cycles copies what both processes could share
     server.serve(target_loader=_load_on_leash)
     return Outcome("Stopped.", {"url": config.local_url})
 
