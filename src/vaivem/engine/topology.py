@@ -98,6 +98,9 @@ class Topology:
         self._versions: dict[tuple[int, int], RuleUse] = {}
         self.zones: dict[int, str] = {}
         self._complaints: set[tuple[int, int, str]] = set()
+        # What was made of rows that are as they were: all are read every ten seconds, and few ever change.
+        self._kept_lines: dict[int, tuple[int, Line]] = {}
+        self._kept_uses: dict[tuple[int, int], tuple[int, RuleUse]] = {}
 
     def rules_for(self, connection: int, kind: str) -> list[RuleUse]:
         """Return the rules that start from this kind of event at this connection."""
@@ -112,8 +115,9 @@ class Topology:
         lines = await self._read_lines(db)
         self.zones = {row["id"]: row["zone"] for row in await db.fetch(statement("topology", "zones"))}
         self.lines = lines
-        rules, by_kind = self._uses(await db.fetch(statement("topology", "rules")))
-        self.tests, self._tests_by_kind = self._uses(await db.fetch(statement("topology", "tests")))
+        known, self._kept_uses = self._kept_uses, {}
+        rules, by_kind = self._uses(await db.fetch(statement("topology", "rules")), known)
+        self.tests, self._tests_by_kind = self._uses(await db.fetch(statement("topology", "tests")), known)
         self.hooks = {line.hook: number for number, line in lines.items()}
         self.rules, self._by_kind = rules, by_kind
         self._writers = _writers(rules.values())
@@ -126,7 +130,20 @@ class Topology:
 
     async def _read_lines(self, db: Fetches) -> dict[int, Line]:
         rows = await db.fetch(statement("topology", "connections"))
-        return {row["id"]: line for row in rows if (line := self._line(row))}
+        known, self._kept_lines = self._kept_lines, {}
+        lines = {}
+        for row in rows:
+            number, looks = row["id"], hash(row)
+            looked, line = known.get(number, (0, None))
+            if line is None or looked != looks:
+                line = self._line(row)
+            if line is None:
+                continue
+            hide(line.connection.credentials)  # each time: what is hidden is forgotten when much else was
+            lines[number] = line
+            if not line.locked:
+                self._kept_lines[number] = (looks, line)
+        return lines
 
     def writers(self, connection: int) -> list[int]:
         """Return the rules that write to a connection."""
@@ -146,18 +163,22 @@ class Topology:
         return used
 
     def _uses(
-        self, rows: list[asyncpg.Record]
+        self, rows: list[asyncpg.Record], known: Mapping[tuple[int, int], tuple[int, RuleUse]]
     ) -> tuple[dict[int, RuleUse], dict[tuple[int, str], list[RuleUse]]]:
         """Return the rules of these rows that can be used, by id and by what they listen to."""
         rules: dict[int, RuleUse] = {}
         by_kind: dict[tuple[int, str], list[RuleUse]] = {}
         for row in rows:
+            key, looks = (row["id"], row["number"]), hash(row)
+            looked, use = known.get(key, (0, None))
             try:
-                use = self._rule(row)
+                if use is None or looked != looks or use.source not in self.lines:
+                    use = self._rule(row)
             except VaivemError as error:
                 self._complain(row, error)
                 continue
             rules[use.id] = use
+            self._kept_uses[key] = (looks, use)
             for kind in use.trigger.kinds:
                 by_kind.setdefault((use.source, kind), []).append(use)
         return rules, by_kind
