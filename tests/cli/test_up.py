@@ -178,6 +178,29 @@ def test_killed_parts_come_back(data_dir: Path) -> None:
     assert gone(family)
 
 
+def test_who_is_asked_to_end_twice_still_stops_the_database(data_dir: Path) -> None:
+    asked_again = """
+import os, signal
+from vaivem import cli, postgres
+stop = postgres.EmbeddedServer._stop
+def asked(server):
+    os.kill(os.getpid(), signal.SIGTERM)  # as the leash does half a second after the kernel
+    return stop(server)
+postgres.EmbeddedServer._stop = asked
+cli.main(["owner-code", "--json"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", asked_again],
+        env=environ(data_dir, free_port()),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "run `vaivem migrate` first" in json.loads(done.stdout.splitlines()[-1])["problem"], done.stderr
+    assert EmbeddedServer(data_dir).postmaster_pid is None
+
+
 def test_nothing_survives_a_killed_supervisor(data_dir: Path) -> None:
     with up(data_dir) as running:
         family = running.family()

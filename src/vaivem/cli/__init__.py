@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; the entry point of the `vaivem` script."""
     leash.attach()
     code = run(cli, sys.argv[1:] if arguments is None else arguments)
+    # Whoever asked us to end may ask again: the last user must not be cut off while it stops the database.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # A supervisor that was killed has threads, and its locks go with the last of them: after we were told.
     postgres.leave(ORPHAN_LEAVE_SECONDS if leash.orphaned() else 0.0)
     logging.shutdown()

@@ -151,4 +151,5 @@ def _report(outcome: Outcome, *, as_json: bool, seconds: float) -> int:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # asked once is enough: what is given up now is given up in order
     raise Terminated
