@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 
+import psutil
+
 PARENT_VARIABLE = "VAIVEM_SUPERVISOR_PID"
 LOOK_SECONDS = 0.5
 ORDERLY_SECONDS = 12.0
@@ -32,8 +34,17 @@ def attach() -> None:
 
 
 def orphaned() -> bool:
-    """Whether a supervisor started this process and is gone."""
-    return bool(_supervisor) and os.getppid() != _supervisor
+    """Whether a supervisor started this process and is gone, or going.
+
+    A killed process dies thread by thread. The kernel tells us when the first is dead: we are children of the
+    others then, under the same number, and its locks are held until the last one is dead, too.
+    """
+    if not _supervisor or os.getppid() != _supervisor:
+        return bool(_supervisor)
+    try:
+        return psutil.Process(_supervisor).status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
 
 
 def attach_to(parent: int) -> None:
