@@ -41,7 +41,11 @@ QUARTER = "update clock set shift = shift + interval '16 minutes' returning 1"
 LOOKED = """
 select (select count(*) from run), (select count(*) from step where name = 'tags.search' and method = 'GET')
 """
-SOON = "select 1 from lane where due < vv_now() + interval '1 minute'"
+SOON = """
+select 1 from lane where due < vv_now() + interval '1 minute'
+union all select 1 from pending where code = 'waits_for_bulk'
+"""
+IMPORTED = "select 1 from step where name = 'contacts.import' and write and done"
 ASK_OF = ASK.replace("recipe like '%to_contact'", "title = '{}'")
 REACHING = ("enrol", "mail", "tell")
 # How each run of a rule ended, and what it left out.
@@ -225,6 +229,8 @@ async def test_every_document_is_counted_and_then_brought_in_once_through_kills(
         assert not town.rows("select 1 from decision where answer is null"), town.state()
         assert not town.rows("select 1 from run group by event_id having count(*) > 1")
         assert not any((await town.control("activecampaign", "duplicates")).values())
+        assert len(town.rows(IMPORTED)) > len(wanted) / 2, "who was not there yet went by the import"
+        assert not town.rows("select 1 from bulk_batch")
         if vendor == "docusign":
             ((runs, looked),) = town.rows(LOOKED)
             assert looked < runs, "each run wants tags, which are looked for once in a minute"
