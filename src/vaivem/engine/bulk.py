@@ -26,6 +26,7 @@ from vaivem.engine.topology import Line
 
 # A run is woken when its record has been worked; it looks by itself so often, should that be missed.
 LOOK_SECONDS = 120.0
+WAITS = "waits_for_bulk"
 
 Told = Mapping[str, Any] | None
 
@@ -63,7 +64,7 @@ class InBulk:
         elif row["told"] is not None:
             return self._over(n, key, record, json.loads(row["told"]))
         due = self._desk.clock.now() + timedelta(seconds=LOOK_SECONDS)
-        raise ParkError("doubt", "waits_for_bulk", due, conn, keeps=True)
+        raise ParkError("doubt", WAITS, due, conn, keeps=True)
 
     def _over(self, n: int, key: str, record: Mapping[str, Any], told: Told) -> Told:
         """Journal what became of the record: it was written, or the run goes on to write it."""

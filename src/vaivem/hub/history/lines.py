@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from vaivem.engine.bulk import WAITS as BULK
 from vaivem.hub.history.filters import Shown
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.queries import RunRow
@@ -128,6 +129,7 @@ def waits(row: RunRow, names: Names, now: datetime) -> str:
     if row.state in plain:
         return plain[row.state]
     why = reasons(row, names)[0].text.rstrip(".") if row.code else ""
-    if row.due is not None and row.due > now and row.state != "decision":
+    timed = row.state != "decision" and row.code != BULK  # an import ends when it does
+    if row.due is not None and row.due > now and timed:
         return _("%(why)s; goes on %(when)s") % {"why": why, "when": day_time(row.due, now)}
     return why
