@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from vaivem.engine.bulk_batches import BulkBatches
 from .chored import Chored, chores, hooked
 from .conftest import House
 from .inside import pass_time, working
+from .repeating import repeated
 from .test_backfills import all_of_it, asked, started, switched_on
 from .test_catching_up import HOOKED, happened
 
@@ -76,9 +77,9 @@ class Office:
 
 
 @asynccontextmanager
-async def past_of(house: House, *emails: str) -> AsyncIterator[Chored]:
+async def past_of(house: House, *emails: str, then: Sequence[Record] = (BRING,)) -> AsyncIterator[Chored]:
     """Have the past of a rule in its lanes: one event for each address."""
-    rule = switched_on(house, hooked(house, HOOKED), [BRING])
+    rule = switched_on(house, hooked(house, HOOKED), list(then))
     for place, email in enumerate(emails):
         told = {"delivery": f"d{place}", "record": f"r{place}", "name": f"n{place}", "email": email}
         happened(house, 60 * 24 * 2 + place, **told)
@@ -127,14 +128,26 @@ async def test_what_came_together_goes_in_calls_of_the_vendors_size(house: House
 
 
 async def test_a_live_event_and_a_repeat_of_the_past_write_by_themselves(house: House) -> None:
-    office = Office(house)
-    office.closed = True
+    Office(house)
     house.rule("bring_person")
-    async with past_of(house), working(house):
+    async with past_of(house, "p1@x.example"), working(house):
         await house.deliver(name="n0", email="p0@x.example")
         await house.until_idle()
-    is_whole(house, 1)
-    assert house.vendor.imports == []
+        assert [one["records"][0]["email"] for one in house.vendor.imports] == ["p1@x.example"]
+        house.vendor.people.clear()
+        await repeated(house, where="true")
+    assert sorted(one["email"] for one in house.vendor.people) == emails(2)
+    assert len(house.vendor.imports) == 1
+
+
+async def test_what_a_run_writes_after_it_is_in_no_doubt(house: House) -> None:
+    Office(house)
+    noted = {**BRING, "action": "bring_noted"}
+    async with past_of(house, *emails(2), then=[noted]), working(house):
+        await house.until_idle()
+    assert house.runs() == [(1, "")] * 2
+    assert (len(house.vendor.people), len(house.vendor.notes)) == (2, 2)
+    assert house.value("select count(*) from decision") == 0
 
 
 async def test_the_runs_hold_what_they_claimed_while_they_wait(house: House) -> None:
@@ -211,13 +224,15 @@ async def test_an_answer_that_is_lost_is_asked_for_again(house: House) -> None:
 
 async def test_it_waits_for_a_person_who_reconnects(house: House) -> None:
     office = Office(house)
-    office.answers = [(401, {})]
+    office.answers = [(401, {})] * 100
     async with past_of(house, *emails(2)), working(house):
         await house.until(lambda: house.value("select count(*) from bulk_batch where tries > 0") == 1)
         assert house.value("select state from gate where conn = 1") == 2
         await wake(house)
         await asyncio.sleep(1)
         assert (house.vendor.imports, house.value(WAITING)) == ([], 2)
+        assert house.vendor.calls["POST imports"] < 5, "a held connection is not called"
+        office.answers.clear()
         with house.db() as db, db.cursor() as cursor:
             control.open_gate(cursor, 1)
         await house.until_idle()

@@ -18,6 +18,7 @@ from vaivem.connectors.sdk import (
     Outcome,
     Reader,
     RecordRef,
+    Unsafe,
 )
 from vaivem.core.fields import Field
 
@@ -81,6 +82,18 @@ class BringPerson(Action):
             elif made is None:
                 call = Call("people.post", "POST", "/people", json=record)
                 made = await context.write(call, Findable(find, settle=0), _id)
+        await self._more(context, name)
+        return Outcome((RecordRef("thing", made["id"], "created"),), made)
+
+    async def _more(self, context: ActionContext, name: str) -> None:
         call = Call("things.keyed", "POST", "/keyed", json={"name": name, "key": context.reference})
         await context.write(call, Keyed(context.reference), _id)
-        return Outcome((RecordRef("thing", made["id"], "created"),), made)
+
+
+class BringNoted(BringPerson):
+    """The same, with a note that nothing makes safe to repeat."""
+
+    key = "bring_noted"
+
+    async def _more(self, context: ActionContext, name: str) -> None:
+        await context.write(Call("notes.post", "POST", "/notes", json={"name": name}), Unsafe(), _id)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from vaivem.connectors.stub.bulk import BringPerson, PeopleImport
+from vaivem.connectors.stub.bulk import BringNoted, BringPerson, PeopleImport
 
 from vaivem.connectors.sdk import (
     Account,
@@ -515,6 +515,7 @@ class StubConnector(Connector):
         NoteOnce(),
         PersonAndDeal(),
         BringPerson(),
+        BringNoted(),
     )
     bulk = (PeopleImport(),)
     webhooks = StubWebhooks()
