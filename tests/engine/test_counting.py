@@ -105,7 +105,7 @@ async def test_an_answer_that_is_lost_raises_it_once(house: House) -> None:
 async def test_what_was_certainly_not_done_is_counted_anew(house: House) -> None:
     stands(house, 10)
     counting(house)
-    later = (429, {"error": "later"}, {"retry-after": "30"})
+    later = (429, {"error": "later"}, {"retry-after": "5"})
     house.vendor.door = lambda method, path, headers, body: later if method == "PUT" else None
     async with working(house):
         await house.deliver(name="score")

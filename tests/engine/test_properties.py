@@ -204,6 +204,7 @@ def test_guarantees_hold_in_any_order_of_things(postgres_server: str, database_t
 
 
 @pytest.mark.crash
+@pytest.mark.soak
 @pytest.mark.timeout(3000 if LONG else 600)
 def test_guarantees_hold_when_processes_are_killed(postgres_server: str, database_template: str) -> None:
     look(Processes, postgres_server, database_template, 60 if LONG else 2, 40 if LONG else 10)
