@@ -305,6 +305,29 @@ async def test_what_somebody_edits_is_put_right_with_the_next_event(
     assert (await told(event)).records[0].did == "kept", "and then there is nothing to put right"
 
 
+async def test_a_state_whose_answer_was_lost_is_not_taken_back_by_late_events(ac: Ac, wired: Wired) -> None:
+    chosen = await wired.connector.prepare(wired, "document_object")
+    await wired.look()
+    wired.connection = replace(wired.connection, settings={**wired.connection.settings, **chosen})
+    contact = (await step(wired, "create_or_update_contact", {"contact.email": EMAIL})).records[0].id
+    document = {"document.key": "env-1", "document.recipient": EMAIL, "document.contact": contact}
+    memory: dict[tuple[str, str], str] = {}
+
+    async def told(status: str, *, lost: bool = False) -> Any:
+        context = LiveContext(wired, "save_document", document | {"document.status": status}, memory=memory)
+        outcome = await context.run()
+        if not lost:  # else the account has it, and we never heard so
+            memory.update(context.memory)
+        return outcome.records[0].did
+
+    assert await told("sent") == "created"
+    assert await told("declined", lost=True) == "updated"
+    assert await told("declined") == "kept", "the run that is tried again finds it there"
+    assert await told("opened") == "kept"
+    (record,) = (await ac.kept(quote(EMAIL)))["records"]
+    assert record["values"]["status"] == "Declined"
+
+
 async def test_any_object_s_record_is_made_and_changed_by_its_id(ac: Ac, wired: Wired) -> None:
     made = (await ac.schema()).json["schema"]["id"]
     other = (await ac.schema("outro")).json["schema"]["id"]

@@ -174,9 +174,11 @@ class SaveDocument(Action):
         async with context.claim("document", key) as claim:
             before = await record(context, schema, external)
             every = _document(values, before["values"] if before else {}, claim.known)
-            if before and every == before["values"] and not _joins(before, belongs):
-                return self._outcome(context.connection, values, before, "kept")
             told = SEPARATOR.join(str(every.get(name) or "") for name in REMEMBERED)
+            if before and every == before["values"] and not _joins(before, belongs):
+                # A write whose answer was lost is there as well, and what was written last is this.
+                context.remember("document", key, told)
+                return self._outcome(context.connection, values, before, "kept")
             made = await save(context, schema, external, every, belongs, remember={key: lambda _: told})
         return self._outcome(context.connection, values, made, "updated" if before else "created")
 
