@@ -50,7 +50,7 @@ from vaivem.processes.collector import tune_collector
 from vaivem.processes.heartbeat import Pulse
 from vaivem.vault import Vault
 
-SLOTS = 384  # more do more where a vendor is slow, and need memory: see decision 0013
+SLOTS = 576  # more do more where a vendor is slow, and need memory: see decision 0013
 MIN_GATE_SLOTS = 16
 BUDGET_QUEUE = 8  # runs that may wait in place for one connection's budget
 PACE_SECONDS = 2.0  # a gate has no more lanes than its connection may make calls in this time
