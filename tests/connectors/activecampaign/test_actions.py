@@ -43,6 +43,25 @@ async def test_a_new_contact_is_an_upsert_by_e_mail() -> None:
     assert outcome.records[0].did == "created"
 
 
+async def test_whose_an_address_was_is_read_at_once_and_looked_for_when_it_is_no_more() -> None:
+    values = {"contact.email": EMAIL, "contact.custom.4": "Sítio"}
+    key = ("contact", f"email:{EMAIL}")
+    first = step("create_or_update_contact", KNOWN, values)
+    await first.run()
+    assert first.vendor.names == ["contacts.by_email", "contacts.read", "contacts.update"]
+    again = step("create_or_update_contact", KNOWN, values, memory=first.memory)
+    await again.run()
+    assert (again.vendor.names, again.memory[key]) == (["contacts.read", "contacts.update"], "3")
+    gone = answer(404, {"message": "No Result found for Subscriber with id 3"})
+    moved = answer(200, contact(row={"email": "ana@nova.example"}))
+    for other in (gone, moved):
+        routes = NOBODY | {"contacts.read": other, "contacts.sync": answer(201, contact("8"))}
+        third = step("create_or_update_contact", routes, values, memory=again.memory)
+        await third.run()
+        assert third.vendor.names == ["contacts.read", "contacts.by_email", "contacts.sync"]
+        assert third.memory[key] == "8"
+
+
 async def test_only_what_changes_is_written_and_lists_are_added_to() -> None:
     values = {
         "contact.email": "ANA@padaria.example", "contact.first_name": "Ana",

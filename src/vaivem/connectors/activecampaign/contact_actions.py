@@ -34,6 +34,7 @@ from vaivem.connectors.sdk import Action, ActionContext, Answer, Connection, Ide
 from vaivem.core.errors import RecordError, SkipError
 from vaivem.core.fields import Field, FieldType
 from vaivem.core.identity import normalise_email
+from vaivem.core.likeness import has_address
 from vaivem.core.mapping import Values
 
 APART = frozenset({"id", "tags", "account", "job_title"})  # written by calls of their own
@@ -62,15 +63,27 @@ async def settle_contact(context: ActionContext, values: Values, tags: Sequence[
         raise RecordError("contact_has_no_email", path="contact.email")
     claims = [f"email:{normalise_email(email) or email}"] if email else []
     claims += [f"id:{number}"] if number else []
-    async with context.claim("contact", *claims):
-        contact = await (
-            finding.contact(context, number) if number else finding.contact_by_email(context, email)
-        )
+    async with context.claim("contact", *claims) as claim:
+        contact = await _found(context, number, email, claim.known)
         if contact is None and number:
             raise RecordError("contact_not_there", params={"contact": number}, path="contact.id")
         if contact is not None:
-            return await _update(context, contact, values)
-        return await _create(context, _apart_from(values.to_create()), tags)
+            settled = await _update(context, contact, values)
+        else:
+            settled = await _create(context, _apart_from(values.to_create()), tags)
+        if email and settled.contact["id"] != claim.known:
+            context.remember("contact", claims[0], settled.contact["id"])
+        return settled
+
+
+async def _found(context: ActionContext, number: str, email: str, known: str | None) -> Record | None:
+    """Return the contact of an id, else of an address: at once where we know whose it was and still is."""
+    if number:
+        return await finding.contact(context, number)
+    before = await finding.contact(context, known)
+    if before is not None and has_address([str(before["email"] or "")], email):
+        return before
+    return await finding.contact_by_email(context, email)
 
 
 async def _update(context: ActionContext, contact: Record, values: Values) -> Settled:
