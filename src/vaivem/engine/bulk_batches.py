@@ -15,6 +15,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,17 @@ AT_ONCE = 8
 Told = Sequence[Mapping[str, Any] | None]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch with its records, and with whom they are written how."""
+
+    found: asyncpg.Record
+    rows: Sequence[asyncpg.Record]
+    line: Line
+    bulk: BulkWrite
+    records: Sequence[Mapping[str, Any]]
 
 
 class BulkBatches:
@@ -108,86 +120,73 @@ class BulkBatches:
             if not is_away(error):
                 log.exception("Batch %s of connection %s failed", batch["id"], batch["conn"])
 
-    async def _work(self, batch: asyncpg.Record) -> None:
-        line, bulk = self._end(batch["conn"], batch["key"])
-        rows = await self._desk.pool.fetch(statement("bulk", "records"), batch["id"])
-        if line is None or bulk is None or batch["waited"] > GIVE_UP_SECONDS:
-            await self._tell(batch, rows, [None] * len(rows))
+    async def _work(self, found: asyncpg.Record) -> None:
+        line, bulk = self._end(found["conn"], found["key"])
+        rows = await self._desk.pool.fetch(statement("bulk", "records"), found["id"])
+        if not rows or line is None or bulk is None or found["waited"] > GIVE_UP_SECONDS:
+            await self._leave(found, rows)
             return
-        records = [json.loads(row["record"]) for row in rows]
+        batch = _Batch(found, rows, line, bulk, [json.loads(row["record"]) for row in rows])
         try:
-            if not records:
-                await self._tell(batch, rows, [])
-            elif batch["name"]:
-                await self._look(batch, line, bulk, rows, records)
-            else:
-                await self._send(batch, line, bulk, rows, records)
+            await (self._look(batch) if found["name"] else self._send(batch))
         except VaivemError as error:
             if error.recovery not in (Recovery.RETRY, Recovery.RESOLVE, Recovery.RECONNECT):
-                log.warning("Batch %s is left to its runs: %s %s", batch["id"], error.code, error.detail)
-                await self._tell(batch, rows, [None] * len(rows))
+                log.warning("Batch %s is left to its runs: %s %s", found["id"], error.code, error.detail)
+                await self._leave(found, rows)
                 return
-            tries = batch["tries"] + 1
+            tries = found["tries"] + 1
             after = error.retry_after if isinstance(error, RetryError) else None
-            pause = min(LONGEST_PAUSE_SECONDS, next_pause(tries, seed=batch["id"]))
-            await self._later(batch, max(pause, after or 0.0), tries)
+            pause = min(LONGEST_PAUSE_SECONDS, next_pause(tries, seed=found["id"]))
+            await self._later(found, max(pause, after or 0.0), tries)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             raise  # the database: looked after again when no worker holds it
         except Exception:  # our bug: no run waits for it
-            log.exception("Batch %s of %s is left to its runs", batch["id"], batch["key"])
-            await self._tell(batch, rows, [None] * len(rows))
+            log.exception("Batch %s of %s is left to its runs", found["id"], found["key"])
+            await self._leave(found, rows)
 
-    async def _send(
-        self,
-        batch: asyncpg.Record,
-        line: Line,
-        bulk: BulkWrite,
-        rows: Sequence[asyncpg.Record],
-        records: Sequence[Mapping[str, Any]],
-    ) -> None:
-        call = bulk.call(records)
+    async def _send(self, batch: _Batch) -> None:
+        call = batch.bulk.call(batch.records)
         look = partial(self._desk.look_at_lease, call.timeout)
-        exchange = await self._desk.caller.exchange(line, call, bulk=True, look=look)
+        exchange = await self._desk.caller.exchange(batch.line, call, bulk=True, look=look)
         if exchange.error is not None:
-            refused = _refused(bulk, exchange.answer, len(rows))
+            refused = _refused(batch.bulk, exchange.answer, len(batch.rows))
             if not refused:
                 raise exchange.error
-            await self._tell(batch, [rows[place] for place in refused], [None] * len(refused))
-            await self._later(batch, 0.0, 0)
+            await self._leave(batch.found, [batch.rows[place] for place in refused])
+            await self._later(batch.found, 0.0, 0)
             return
-        name = bulk.name(exchange.answer) if exchange.answer is not None else ""
+        name = batch.bulk.name(exchange.answer) if exchange.answer is not None else ""
         if not name:
             raise BugError("vendor_answer_unexpected", detail=f"{call.name} told no name")
-        arguments = (batch["id"], name, FIRST_LOOK_SECONDS)
+        arguments = (batch.found["id"], name, FIRST_LOOK_SECONDS)
         await self._desk.pool.execute(statement("bulk", "sent"), *arguments)
 
-    async def _look(
-        self,
-        batch: asyncpg.Record,
-        line: Line,
-        bulk: BulkWrite,
-        rows: Sequence[asyncpg.Record],
-        records: Sequence[Mapping[str, Any]],
-    ) -> None:
-        told = await bulk.look(ChoreCaller(self._desk.caller, line), batch["name"], records)
+    async def _look(self, batch: _Batch) -> None:
+        reader = ChoreCaller(self._desk.caller, batch.line)
+        told = await batch.bulk.look(reader, batch.found["name"], batch.records)
         if told is None:
-            pause = look_pause(batch["worked"], first=FIRST_LOOK_SECONDS, last=LONGEST_LOOK_SECONDS)
-            await self._later(batch, pause, 0)
+            worked = batch.found["worked"]
+            pause = look_pause(worked, first=FIRST_LOOK_SECONDS, last=LONGEST_LOOK_SECONDS)
+            await self._later(batch.found, pause, 0)
             return
-        if len(told) != len(rows):
-            raise BugError(detail=f"{bulk.key} told of {len(told)} records, not {len(rows)}")
-        await self._tell(batch, rows, told)
+        if len(told) != len(batch.rows):
+            raise BugError(detail=f"{batch.bulk.key} told of {len(told)} records, not {len(batch.rows)}")
+        await self._tell(batch.found, batch.rows, told)
 
-    async def _tell(self, batch: asyncpg.Record, rows: Sequence[asyncpg.Record], told: Told) -> None:
+    async def _leave(self, found: asyncpg.Record, rows: Sequence[asyncpg.Record]) -> None:
+        """Leave records to their runs."""
+        await self._tell(found, rows, [None] * len(rows))
+
+    async def _tell(self, found: asyncpg.Record, rows: Sequence[asyncpg.Record], told: Told) -> None:
         """Say what became of records, wake their runs, and end the batch when it has no others."""
         texts = [as_json(one) for one in told]
         columns = [row["run_id"] for row in rows], [row["n"] for row in rows], texts
         if rows:
-            await self._desk.pool.execute(statement("bulk", "tell"), batch["id"], *columns)
-        await self._desk.pool.execute(statement("bulk", "close"), batch["id"])
+            await self._desk.pool.execute(statement("bulk", "tell"), found["id"], *columns)
+        await self._desk.pool.execute(statement("bulk", "close"), found["id"])
 
-    async def _later(self, batch: asyncpg.Record, seconds: float, tries: int) -> None:
-        await self._desk.pool.execute(statement("bulk", "later"), batch["id"], tries, seconds)
+    async def _later(self, found: asyncpg.Record, seconds: float, tries: int) -> None:
+        await self._desk.pool.execute(statement("bulk", "later"), found["id"], tries, seconds)
 
 
 def _refused(bulk: BulkWrite, answer: Answer | None, many: int) -> Collection[int]:
