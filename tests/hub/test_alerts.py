@@ -237,3 +237,18 @@ def test_without_a_mail_server_nothing_is_noted(workplace: Workplace) -> None:
     break_connection(Past(workplace))
     assert tell() == 0
     assert not Told.objects.exists()
+
+
+def test_of_causes_that_failed_as_often_the_newest_come_first(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were their order by chance, those that are cut off would come and go from one look to the next."""
+    from vaivem.hub.alerts import troubles
+
+    monkeypatch.setattr(troubles, "MOST", 5)
+    rule = past.workplace.rule()
+    codes = [f"cause_{number}" for number in (3, 8, 1, 9, 2, 7, 4, 6, 5, 0)]
+    for code in codes:
+        past.run(rule.pk, status=2, code=code)
+    found = troubles.read_troubles(past.workplace.site.workspace, past.now)
+    assert [one.key.rpartition("/")[2] for one in found] == codes[::-1][:5]

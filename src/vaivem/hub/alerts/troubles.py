@@ -137,7 +137,7 @@ def _failing(workspace: Workspace, now: datetime) -> list[Trouble]:
         " left join event e on e.ws = r.ws and e.id = r.event_id"
         " left join connection c on c.id = e.conn"
         " where r.ws = %s and r.id >= %s and r.status = 2 group by r.rule, rule.title, r.code"
-        " order by count(*) desc limit %s",
+        " order by count(*) desc, max(r.id) desc limit %s",
         [workspace.pk, id_at(now - DAY), MOST],
     )
     found = []
@@ -192,7 +192,7 @@ def _decisions(workspace: Workspace, now: datetime) -> list[Trouble]:
     rows = _rows(
         "select d.id, d.run_id, d.kind, d.asked, e.title from decision d"
         " left join event e on e.ws = d.ws and e.id = d.event_id"
-        " where d.ws = %s and d.answer is null and d.asked < %s order by d.asked limit %s",
+        " where d.ws = %s and d.answer is null and d.asked < %s order by d.asked, d.id limit %s",
         [workspace.pk, now - timedelta(hours=workspace.decision_hours), MOST],
     )
     found = []

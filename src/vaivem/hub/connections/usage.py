@@ -13,7 +13,9 @@ from vaivem.hub.rules.models import Rule, RuleState, RuleVersion
 def rules_using(row: Connection) -> list[Rule]:
     """Return the rules whose draft or published version names this connection."""
     rules = list(
-        Rule.objects.filter(workspace=row.workspace_id).exclude(state=RuleState.REMOVED).order_by("title")
+        Rule.objects.filter(workspace=row.workspace_id)
+        .exclude(state=RuleState.REMOVED)
+        .order_by("title", "pk")
     )
     published = {
         (version.rule_id, version.number): version.definition

@@ -33,7 +33,7 @@ class Names:
     def connections(self) -> dict[int, Connection]:
         """The connections by id."""
         rows = Connection.objects.filter(workspace=self.workspace).defer("credentials")
-        return {row.pk: row for row in rows.order_by("name")}
+        return {row.pk: row for row in rows.order_by("name", "pk")}
 
     @cached_property
     def _targets(self) -> dict[int, int]:

@@ -113,7 +113,7 @@ def _marked(workspace_id: int, slug: str) -> list[Need]:
     """Return the rules that name what is gone at a vendor."""
     rows = Rule.objects.filter(workspace=workspace_id, marked__isnull=False, state__in=("on", "paused"))
     found = []
-    for row in rows.select_related("workspace").order_by("marked"):
+    for row in rows.select_related("workspace").order_by("marked", "pk"):
         catalog = WorkspaceCatalog(row.workspace)
         version = row.versions.filter(number=row.version or 0).first()
         definition = version.definition if version else row.draft
@@ -221,7 +221,7 @@ def _rejected(workspace_id: int, slug: str) -> list[Need]:
         "select c.connector, c.name, count(*), (array_agg(x.code order by x.id desc))[1],"
         " (array_agg(x.params::text order by x.id desc))[1]"
         " from rejected x join connection c on c.id = x.conn where x.ws = %s and x.state = 0"
-        " group by c.id order by 3 desc",
+        " group by c.id order by 3 desc, c.id",
         [workspace_id],
     )
     url = page("rejected", slug) or page("history", slug)

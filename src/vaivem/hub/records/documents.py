@@ -71,7 +71,7 @@ def documents_of(ws: int, records: Sequence[int]) -> list[Document]:
         f"select {DOCUMENT}, r.state"  # noqa: S608 - fixed parts only
         " from document_recipient r join document d on d.ws = r.ws and d.conn = r.conn"
         " and d.document = r.document where r.ws = %(ws)s and r.record_id = any(%(ids)s)"
-        " order by d.told desc limit %(n)s"
+        " order by d.told desc, d.conn, d.document, r.recipient limit %(n)s"
     )
     return fetch(query, {"ws": ws, "ids": list(records), "n": MOST_DOCUMENTS}, Document)
 

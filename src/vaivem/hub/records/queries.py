@@ -167,7 +167,8 @@ def related(ws: int, person: int) -> list[Known]:
         f"select {RECORD} from known_record r where r.ws = %(ws)s and r.id in ("  # noqa: S608 - fixed parts only
         " select o.record_id from known_record p join heard h on h.ws = p.ws and h.record_id = p.id"
         " join heard o on o.ws = h.ws and o.event_id = h.event_id where p.ws = %(ws)s and p.person = %(id)s)"
-        " and r.person is distinct from %(id)s and r.object <> 'recipient' order by r.told desc limit %(n)s"
+        " and r.person is distinct from %(id)s and r.object <> 'recipient'"
+        " order by r.told desc, r.id desc limit %(n)s"
     )
     return fetch(query, {"ws": ws, "id": person, "n": MOST_RELATED}, known)
 

@@ -111,7 +111,7 @@ def tell(request: MemberRequest, row: Move) -> None:
 
 def _rules(row: Move, which: str) -> list[Rule]:
     numbers = [one["rule"] for one in row.made.get(which, ())]
-    return list(Rule.objects.filter(workspace=row.workspace_id, pk__in=numbers).order_by("title"))
+    return list(Rule.objects.filter(workspace=row.workspace_id, pk__in=numbers).order_by("title", "pk"))
 
 
 def _page(request: MemberRequest, row: Move, refused: str = "", status: int = 200) -> HttpResponse:

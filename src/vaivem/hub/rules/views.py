@@ -75,7 +75,7 @@ def rules(request: MemberRequest) -> HttpResponse:
     now, wanted, state = clock.now(), request.GET.get("q", "")[:100], request.GET.get("state", "")
     lines = _lines(request.workspace, now)
     removed = list(
-        Rule.objects.filter(workspace=request.workspace, state=RuleState.REMOVED).order_by("title")
+        Rule.objects.filter(workspace=request.workspace, state=RuleState.REMOVED).order_by("title", "pk")
     )
     states = STATES | ({REMOVED: gettext_lazy("Removed")} if removed else {})
     values = {

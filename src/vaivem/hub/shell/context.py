@@ -61,7 +61,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 def _spaces(request: HttpRequest) -> list[Workspace]:
     """Return the workspaces that the person may switch to."""
-    return list(Workspace.objects.filter(memberships__member=request.user.pk).order_by("name"))
+    return list(Workspace.objects.filter(memberships__member=request.user.pk).order_by("name", "pk"))
 
 
 def places(workspace: Workspace, membership: Membership) -> dict[str, list[Place]]:

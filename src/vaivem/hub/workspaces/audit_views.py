@@ -32,7 +32,9 @@ def audit_log(request: MemberRequest) -> HttpResponse:
         "filtered": bool(kept),
         "entries": [(entry, told.get(entry.pk, changes(entry))) for entry in entries],
         "older": urlencode({**kept, "before": older}) if older else "",
-        "people": Member.objects.filter(auditentry__workspace=request.workspace).distinct().order_by("name"),
+        "people": Member.objects.filter(auditentry__workspace=request.workspace)
+        .distinct()
+        .order_by("name", "pk"),
         "kinds": kinds(),
         "periods": [("day", _("last 24 hours")), ("week", _("last 7 days")), ("month", _("last 30 days"))],
     }
