@@ -29,6 +29,7 @@ from vaivem.connectors.sdk import (
     Repeat,
     Written,
 )
+from vaivem.connectors.sdk.documents import Step
 from vaivem.core.errors import DecisionError
 from vaivem.core.fields import Field
 from vaivem.core.values import Filled, Values
@@ -120,7 +121,8 @@ class FakeContext(FakeReader):
 
     `memory` holds what claims know: ``(object, key) -> record id``. `choices` are a person's answers in turn,
     `earlier` the records by object that the run made which this one repeats, `links` those by object that are
-    linked with what the event is about; `linked_with` what the action linked, `told` the events that it told.
+    linked with what the event is about; `linked_with` what the action linked, `told` the events that it told,
+    `half_made` what it said of a document before its end.
     `bulk` is what the vendor tells of a record written in bulk, `in_bulk` such records.
     """
 
@@ -148,6 +150,7 @@ class FakeContext(FakeReader):
         self.values = fill(self.action.fields(connection), values or {}, policies or {})
         self.options: Mapping[str, Any] = options or {}
         self.source = source
+        self.half_made: tuple[Step, ...] = ()
         self.reference = reference
         self.now = NOW
         self.lost = set(lost)
@@ -279,6 +282,10 @@ class FakeContext(FakeReader):
             assert events
             assert all(event.same for event in events), events
             self.told += events
+
+    def so_far(self, *documents: Step) -> None:
+        """Keep what is there if the step does not come to its end."""
+        self.half_made = documents
 
     def made(self, object_key: str) -> str | None:
         """Return what an earlier run made, when the test says so."""

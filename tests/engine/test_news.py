@@ -11,8 +11,9 @@ import pytest
 
 from vaivem.connectors.sdk import Outcome, RecordRef
 from vaivem.connectors.sdk.registry import get_connector
-from vaivem.engine import people
+from vaivem.engine import control, people
 from vaivem.engine.context import StepContext
+from vaivem.engine.lane_keys import lane_key
 from vaivem.engine.news import news_of
 from vaivem.engine.noticing import Noticing
 from vaivem.engine.people import Sight
@@ -21,6 +22,7 @@ from vaivem.engine.sending import Sending
 from .chored import chores
 from .conftest import House
 from .inside import pass_time, working
+from .test_control import act
 
 OTHER = "otherotherotherotherother2"
 NAMED = {"thing.name": {"from": "name"}, "thing.email": {"from": "email"}, "thing.record": {"from": "record"}}
@@ -185,6 +187,30 @@ async def test_a_document_that_a_rule_made_is_at_its_recipients(
     assert house.rows("select event_id from heard where record_id = %s", record) == [(event,)]
     assert house.rows("select name from person where merged is null") == [("Ana Lima",)], "one person"
     assert house.rows("select 1 from document_event") == []
+
+
+async def test_a_document_that_could_not_be_finished_is_there_with_who_lacks_until_it_is_whole(
+    house: House,
+) -> None:
+    house.vendor.fault = lambda method, _path, _nth: 422 if method == "PUT" else None
+    at_other(house, action="half_draft")
+    async with working(house):
+        await happens(house)
+        await house.until(house.runs)
+        await noted(house)
+        [(run, status, rule)] = house.rows("select id, status::int, rule from run")
+        assert status == 2
+        assert house.rows("select document, state, run_id from document") == [("d-1", "half", run)]
+        people_of = "select recipient, state from document_recipient order by 1"
+        assert house.rows(people_of) == [("a@y.example", "draft"), ("b@y.example", "half")]
+        assert house.rows("select count(*) from known_record where fields ? 'lacking'") == [(0,)]
+        house.vendor.fault = lambda *_: None
+        assert act(house, control.retry_run, 1, run, lane_key(1, "thing", "r1", rule))
+        await house.until_idle()
+    await noted(house)
+    assert house.rows("select document, state, run_id from document") == [("d-1", "draft", run)]
+    assert house.rows(people_of) == [("a@y.example", "draft"), ("b@y.example", "draft")]
+    assert len(house.vendor.notes) == 1
 
 
 async def test_what_is_nobody_and_of_no_kind_is_not_noted(house: House) -> None:

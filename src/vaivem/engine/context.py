@@ -24,6 +24,7 @@ from vaivem.connectors.sdk import (
     Repeat,
     Written,
 )
+from vaivem.connectors.sdk.documents import Step
 from vaivem.core.errors import BugError, RecordError, UncertainError
 from vaivem.core.kinship import Relative
 from vaivem.core.mapping import Values
@@ -102,6 +103,7 @@ class StepContext:
         self._claimed: tuple[Key, ...] | None = None
         self._writes: dict[str, int] = {}  # of each name, in this step
         self._questions = 0
+        self.half_made: tuple[Step, ...] = ()
         self._sending = Sending(desk, run, line, step)
         self._doubts = Doubts(desk, run, line, self._sending)
 
@@ -254,6 +256,10 @@ class StepContext:
         delivery = await told()
         if delivery is not None and self._line.wants_hook:
             await self._desk.intake.tell(self._line, delivery)
+
+    def so_far(self, *documents: Step) -> None:
+        """Keep what of a document is there, in case that the step does not come to its end."""
+        self.half_made = documents
 
     # Replays
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from vaivem.connectors.sdk.documents import RANKS, Step
+from vaivem.connectors.sdk.documents import DRAFT, HALF, LACKING, RANKS, Step
 from vaivem.core.identity import match_keys, normalise_cpf, search_terms
 from vaivem.core.kinship import DEAL, PERSON
 from vaivem.core.numbers import parse_datetime
@@ -25,7 +25,7 @@ RECIPIENT = "recipient"  # a signer, by address: signers' tools have no contacts
 TAGS, TAGS_ON, TAGS_OFF = "tags", "tags_on", "tags_off"
 TAG = "tag:"  # of a tag that is known by itself: its name where it is there, else ""
 SILENT = frozenset({"updated_at"})  # of no news by itself
-APART = frozenset({TAGS_ON, TAGS_OFF, "did", "of"})
+APART = frozenset({TAGS_ON, TAGS_OFF, "did", "of", LACKING})
 SURE = ("email:", "cpf_cnpj:", "code:")  # a telephone is often that of a company, or of a family
 
 
@@ -185,6 +185,8 @@ async def _note_recipient(
     told: datetime,
 ) -> None:
     own = {"closed": "completed", "voided": "sent"}.get(state, state)  # at the end all have signed
+    if state == HALF and not one.get(LACKING):
+        own = DRAFT
     sent, opened = (at if own == name and state == name else None for name in ("sent", "opened"))
     ended = at if own in ("completed", "declined") else None
     name, email = str(one.get("name") or ""), str(one.get("email") or "").strip()

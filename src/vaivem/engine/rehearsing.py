@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from vaivem.connectors.sdk import Answer, Call, Connection, Delivery, Repeat, Written
+from vaivem.connectors.sdk.documents import Step
 from vaivem.core.errors import RetryError, VaivemError
 from vaivem.core.kinship import Relative
 from vaivem.core.mapping import Values
@@ -168,6 +169,9 @@ class RehearsalContext:
 
     async def tell(self, told: Callable[[], Awaitable[Delivery | None]]) -> None:
         """Tell nothing: nothing was made."""
+
+    def so_far(self, *documents: Step) -> None:
+        """Keep nothing: nothing was made."""
 
     def made(self, object_key: str) -> str | None:
         """Know of nothing: a dry run repeats no run."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vaivem.connectors.sdk import Action, Event
+from vaivem.connectors.sdk import Action, Event, Outcome
 from vaivem.core.compiled_steps import (
     CompiledAction,
     CompiledAwait,
@@ -220,7 +220,7 @@ class Execution:
             options["key"] = {"by": step.key.by.value, "field": step.key.field}
         context = self._context(line, self._places[step.id], step.id, values, options)
         try:
-            outcome = await action.run(context)
+            outcome = await self._outcome(action, context, line)
         except SkipStepError as skip:
             self._leave_out(step.id, (Problem(skip.code, {"step": step.id}),))
             return
@@ -243,6 +243,15 @@ class Execution:
         self._scope["steps"][step.id] = dict(outcome.output)
         if isinstance(step, FindStep) and not outcome.records:
             self._missing(step)
+
+    async def _outcome(self, action: Action, context: StepContext, line: Line) -> Outcome:
+        """Run an action. What of a document is there when it does not come to its end, people see too."""
+        try:
+            return await action.run(context)
+        except Exception:
+            begun = Outcome((), documents=context.half_made)
+            self._run.news += news_of(line.connection.id, line.connector, begun, context.since)
+            raise
 
     def _leave_out(self, step: str, why: Iterable[Problem]) -> None:
         """Go on without a step, noting why; later steps read nothing of it."""

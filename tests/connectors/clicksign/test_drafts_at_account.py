@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from tests.connectors.live_context import LiveContext, Wired, step
 from tests.simulators.conftest import Start, start
 
 from vaivem.connectors.clicksign import client
-from vaivem.connectors.sdk import Connection
+from vaivem.connectors.sdk import Answer, Call, Connection
 from vaivem.connectors.sdk.documents import DocumentMoved
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import DecisionError, RecordError, RuleError
@@ -223,3 +224,31 @@ async def test_a_draft_is_told_as_the_vendor_tells_of_the_same_document(wired: W
         assert (sent[0].state, sent[0].recipients, sent[0].document) == (
             told.state, list(told.recipients), told.document,
         )  # fmt: skip
+
+
+async def test_a_draft_whose_signer_is_refused_says_what_is_there_and_who_lacks(
+    wired: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values, sent = filled(wired), wired.sent
+
+    async def without_name(call: Call) -> Answer:
+        """Send the second signer as the vendor does not take one."""
+        if call.name == "signers.create" and wired.names.count(call.name):
+            body = {"data": {"type": "signers", "attributes": {"name": "Bia"}}}
+            call = msgspec.structs.replace(call, json=body)
+        return await sent(call)
+
+    context = LiveContext(wired, "create_envelope", values)
+    with monkeypatch.context() as patch:
+        patch.setattr(wired, "sent", without_name)
+        with pytest.raises(RecordError):
+            await context.run()
+    (envelope,) = await envelopes(wired)
+    (document,) = [row async for row in client.each(wired, client.list_documents(envelope["id"]))]
+    (there,) = [row async for row in client.each(wired, client.list_signers(envelope["id"]))]
+    (half,) = context.half_made
+    whole = (await step(wired, "create_envelope", values)).documents[0]
+    assert (half.state, half.document) == ("half", {**whole.document, "id": document["id"]})
+    ana, bia = half.recipients
+    assert ana == {**whole.recipients[0], "id": there["id"]}
+    assert bia == {**whole.recipients[1], "id": None, "lacking": True}

@@ -201,6 +201,18 @@ async def test_what_could_not_be_sent_is_refused_before_anything_is_made(
     assert (refused.value.code, refused.value.problem.path) == (code, path)
 
 
+async def test_one_that_was_made_and_not_sent_is_told_as_half_done() -> None:
+    refused = answer(400, {"errorCode": "ENVELOPE_IS_INCOMPLETE", "message": "a field is empty"})
+    routes = {**ROLE_LIST, "envelopes.create": MADE, "envelopes.send": refused}
+    context = draft(BOTH, routes, options=SEND)
+    with pytest.raises(RecordError):
+        await context.run()
+    (half,) = context.half_made
+    assert (half.state, half.document["id"], half.document["name"]) == ("half", ENVELOPE, "Contrato Padaria")
+    assert [one["name"] for one in half.recipients] == ["Otávio Lemos", "Júlia Prates"]
+    assert not any("lacking" in one for one in half.recipients), "both are in it"
+
+
 async def test_more_people_than_roles_are_said() -> None:
     people = [{"name": name, "email": f"{name}@x.example"} for name in ("a", "b", "c")]
     with pytest.raises(RecordError, match="more_people_than_roles"):

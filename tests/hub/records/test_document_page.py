@@ -97,3 +97,34 @@ def test_a_draft_of_ours_says_so_and_leads_to_its_run(furnished: Furnished, addr
     assert "Not sent yet" in section[0]
     past.sql("update run set ws = ws + 1000 where id = %s", run)
     assert "Made by the rule" not in shown(furnished, address).content.decode(), "of another workspace"
+
+
+def test_one_that_could_not_be_finished_says_why_who_lacks_and_what_to_do(
+    furnished: Furnished, address: str
+) -> None:
+    past, signer, run = furnished.past, furnished.workplace.sign.pk, furnished.numbers["run"]
+    past.sql("update document set state = 'half', rank = -2, run_id = %s, sent_at = null", run)
+    past.sql("update document_recipient set state = 'draft', rank = -1 where conn = %s", signer)
+    past.sql("update document_recipient set state = 'half', rank = -2 where recipient = 'bia@y.example'")
+    main = shown(furnished, address, "viewer").content.decode().split("<main")[1]
+    notice = re.search(r'<section class="notice bad".*?</section>', main, re.DOTALL)
+    assert notice
+    for said in ("refused", "Not in it: Bia.", "Finish it at", f"/history/{run}/"):
+        assert said in notice[0]
+    assert main.count("Not in the document") == main.count("Not sent yet") == 1
+    url = furnished.workplace.site.url(f"records/{furnished.numbers['person']}/")
+    page = furnished.workplace.site.browser(furnished.people["viewer"]).get(url).content.decode()
+    [section] = re.findall(r'<section aria-labelledby="docs">.*?</section>', page, re.DOTALL)
+    for said in ("Not whole", "refused", "What is missing, and what to do", address):
+        assert said in section
+    past.sql("update document set state = 'draft', rank = -1")
+    assert "notice bad" not in shown(furnished, address).content.decode()
+
+
+def test_one_whose_run_goes_on_says_so(furnished: Furnished, address: str) -> None:
+    past, rule = furnished.past, int(furnished.numbers["rule"])
+    run = past.waiting("vendor", "vendor_unavailable", rule=rule)
+    past.sql("update document set state = 'half', rank = -2, run_id = %s", run)
+    main = shown(furnished, address).content.decode().split("<main")[1]
+    [notice] = re.findall(r'<section class="notice bad".*?</section>', main, re.DOTALL)
+    assert "again" in notice

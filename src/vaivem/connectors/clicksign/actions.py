@@ -103,10 +103,11 @@ class CreateEnvelope(Action):
             filename = drafts.filename_of(str(values.get("document.filename", name)))
             source = {"key": template, "data": filled}
             document = await _document(context, envelope, filename, source, people)
-        keys = [
-            await _signer(context, envelope, document, person, number)
-            for number, person in enumerate(people, start=1)
-        ]
+        keys: list[str] = []
+        context.so_far(drafts.half_made(document, filename, people, keys))
+        for number, person in enumerate(people, start=1):
+            keys.append(await _signer(context, envelope, document, person, number))
+            context.so_far(drafts.half_made(document, filename, people, keys))
         sent_at = await _activate(context, envelope) if sending != "draft" else None
         if sending == "send":
             await _notify(context, envelope)

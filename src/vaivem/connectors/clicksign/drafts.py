@@ -14,7 +14,7 @@ from vaivem.connectors.clicksign.objects import document_data, field, signer_dat
 from vaivem.connectors.clicksign.steps import recipient_of
 from vaivem.connectors.clicksign.templates import VARIABLE, name_of, of_template
 from vaivem.connectors.sdk import Connection
-from vaivem.connectors.sdk.documents import DRAFT, SENT, Step
+from vaivem.connectors.sdk.documents import DRAFT, HALF, LACKING, SENT, Step
 from vaivem.core.errors import RecordError
 from vaivem.core.fields import Field, FieldType, Option
 from vaivem.core.values import Values
@@ -158,6 +158,16 @@ def envelope_of(values: Values) -> dict[str, Any]:
     return {key: values[place] for key, place in texts.items() if values.has(place)}
 
 
+def half_made(document: str, filename: str, people: Sequence[Person], keys: Sequence[str]) -> Step:
+    """Return what is there while a draft is made: the first people have their keys, the others lack."""
+    known = [*keys, *(None for _ in people[len(keys) :])]
+    told = [
+        recipient if recipient["id"] else {**recipient, LACKING: True}
+        for recipient in _told([*zip(known, people, strict=True)])
+    ]
+    return Step(HALF, told, {**_about(document, filename), "sent_at": None})
+
+
 def steps_of(
     document: str, filename: str, people: Sequence[tuple[str, Person]], sent_at: str | None
 ) -> tuple[Step, ...]:
@@ -165,16 +175,23 @@ def steps_of(
 
     `people` have their keys at the vendor. Sent is it to the first of them.
     """
-    own = document_data({"key": document, "filename": filename})
-    about = {"id": document, "name": own["name"], "url": None, "sender": None, "completed_at": None}
-    told = [
-        recipient_of(signer_data({"key": key, **person.attributes(number)}))
-        for number, (key, person) in enumerate(people, start=1)
-    ]
+    about, told = _about(document, filename), _told(people)
     draft = Step(DRAFT, told, {**about, "sent_at": None})
     if sent_at is None:
         return (draft,)
     return (draft, Step(SENT, told[:1], {**about, "sent_at": sent_at}, sent_at))
+
+
+def _about(document: str, filename: str) -> dict[str, Any]:
+    name = document_data({"key": document, "filename": filename})["name"]
+    return {"id": document, "name": name, "url": None, "sender": None, "completed_at": None}
+
+
+def _told(people: Sequence[tuple[str | None, Person]]) -> list[dict[str, Any]]:
+    return [
+        recipient_of(signer_data({"key": key, **person.attributes(number)}))
+        for number, (key, person) in enumerate(people, start=1)
+    ]
 
 
 def national(phone: str) -> str:

@@ -109,16 +109,17 @@ class CreateEnvelope(Action):
             _made,
             leaves=_left,
         )
-        if sends:
-            made = await _send(context, made["id"])
         subject = str(body.get("emailSubject") or "")
-        outcome = _outcome(connection, made, "created", subject)
         about = {
             "id": made["id"],
             "name": subject or _template(connection, str(values["envelope.template"])),
-            "url": outcome.records[0].url,
+            "url": envelope_address(connection).format(envelope=made["id"]),
             "sender": (connection.account.get("details") or {}).get("user"),
         }
+        if sends:
+            context.so_far(*drafts.steps_of(taken, about, half=True))
+            made = await _send(context, made["id"])
+        outcome = _outcome(connection, made, "created", subject)
         told = drafts.steps_of(taken, about, made["changed"] if sends else None, sent=sends)
         return replace(outcome, documents=told)
 

@@ -14,7 +14,7 @@ from vaivem.connectors.docusign.objects import recipient_data
 from vaivem.connectors.docusign.steps import recipient_of
 from vaivem.connectors.docusign.templates import CUSTOM, TAB, Role, name_of_custom
 from vaivem.connectors.sdk import ActionContext, Connection
-from vaivem.connectors.sdk.documents import DRAFT, SENT, Step
+from vaivem.connectors.sdk.documents import DRAFT, HALF, SENT, Step
 from vaivem.core.errors import RecordError, RuleError
 from vaivem.core.values import Values
 
@@ -141,11 +141,17 @@ def _custom(envelope: Raw, connection: Connection) -> list[dict[str, str]]:
 
 
 def steps_of(
-    taken: Sequence[tuple[Role, Person]], about: Raw, sent_at: str | None = None, *, sent: bool = False
+    taken: Sequence[tuple[Role, Person]],
+    about: Raw,
+    sent_at: str | None = None,
+    *,
+    sent: bool = False,
+    half: bool = False,
 ) -> tuple[Step, ...]:
     """Return what the vendor tells nobody: that a draft is there for these, and that we sent it.
 
-    `about` is the envelope: ``id, name, url, sender``. Sent is it to those whose turn is first.
+    `half`: it is to be sent, and was not yet. `about` is the envelope: ``id, name, url, sender``. It is sent
+    to those whose turn is first.
     """
     first = min((role.order for role, _ in taken), default=0)
     told = {**about, "id": str(about["id"]).lower(), "sent_at": None, "completed_at": None}
@@ -153,7 +159,7 @@ def steps_of(
         (role.order, recipient_of(recipient_data({"name": person.name, "email": person.email}, "signers")))
         for role, person in taken
     ]
-    draft = Step(DRAFT, [one for _, one in people], told)
+    draft = Step(HALF if half else DRAFT, [one for _, one in people], told)
     if not sent:
         return (draft,)
     turn = [one for order, one in people if order == first]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from vaivem.connectors.sdk.calls import Answer, Call
 from vaivem.connectors.sdk.connection import Connection
@@ -18,6 +18,9 @@ from vaivem.connectors.sdk.events import Delivery, Outcome, Written
 from vaivem.connectors.sdk.repeat import Repeat
 from vaivem.core.fields import Field
 from vaivem.core.mapping import Values
+
+if TYPE_CHECKING:
+    from vaivem.connectors.sdk.documents import Step
 
 T = TypeVar("T")
 
@@ -160,6 +163,13 @@ class ActionContext(Reader, Protocol):
         `told` reads what there is to tell; None: nothing. The connector's webhooks read it as any other.
         Every event in it says what makes it the same (`Event.same`): a run that is repeated tells it again,
         and the vendor may tell it late. A dry run neither asks nor tells.
+        """
+        ...
+
+    def so_far(self, *documents: Step) -> None:
+        """Say what of a document for signature is there already (`documents.HALF`); the last word counts.
+
+        If the step does not come to its end, people see it and what kept it from being whole.
         """
         ...
 

@@ -45,9 +45,10 @@ TAG_NAMES: Mapping[str, str] = {
 
 # How far a document, or a recipient, is. What ends it is never taken back by what is told late.
 # A draft was sent to nobody: no step that a rule can follow, only what a rule of ours made.
-DRAFT = "draft"
+# Of one half made, whoever the signer's tool has not taken is marked as lacking.
+HALF, DRAFT, LACKING = "half", "draft", "lacking"
 RANKS: Mapping[str, int] = {
-    DRAFT: -1, CHANGED: 0, SENT: 1, OPENED: 2, COMPLETED: 3, DECLINED: 4, VOIDED: 5, CLOSED: 6,
+    HALF: -2, DRAFT: -1, CHANGED: 0, SENT: 1, OPENED: 2, COMPLETED: 3, DECLINED: 4, VOIDED: 5, CLOSED: 6,
 }  # fmt: skip
 STATE = "step.state"
 

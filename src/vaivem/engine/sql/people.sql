@@ -130,13 +130,13 @@ on conflict (ws, conn, document) do update set
 returning run_id;
 
 -- name: undraft
--- Whom a draft named and who was changed before it was sent: somebody of that name was told otherwise, or all have
--- signed. $4: how far a document is then
+-- Whom a draft named and who was changed before it was sent: somebody of that name was told otherwise, or was taken
+-- after all, or all have signed. $4: how far a document is then
 delete from document_recipient r where r.ws = $1 and r.conn = $2 and r.document = $3 and r.rank < 0 and (
   exists (select 1 from document d where d.ws = $1 and d.conn = $2 and d.document = $3 and d.rank >= $4)
   or exists (
-    select 1 from document_recipient o where o.ws = $1 and o.conn = $2 and o.document = $3 and o.rank >= 0
-      and o.name <> '' and lower(o.name) = lower(r.name)));
+    select 1 from document_recipient o where o.ws = $1 and o.conn = $2 and o.document = $3
+      and (o.rank >= 0 or (o.rank > r.rank and r.email = '')) and o.name <> '' and lower(o.name) = lower(r.name)));
 
 -- name: recipient
 insert into document_recipient as d (ws, conn, document, recipient, record_id, name, email, state, rank, sent_at,

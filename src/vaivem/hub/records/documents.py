@@ -8,9 +8,15 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from vaivem.connectors.sdk.documents import HALF
 from vaivem.engine.ids import time_of
-from vaivem.hub.history.lines import Badge
+from vaivem.hub.history.detail import find_run
+from vaivem.hub.history.filters import Shown
+from vaivem.hub.history.lines import Badge, reasons, waits
+from vaivem.hub.history.names import Names
 from vaivem.hub.history.rows import fetch
+from vaivem.hub.messages import Explained, ended
+from vaivem.hub.shell.clock import now as clock_now
 
 MOST_DOCUMENTS, MOST_EVENTS = 100, 200
 
@@ -104,9 +110,22 @@ def told_of(ws: int, conn: int, document: str) -> list[Told]:
     return fetch(query, {"ws": ws, "conn": conn, "id": document, "n": MOST_EVENTS}, Told)
 
 
+def lacks(row: Document, names: Names) -> list[Explained]:
+    """Say what kept the run that made a document from making it whole, or that it still is about to."""
+    found = find_run(names.workspace.pk, row.run_id) if row.state == HALF and row.run_id else None
+    if found is None:
+        return []
+    run = found.run
+    why = reasons(run, names) if run.code else []
+    if run.shown is not Shown.WAITING:
+        return why
+    return [Explained(ended(waits(run, names, clock_now())), why[0].next if why else "")]
+
+
 def document_state(state: str) -> Badge:
     """Say how far a document is. What one recipient did says nothing of the others."""
     words = {
+        "half": Badge("bad", "bad", _("Not whole")),
         "draft": Badge("off", "pencil", _("Draft")),
         "sent": Badge("wait", "clock", _("Sent")),
         "opened": Badge("wait", "clock", _("Opened")),
@@ -123,6 +142,7 @@ def recipient_state(state: str) -> Badge:
     if state == "voided":
         return document_state(state)
     words = {
+        "half": Badge("bad", "bad", _("Not in the document")),
         "draft": Badge("off", "pencil", _("Not sent yet")),
         "sent": Badge("wait", "clock", _("Not opened yet")),
         "opened": Badge("wait", "clock", _("Opened")),

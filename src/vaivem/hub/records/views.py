@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from vaivem.connectors.sdk.documents import RANKS
+from vaivem.connectors.sdk.documents import HALF, RANKS
 from vaivem.core.kinship import DEAL
 from vaivem.engine.ids import time_of
 from vaivem.engine.people import RECIPIENT
@@ -111,9 +111,11 @@ def document(request: MemberRequest, conn: int, document: str) -> HttpResponse:
     names = Names(request.workspace)
     told = documents.told_of(ws, conn, document)
     last = find_event(ws, told[-1].event_id) if told else None
+    people = documents.recipients_of(ws, conn, document)
     values = {
         "now": clock_now(),
         "document": _document(found, names),
+        "lacking": [row.name or row.email or row.recipient for row in people if row.state == HALF],
         "made_by": runs_of(ws, [found.run_id], names).get(found.run_id),
         "recipients": [
             {
@@ -121,7 +123,7 @@ def document(request: MemberRequest, conn: int, document: str) -> HttpResponse:
                 "state": documents.recipient_state(row.state),
                 "told": [_told(one) for one in told if one.recipient in ("", row.recipient)],
             }
-            for row in documents.recipients_of(ws, conn, document)
+            for row in people
         ],
         "told": [_told(one) for one in told],
         "last": shown_body(last.body) if last else "",
@@ -197,6 +199,8 @@ def _document(row: documents.Document, names: Names) -> dict[str, Any]:
         "system": names.connection(row.conn),
         "state": documents.document_state(row.state),
         "own": documents.recipient_state(row.own) if row.own else None,
+        "half": row.state == HALF,
+        "lacks": documents.lacks(row, names),
     }
 
 

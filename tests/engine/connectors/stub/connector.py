@@ -210,6 +210,21 @@ class Draft(StubAction):
         return Outcome((RecordRef("envelope", made["id"], "created"),), {}, (Step("draft", [who], about),))
 
 
+class HalfDraft(StubAction):
+    """Makes a document, takes one signer into it, and then another one, whom the vendor may refuse."""
+
+    key = "half_draft"
+
+    async def run(self, context: ActionContext) -> Outcome:
+        made = await context.write(Call("notes.post", "POST", "/notes", json={}), Unsafe(), _id)
+        about = {"id": f"d-{made['id']}", "name": "Contrato"}
+        people = [{"id": f"{name}@y.example", "name": name, "email": f"{name}@y.example"} for name in "ab"]
+        context.so_far(Step("half", [people[0], {**people[1], "lacking": True}], about))
+        key = str(context.values["thing.name"])
+        await context.write(Call("things.put", "PUT", f"/things/{key}", json={"key": key}), Idempotent(), _id)
+        return Outcome((RecordRef("envelope", made["id"], "created"),), {}, (Step("draft", people, about),))
+
+
 class PutNew(Put):
     """Puts a thing that is not there yet, and makes a keyed one in any case."""
 
@@ -501,6 +516,7 @@ class StubConnector(Connector):
         PutNew(),
         PutShown(),
         Draft(),
+        HalfDraft(),
         PutWhole(),
         PutLinked(),
         PostKeyed(),
