@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -16,7 +17,7 @@ from vaivem.connectors.sdk import Call, Connection
 from vaivem.connectors.sdk.registry import get_connector
 from vaivem.core.errors import RetryError, RuleError, UncertainError, VaivemError
 from vaivem.engine.leases import GRACE_SECONDS
-from vaivem.engine.outbound import Outbound
+from vaivem.engine.outbound import MAX_ANSWER_BYTES, Outbound
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -148,3 +149,43 @@ async def test_what_is_sent_into_a_cut_link_is_dropped_before_another_worker_tak
 
     assert await ask(look) == 200
     assert limits == [int(GRACE_SECONDS * 1000)]
+
+
+async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+
+
+async def drop_by_drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+
+async def test_an_answer_without_end_is_left_where_it_is_too_large() -> None:
+    """Whoever answers our calls must not fill our memory: nothing past the limit is taken."""
+    error = await ask(endless, timeout=30.0)
+    assert isinstance(error, UncertainError)
+    assert error.code == "vendor_answer_too_large"
+
+
+async def test_the_time_out_covers_the_answer_too() -> None:
+    error = await ask(drop_by_drop, timeout=0.5)
+    assert isinstance(error, UncertainError)
+    assert error.code == "vendor_timed_out"
+
+
+async def test_a_large_answer_within_the_limit_is_whole() -> None:
+    size = MAX_ANSWER_BYTES
+
+    async def large(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size)
+        await writer.drain()
+
+    assert await ask(large, timeout=30.0) == 200

@@ -17,6 +17,7 @@ from pyreqwest.exceptions import (
     PyreqwestError,
     RequestTimeoutError,
 )
+from pyreqwest.response import Response
 
 from vaivem import __version__
 from vaivem.config import PrivateHost
@@ -145,14 +146,12 @@ class Outbound:
             )
             if wire.body:
                 request = request.body_bytes(wire.body)
-            response = await request.build().send()
-            content = bytes(await response.bytes())
+            async with request.build_streamed() as response:
+                content = await _content(response)
         except BuilderError as error:
             raise RuleError("address_not_usable", params={"address": wire.shown_url[:200]}) from error
         except PyreqwestError as error:
             raise broken_exchange(error, wire) from error
-        if len(content) > MAX_ANSWER_BYTES:
-            raise UncertainError("vendor_answer_too_large", params={"bytes": len(content)})
         headers = dict(response.headers)  # the client gives their names in lower case
         return Answer(response.status, headers, content, round((time.perf_counter() - begun) * 1000))
 
@@ -180,6 +179,17 @@ class Outbound:
         await self._shared.close()
         for _, client in self._pinned.values():
             await client.close()
+
+
+async def _content(response: Response) -> bytes:
+    """Read an answer's body. Raises UncertainError once it is too large: who calls us back may never end."""
+    reader, parts, size = response.body_reader, list[bytes](), 0
+    while (chunk := await reader.read_chunk()) is not None:
+        parts.append(bytes(chunk))
+        size += len(parts[-1])
+        if size > MAX_ANSWER_BYTES:
+            raise UncertainError("vendor_answer_too_large", params={"bytes": MAX_ANSWER_BYTES})
+    return b"".join(parts)
 
 
 def broken_exchange(error: PyreqwestError, wire: Wire) -> VaivemError:

@@ -134,7 +134,7 @@ SENTENCES: Mapping[str, Entry] = {
     "vendor_answer_unreadable": Entry(_("{The} answered something that cannot be read."), AGAIN_BY_ITSELF),
     "vendor_answer_unexpected": Entry(_("{The} answered something unexpected."), AGAIN_BY_ITSELF),
     "vendor_answer_too_large": Entry(
-        _("{The} answered with more data than can be taken ({bytes} bytes)."),
+        _("{The} answered with more data than can be taken ({bytes} bytes at most)."),
         _("Let the step ask for less, then repeat the run with the rule of today."),
     ),
     # Addresses and connections
