@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import translation
@@ -13,7 +15,10 @@ from django.utils import translation
 from vaivem.config import Config, IpNetwork
 from vaivem.hub.shell import kept_forms
 from vaivem.hub.shell.filling import fill
+from vaivem.hub.shell.views import bad_request
 from vaivem.hub.workspaces import audit
+
+log = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -92,6 +97,24 @@ def allow_form_to(response: HttpResponse, *origins: str) -> HttpResponse:
     """Let this page's forms lead to these origins (``https://accounts.example``)."""
     response.form_origins = [origin for origin in origins if origin]  # type: ignore[attr-defined]
     return response
+
+
+class CannotBeKeptMiddleware:
+    """Answers 400 for what the database cannot hold: a null character, a number beyond all range."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer where that is what went wrong; its transaction is undone by then."""
+        if not isinstance(error, DataError):
+            return None
+        log.warning("Not kept: %s %s: %s", request.method, request.path, error)
+        return bad_request(request)
 
 
 class KeptFormMiddleware:

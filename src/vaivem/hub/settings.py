@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "vaivem.hub.middleware.MemberLanguageMiddleware",
     "vaivem.hub.middleware.KeptFormMiddleware",
+    "vaivem.hub.middleware.CannotBeKeptMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

@@ -78,7 +78,9 @@ def test_problems_are_said_in_words_with_their_place(workplace: Workplace) -> No
     assert not Rule.objects.exists()
 
 
-@pytest.mark.parametrize("content", [b"rules: [", b"\xff\xfe\x00", b"a: 1", b"", b"- " * 400_000])
+@pytest.mark.parametrize(
+    "content", [b"rules: [", b"\xff\xfe\x00", b"rules:\n- \x07", b"a: 1", b"", b"- " * 400_000]
+)
 def test_what_is_no_file_of_rules_is_refused_in_a_sentence(workplace: Workplace, content: bytes) -> None:
     answer = upload(workplace, content)
     assert answer.status_code == 422

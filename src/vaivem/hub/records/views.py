@@ -105,7 +105,7 @@ def person(request: MemberRequest, number: int) -> HttpResponse:
 def document(request: MemberRequest, conn: int, document: str) -> HttpResponse:
     """Show a document: how far it and each recipient is, and all that the signer's system said of it."""
     ws = request.workspace.pk
-    found = documents.document_one(ws, conn, document.replace("\x00", ""))
+    found = documents.document_one(ws, conn, document)
     if found is None:
         raise Http404
     names = Names(request.workspace)

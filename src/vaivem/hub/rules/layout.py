@@ -85,7 +85,10 @@ class _Plain(yaml.SafeDumper):
 
 
 def _tree(text: str) -> Layout:
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:  # a character that no text has
+        raise FileError(params={"line": text.count("\n", 0, error.position) + 1}) from error
     try:
         root = loader.get_single_node()
         lines: dict[str, int] = {}
