@@ -195,7 +195,7 @@ def _bounces_url(text: str | None) -> str | None:
 
 
 def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65535:
+    if not text.isascii() or not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise ConfigError(f"PORT must be a number from 0 to 65535; it is {text!r}.")
     return int(text)
 

@@ -1,4 +1,4 @@
-"""What no browser of a person sends: null characters, moments beyond all range."""
+"""What no browser of a person sends: null characters, digits of no number, moments beyond all range."""
 
 from __future__ import annotations
 
@@ -38,3 +38,22 @@ def test_what_cannot_be_kept_is_a_bad_request_and_changes_nothing(furnished: Fur
     before = list(Rule.objects.values())
     assert answered(furnished, "rules/{rule}/edit/", {"title": "a\x00b"}).status_code == 400
     assert list(Rule.objects.values()) == before
+
+
+@pytest.mark.parametrize("digit", ["²", "①"])
+def test_what_only_looks_like_a_number_is_none(furnished: Furnished, digit: str) -> None:
+    assert answered(furnished, "rules/{rule}/past/", {"act": "look", "days": digit}).status_code == 302
+    stage = answered(furnished, "connections/new/acme_crm/stage/account/", {"row": digit})
+    assert stage.status_code == 200
+    assert "This try is over" in stage.content.decode()
+
+
+@pytest.mark.parametrize(
+    "way", ["home", "//elsewhere.example/", "https://elsewhere.example/", "/\\\\elsewhere"]
+)
+def test_a_way_back_that_is_no_page_of_ours_is_not_taken(furnished: Furnished, way: str) -> None:
+    answer = answered(furnished, "test-accounts/connect/", {"key": "nothing", "next": way})
+    assert (answer.status_code, answer["Location"]) == (302, furnished.workplace.site.url("test-accounts/"))
+    site = furnished.workplace.site
+    answer = site.browser(site.owner).post("/language/", {"language": "pt-br", "next": way})
+    assert (answer.status_code, answer["Location"]) == (302, "/")

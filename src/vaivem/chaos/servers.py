@@ -34,7 +34,7 @@ class ServerError(Exception):
 
 def found_programs() -> Path | None:
     """Return the folder of an installed PostgreSQL's programs (15 or newer, the oldest first), if any."""
-    known = [folder for folder in PACKAGES.glob("*/bin") if folder.parent.name.isdigit()]
+    known = [folder for folder in PACKAGES.glob("*/bin") if folder.parent.name.isdecimal()]
     fit = sorted((int(folder.parent.name), folder) for folder in known)
     for version, folder in fit:
         if version >= OLDEST and (folder / "postgres").exists() and (folder / "pg_basebackup").exists():

@@ -54,7 +54,7 @@ def parse_email(text: str) -> str | None:
     if local.startswith(".") or local.endswith(".") or ".." in local:
         return None
     labels = domain.lower().split(".")
-    if len(labels) < 2 or not all(_HOST_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
+    if len(labels) < 2 or not all(_HOST_LABEL.fullmatch(label) for label in labels) or labels[-1].isdecimal():
         return None
     return f"{local}@{'.'.join(labels)}"
 

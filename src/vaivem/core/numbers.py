@@ -57,10 +57,10 @@ def _with_point(text: str) -> str | None:
             return text.replace(",", "")
         grouped = _GROUPED_DOTS.fullmatch(whole)
         plain = whole.replace(".", "") if grouped else whole
-        return f"{plain or '0'}.{fraction}" if (plain + fraction).isdigit() and fraction else None
+        return f"{plain or '0'}.{fraction}" if (plain + fraction).isdecimal() and fraction else None
     if comma:
         whole, _, fraction = text.rpartition(".")
-        fits = _GROUPED_COMMAS.fullmatch(whole) and fraction.isdigit()
+        fits = _GROUPED_COMMAS.fullmatch(whole) and fraction.isdecimal()
         return f"{whole.replace(',', '')}.{fraction}" if fits else None
     if _GROUPED_DOTS.fullmatch(text):
         return text.replace(".", "")

@@ -154,7 +154,7 @@ def _check_version(manifest: dict[str, Any]) -> None:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
 
 
 def _unpack(file: Path, folder: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Pulse:
     def from_environment(cls) -> Pulse:
         """Take the pipe that the supervisor gave us, if one did."""
         given = os.environ.pop(VARIABLE, "")
-        return cls(int(given) if given.isdigit() else None)
+        return cls(int(given) if given.isdecimal() else None)
 
     def beat(self) -> None:
         """Say that we live. A full pipe (a stopped supervisor) or a closed one (a dead one) is no error."""

@@ -28,7 +28,7 @@ def attach() -> None:
     """Tie this process to the supervisor that started it, if one did."""
     global _supervisor
     parent = os.environ.pop(PARENT_VARIABLE, "")  # for us only, not for what we start
-    if parent.isdigit():
+    if parent.isdecimal():
         _supervisor = int(parent)
         attach_to(_supervisor)
 

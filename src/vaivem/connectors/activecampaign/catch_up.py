@@ -102,7 +102,7 @@ def _deal_form(row: Row) -> dict[str, str]:
             "deal[contactid]": row.get("contact"),
             "deal[orgid]": row.get("account"),
             "deal[currency]": row.get("currency"),
-            "deal[value_raw]": int(cents) / 100 if cents.isdigit() else None,
+            "deal[value_raw]": int(cents) / 100 if cents.isdecimal() else None,
             "deal[owner]": row.get("owner"),
             "deal[cdate]": row.get("cdate"),
         }

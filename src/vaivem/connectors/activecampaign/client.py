@@ -248,7 +248,7 @@ def rows(answer: Answer, key: str) -> list[Mapping[str, Any]]:
 
 def whole(value: Any) -> Any:
     """Return a number for a text of digits."""
-    return int(value) if isinstance(value, str) and value.isdigit() else value
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _part(text: str) -> str:

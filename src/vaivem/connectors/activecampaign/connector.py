@@ -116,7 +116,7 @@ class ActiveCampaignConnector(Connector):
     def limit_state(self, call: Call, answer: Answer) -> LimitState | None:
         """Read what is left of this second; when it began is not told, so nothing is closed for it."""
         left = answer.headers.get("ratelimit-remaining", "").strip()
-        return LimitState(int(left)) if left.isdigit() else None
+        return LimitState(int(left)) if left.isdecimal() else None
 
     @override
     async def account(self, reader: Reader) -> Account:

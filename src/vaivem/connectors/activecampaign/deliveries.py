@@ -64,7 +64,7 @@ def event_of(connection: Connection, form: Mapping[str, Any]) -> Event:
     object_key = OBJECTS.get(kind.partition("_")[0], "contact")
     row = _object(form.get(object_key))
     record = str(row.get("id") or "")
-    if not kind or not record.isdigit():
+    if not kind or not record.isdecimal():
         raise UnreadableError(detail="no type, or no id of a record")
     caught_up = bool(form.get(CAUGHT_UP))
     happened = moment_of(form.get("date_time"))
@@ -113,7 +113,7 @@ def _data(form: Mapping[str, Any], object_key: str, *, caught_up: bool) -> dict[
 def _told(name: str, form: Mapping[str, Any]) -> Record:
     """Return what a delivery says of a contact or a company, its own record or that of a deal."""
     row, deal = _object(form.get(name)), _object(form.get("deal"))
-    own = str(row.get("id") or "").isdigit()
+    own = str(row.get("id") or "").isdecimal()
     if name == "account":
         told = {"id": row.get("id"), "name": row.get("name"), "website": row.get("website")} if own else {}
     elif own:

@@ -39,7 +39,7 @@ async def every(reader: Reader, first: Call, key: str) -> Rows:
 
 async def contact(reader: Reader, contact_id: str | None) -> Record | None:
     """Return a contact, or None when the vendor has none of that id."""
-    if not contact_id or not contact_id.isdigit():
+    if not contact_id or not contact_id.isdecimal():
         return None
     try:
         answer = await reader.read(client.contact(contact_id))
@@ -162,7 +162,7 @@ def wants_own(keys: Iterable[str]) -> bool:
 
 
 async def _sales_record(reader: Reader, object_key: str, record_id: str | None) -> Record | None:
-    if not record_id or not record_id.isdigit():
+    if not record_id or not record_id.isdecimal():
         return None
     call = sales_client.deal(record_id) if object_key == "deal" else sales_client.account(record_id)
     try:

@@ -48,7 +48,7 @@ class ContactImport(BulkWrite):
         body = answer.json if answer.content and answer.is_json else None
         reasons = body.get("failureReasons") if isinstance(body, Mapping) else None
         named = [one.get("contact") for one in reasons or () if isinstance(one, Mapping)]
-        places = {int(str(one)) for one in named if str(one).isdigit()}
+        places = {int(str(one)) for one in named if str(one).isdecimal()}
         return places | {place - 1 for place in places}
 
     @override

@@ -98,7 +98,7 @@ def values_from(connection: Connection, object_key: str, rows: Iterable[Mapping[
 def status_of(value: Any) -> str | None:
     """Return a deal's status in words."""
     number = str(value)
-    return STATUSES[int(number)] if number.isdigit() and int(number) < len(STATUSES) else None
+    return STATUSES[int(number)] if number.isdecimal() and int(number) < len(STATUSES) else None
 
 
 def body_for(connection: Connection, object_key: str, changes: Mapping[str, Any]) -> Record:

@@ -48,6 +48,6 @@ def _refused(reader: Reader, error: VaivemError) -> list[CheckResult]:
 def _limit(answer: Answer, reader: Reader) -> CheckResult:
     """Say the limit: as the vendor's header states it, else as documented."""
     stated = answer.headers.get("x-rate-limit") or answer.headers.get("x-ratelimit-limit") or ""
-    if stated.isdigit():
+    if stated.isdecimal():
         return CheckResult("limit", "ok", {"calls": int(stated)})
     return CheckResult("limit", "warn")

@@ -81,9 +81,9 @@ def limit_state(answer: Answer) -> LimitState | None:
     for prefix in _LIMIT_HEADERS:
         remaining = answer.headers.get(f"{prefix}-remaining", "").strip()
         reset = answer.headers.get(f"{prefix}-reset", "").strip()
-        if remaining.isdigit() or _is_number(reset):
+        if remaining.isdecimal() or _is_number(reset):
             return LimitState(
-                int(remaining) if remaining.isdigit() else None,
+                int(remaining) if remaining.isdecimal() else None,
                 max(0.0, float(reset) - _vendor_time(answer)) if _is_number(reset) else None,
             )
     return None
@@ -99,7 +99,7 @@ def retry_after(answer: Answer) -> float | None:
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()
+    return text.replace(".", "", 1).isdecimal()
 
 
 def _vendor_time(answer: Answer) -> float:

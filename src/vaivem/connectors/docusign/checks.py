@@ -39,7 +39,7 @@ async def _templates(reader: Reader) -> CheckResult:
     except RuleError as error:
         return CheckResult("templates", "warn", {"message": error.detail})
     total = str(client.one(answer).get("totalSetSize") or "")
-    count = int(total) if total.isdigit() else len(client.rows(answer, "envelopeTemplates"))
+    count = int(total) if total.isdecimal() else len(client.rows(answer, "envelopeTemplates"))
     return CheckResult("templates", "ok", {"count": count})
 
 

@@ -179,4 +179,4 @@ def _goes_on(content: Raw, seen: int) -> bool:
     if content.get("nextUri"):
         return True
     total = str(content.get("totalSetSize") or "")
-    return total.isdigit() and seen < int(total)
+    return total.isdecimal() and seen < int(total)

@@ -129,7 +129,7 @@ def _reset(answer: Answer) -> float | None:
 
 def _number(answer: Answer, header: str) -> float | None:
     text = answer.headers.get(header, "").strip()
-    return float(text) if text.isdigit() else None
+    return float(text) if text.isdecimal() else None
 
 
 ERRORS = ErrorTable(*ROWS, read=read_message, retry_after=retry_after)

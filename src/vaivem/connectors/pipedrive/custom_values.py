@@ -122,4 +122,4 @@ def unwrapped(value: Any) -> Any:
 
 def whole(value: Any) -> Any:
     """Return a number for a text of digits: the vendor refuses numbers in quotes."""
-    return int(value) if isinstance(value, str) and value.isdigit() else value
+    return int(value) if isinstance(value, str) and value.isdecimal() else value

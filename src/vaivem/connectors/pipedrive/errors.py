@@ -81,7 +81,7 @@ def retry_after(answer: Answer) -> float | None:
 def limit_state(call: Call, answer: Answer) -> LimitState | None:
     """Read what is left of the burst limit."""
     left = answer.headers.get("x-ratelimit-remaining", "").strip()
-    if not left.isdigit():
+    if not left.isdecimal():
         return None
     return LimitState(
         int(left), _reset(answer), counts="calls", scope=call.scope if call.scope == SEARCH else ""

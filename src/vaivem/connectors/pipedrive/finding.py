@@ -27,7 +27,7 @@ MAX_PAGES = 20
 
 async def one(reader: Reader, object_key: str, record_id: str | None) -> Record | None:
     """Return a record, or None when the vendor has none of that id (deleted ones count as gone)."""
-    if not record_id or not record_id.isdigit():
+    if not record_id or not record_id.isdecimal():
         return None
     try:
         row = client.one(await reader.read(client.record(object_key, record_id)))

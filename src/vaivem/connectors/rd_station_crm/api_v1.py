@@ -64,7 +64,7 @@ class ApiV1:
 
     def contacts_with_phone(self, *phones: str) -> list[Call]:
         """Contacts with a phone: a call for each of the two ways that records mostly have it."""
-        digits = sorted((phone for phone in phones if phone.isdigit()), key=len)
+        digits = sorted((phone for phone in phones if phone.isdecimal()), key=len)
         wanted = dict.fromkeys([phones[0], *digits[:1]])  # with the country, and without it
         return [self._list("contacts.by_phone", "/contacts", ("phone", phone)) for phone in wanted]
 

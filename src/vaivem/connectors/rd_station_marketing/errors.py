@@ -80,7 +80,7 @@ def retry_after(answer: Answer) -> float | None:
     quota = answer.headers.get("retry-after-quotas", "")
     if isinstance(left, int | float) and left > 0:
         return float(left)
-    return float(quota) if quota.isdigit() else LIMIT_SECONDS
+    return float(quota) if quota.isdecimal() else LIMIT_SECONDS
 
 
 ERRORS = ErrorTable(*ROWS, read=read_message, retry_after=retry_after)

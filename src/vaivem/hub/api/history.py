@@ -228,7 +228,7 @@ def _rejected_id(request: HttpRequest, number: str) -> int:
 
 
 def _id(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**63:
+    if not text.isascii() or not text.isdecimal() or int(text) >= 2**63:
         raise gone()
     return int(text)
 

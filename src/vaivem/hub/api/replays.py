@@ -202,7 +202,7 @@ def _found(request: HttpRequest, number: str) -> ReplaySet:
 
 
 def _id(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > MAX_ID:
+    if not text.isascii() or not text.isdecimal() or int(text) > MAX_ID:
         raise gone()
     return int(text)
 

@@ -92,7 +92,7 @@ def stage(request: MemberRequest, key: str, name: str) -> HttpResponse:
     """Do one stage of a try that is under way and answer with its lines."""
     connector = _connector(key)
     number = request.POST.get("row", "")
-    row = find(request, int(number)) if number.isdigit() else None
+    row = find(request, int(number)) if number.isdecimal() else None
     draft = drafts.take(request.session, request.workspace, key, row)
     if draft is None or draft.tag != request.POST.get("tag") or name not in STAGES:
         gone = Finding(

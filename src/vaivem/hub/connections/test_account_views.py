@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,6 +15,7 @@ from vaivem.hub.connections.lines import config
 from vaivem.hub.connections.list_views import pages_of
 from vaivem.hub.connections.models import Connection
 from vaivem.hub.messages import explain_error
+from vaivem.hub.shell.links import way_back
 from vaivem.hub.workspaces.guard import MemberRequest, for_role
 from vaivem.hub.workspaces.models import Role
 
@@ -50,6 +50,4 @@ def connect(request: MemberRequest) -> HttpResponse:
             messages.error(request, f"{text} {explain_error(error, one.key)}")
     if made:
         messages.success(request, _("Connected: %(names)s.") % {"names": ", ".join(row.name for row in made)})
-    back = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
-    return redirect(back if safe else reverse("test_accounts", args=[request.workspace.slug]))
+    return redirect(way_back(request, reverse("test_accounts", args=[request.workspace.slug])))

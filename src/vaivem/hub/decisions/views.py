@@ -209,4 +209,4 @@ def _wanted(request: MemberRequest) -> Wanted:
 
 def _after(request: MemberRequest) -> int:
     text = request.GET.get("after", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0

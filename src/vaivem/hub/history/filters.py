@@ -100,7 +100,7 @@ def read_cursor(text: str | None) -> int | None:
     """Read a cursor; None when there is none. Raises FilterError."""
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) > EVENTS_FROM + MAX_ID:
+    if not text.isascii() or not text.isdecimal() or int(text) > EVENTS_FROM + MAX_ID:
         raise FilterError(path="before")
     return int(text)
 
@@ -123,7 +123,7 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     text = query.get(name, "")
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise FilterError(path=name)
     return int(text)
 

@@ -40,7 +40,7 @@ def history(request: MemberRequest) -> HttpResponse:
     filters, before = _asked(request, now)
     meant = rules_meant(request.workspace.pk, filters)
     fresh = request.GET.get("fresh", "")
-    if fresh.isascii() and fresh.isdigit():
+    if fresh.isascii() and fresh.isdecimal():
         count = queries.newer_runs(request.workspace.pk, filters, int(fresh), rules=meant)
         return render(request, "history/fresh.html", {"count": count, "top": fresh, **_query(request)})
     page = queries.runs(request.workspace.pk, filters, before=before, rules=meant)
@@ -71,7 +71,7 @@ def retry_picked(request: MemberRequest) -> HttpResponse:
     done = skipped = overtaken = 0
     for text in request.POST.getlist("run")[:MOST_PICKED]:
         found = (
-            detail.find_run(request.workspace.pk, int(text)) if text.isdigit() and len(text) < 20 else None
+            detail.find_run(request.workspace.pk, int(text)) if text.isdecimal() and len(text) < 20 else None
         )
         try:
             if found is None or found.run.shown is not Shown.FAILED:

@@ -63,7 +63,7 @@ def ask(request: MemberRequest) -> HttpResponse:
 
 def _asked(request: MemberRequest) -> int:
     workspace, given = request.workspace, request.POST
-    picked = [int(run) for run in given.getlist("run") if run.isascii() and run.isdigit() and len(run) < 20]
+    picked = [int(run) for run in given.getlist("run") if run.isascii() and run.isdecimal() and len(run) < 20]
     if picked or "all" not in given:
         return sets.ask_for_runs(workspace, picked[:MOST_PICKED], request.user)
     asked = {name: value for name in FILTER_NAMES if (value := given.get(name, ""))}
@@ -216,7 +216,7 @@ def _found(request: MemberRequest, number: int) -> ReplaySet:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 def _part(text: str) -> Part | None:

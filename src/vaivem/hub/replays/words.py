@@ -90,9 +90,9 @@ def asked_words(found: ReplaySet, names: Names) -> str:
         parts.append(_("“%(text)s”") % {"text": asked["q"]})
     if asked.get("status") in {shown.value for shown in Shown}:
         parts.append(str(BADGES[Shown(asked["status"])].word))
-    if str(asked.get("rule", "")).isdigit():
+    if str(asked.get("rule", "")).isdecimal():
         parts.append(names.rule(int(asked["rule"])))
-    if str(asked.get("connection", "")).isdigit():
+    if str(asked.get("connection", "")).isdecimal():
         parts.append(names.connection(int(asked["connection"])))
     parts += [str(asked[name]) for name in ("from", "to") if asked.get(name)]
     if asked.get("period"):

@@ -82,7 +82,7 @@ def _act(request: MemberRequest, row: Rule, source: str) -> None:
         did = True
         given = request.POST.get("days", "30")
         try:
-            backfilling.look(row, int(given) if given.isdigit() and len(given) < 5 else 30, source, member)
+            backfilling.look(row, int(given) if given.isdecimal() and len(given) < 5 else 30, source, member)
         except RuleError as error:
             messages.warning(request, str(explain_error(error)))
     if not did:

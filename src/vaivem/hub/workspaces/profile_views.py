@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from allauth.account import views as allauth_views
 from allauth.account.adapter import get_adapter
 from django.conf import settings
@@ -12,10 +10,10 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from vaivem.hub.shell.links import way_back
 from vaivem.hub.workspaces.forms import ProfileForm
 from vaivem.hub.workspaces.guard import LAST_WORKSPACE, admit
 from vaivem.hub.workspaces.models import Member, Membership
@@ -49,7 +47,9 @@ def theme(request: HttpRequest) -> HttpResponse:
         Member.objects.filter(id=request.user.pk).update(theme=chosen)
     wants_json = "application/json" in request.headers.get("Accept", "")
     answer: HttpResponse = (
-        JsonResponse({"theme": chosen, "name": str(names[chosen])}) if wants_json else redirect(back(request))
+        JsonResponse({"theme": chosen, "name": str(names[chosen])})
+        if wants_json
+        else redirect(way_back(request))
     )
     answer.set_cookie("theme", chosen, max_age=COOKIE_SECONDS, samesite="Lax", httponly=True)
     return answer
@@ -62,12 +62,12 @@ def language(request: HttpRequest) -> HttpResponse:
     if chosen in dict(settings.LANGUAGES):
         if request.user.is_authenticated:
             Member.objects.filter(id=request.user.pk).update(language=chosen.replace("-br", "_BR"))
-        answer = redirect(back(request))
+        answer = redirect(way_back(request))
         answer.set_cookie(
             settings.LANGUAGE_COOKIE_NAME, chosen, max_age=settings.LANGUAGE_COOKIE_AGE, samesite="Lax"
         )
         return answer
-    return redirect(back(request))
+    return redirect(way_back(request))
 
 
 @login_required
@@ -89,10 +89,3 @@ def profile(request: HttpRequest) -> HttpResponse:
         return redirect("profile")
     values = {"form": form, "memberships": memberships, "may_make": may_make(member)}
     return render(request, "workspaces/profile.html", values, status=422 if form.errors else 200)
-
-
-def back(request: HttpRequest) -> str:
-    """Return where the form said to go back to, if that is a place of ours."""
-    wanted = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    return wanted if safe and not urlsplit(wanted).netloc else "/"

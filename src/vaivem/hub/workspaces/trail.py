@@ -36,7 +36,7 @@ class Wanted:
 
         def number(name: str) -> int | None:
             given = query.get(name, "")
-            return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
+            return int(given) if given.isascii() and given.isdecimal() and len(given) < 10 else None
 
         period = query.get("period", "")
         return cls(
