@@ -118,7 +118,8 @@ async def test_who_left_a_list_is_not_brought_back_unasked(ac: Ac, wired: Wired)
     back = await step(wired, "subscribe_to_list", who, options={"who_left": "subscribe"})
     assert back.records[0].did == "updated"
     found = await step(wired, "find_contact", {"contact.email": EMAIL})
-    assert found.output["contact"]["lists"] == [str(who["contact.list"])]
+    names = {str(one.value): one.label for one in wired.connection.options("lists")}
+    assert found.output["contact"]["lists"] == [names[str(who["contact.list"])]], "as people call it"
 
 
 async def test_an_automation_is_entered_once(ac: Ac, wired: Wired) -> None:

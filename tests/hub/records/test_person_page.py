@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -187,3 +188,16 @@ async def test_the_tags_are_those_of_the_last_list_and_what_came_since(
     assert not one.fields, "tags are no fields"
     assert "Cliente" in json.dumps(row["fields"])
     await db.close()
+
+
+def test_what_came_late_stands_where_it_happened(furnished: Furnished) -> None:
+    past, person = furnished.past, furnished.numbers["person"]
+    early = past.event("Contrato novo")
+    late = past.event("Contrato antigo", occurred=past.now - timedelta(days=2))
+    [(record,)] = past.sql("select id from known_record where person = %s order by id limit 1", person)
+    for event in (early, late):
+        past.sql("insert into heard (ws, record_id, event_id) values (%s, %s, %s)", past.ws, record, event)
+    site = furnished.workplace.site
+    page = site.browser(site.owner).get(f"/w/{site.workspace.slug}/records/{person}/").content.decode()
+    assert late > early
+    assert page.index("Contrato novo") < page.index("Contrato antigo")

@@ -66,3 +66,28 @@ def test_figures_are_of_the_rule_and_of_a_day(workplace: Workplace) -> None:
     assert "1 done" in page
     assert "1 failed" in page
     assert "1 run waits" in page
+
+
+def test_what_earlier_steps_gave_is_named_as_the_editor_names_it(workplace: Workplace) -> None:
+    again = {
+        "id": "again",
+        "kind": "await",
+        "connection": "assinaturas",
+        "trigger": "signer_signed",
+        "for": {"days": 1},
+    }
+    text = "{{ steps.again.document.name }} {{ signers[0].name }}"
+    site = workplace.site
+    rule = workplace.rule(
+        then=[
+            *DEFINITION["then"],
+            again,
+            {"id": "stop", "kind": "stop", "if": [{"field": "steps.again.happened", "is": "is_false"}]},
+            {"id": "tell", "kind": "notify", "member": site.owner.email, "text": {"text": text}},
+        ]
+    )
+    main = site.browser(site.viewer).get(address(workplace, rule.pk)).content.decode().split("<main")[1]
+    shown = main.split('id="file"')[0]
+    for said in ("Step 2: it happened in time is no", "Step 2: Document name", "All signers 1: name"):
+        assert said in shown, said
+    assert "steps.again" not in shown.split("<details")[0]

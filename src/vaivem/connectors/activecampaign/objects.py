@@ -122,6 +122,7 @@ def output(connection: Connection, object_key: str, record: Record) -> Record:
     if object_key == "contact":
         parts = (record["first_name"], record["last_name"])
         shown["name"] = " ".join(str(part) for part in parts if part)
+        shown["lists"] = [label(connection, "lists", one) or one for one in record["lists"]]
     if object_key == "deal":
         shown["pipeline_name"] = label(connection, "pipelines", record["pipeline"])
         shown["stage_name"] = label(connection, f"stages/{record['pipeline']}", record["stage"])

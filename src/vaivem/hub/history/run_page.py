@@ -10,10 +10,11 @@ from vaivem.hub.history.lines import BADGES, did, reasons, title_of, waits
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.questions import answered, question
 from vaivem.hub.history.received import shown_body, size_text
-from vaivem.hub.history.trail import before_steps, definition_of, steps_of
+from vaivem.hub.history.trail import before_steps, definition_of, names_read, steps_of
 from vaivem.hub.history.why import labels_of, main_fields, tests, told_by_content
 from vaivem.hub.mail.models import Bounce
 from vaivem.hub.messages import explain, named
+from vaivem.hub.rules.catalog import WorkspaceCatalog
 from vaivem.hub.shell.clock import now as clock_now
 from vaivem.hub.workspaces.guard import MemberRequest
 from vaivem.hub.workspaces.models import Role
@@ -27,6 +28,9 @@ def page_values(request: MemberRequest, found: RunDetail) -> dict[str, Any]:
     trigger = rule.when.trigger if rule else ""
     received = found.received
     steps = steps_of(found, rule, names, why)
+    labels = labels_of(received, names, trigger) if received else {}
+    if rule and row.params.get("tests"):
+        labels |= names_read(rule, WorkspaceCatalog(request.workspace))
     decision = found.open_decision
     return {
         "now": now,
@@ -49,7 +53,8 @@ def page_values(request: MemberRequest, found: RunDetail) -> dict[str, Any]:
         "why": why,
         "waits": waits(row, names, now) if row.shown is Shown.WAITING else "",
         "waits_for": named(names.connector(row.conn))["the"] if names.connector(row.conn) else "",
-        "tests": tests(row.params, labels_of(received, names, trigger)) if received else [],
+        "tests": tests(row.params, labels) if received else [],
+        "ended_at": next((one for one in steps if one.ended), None),
         "notes": _notes(row.params, names.target(row.rule)),
         "bounces": list(Bounce.objects.filter(workspace=request.workspace, run=row.id)),
         "records": [_record(one, names) for one in row.records],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -23,6 +23,8 @@ from vaivem.core.rules import (
     parse_rule,
 )
 from vaivem.core.steps import Step
+from vaivem.engine.awaiting import NAME as AWAITED
+from vaivem.engine.awaiting import read_outcome
 from vaivem.engine.letters import OPTED_OUT
 from vaivem.engine.memory import LEFT_OUT, READ_BEFORE, TOGETHER
 from vaivem.hub.history.crossings import Moved, moves, path_of
@@ -31,6 +33,8 @@ from vaivem.hub.history.filters import Shown
 from vaivem.hub.history.names import Names
 from vaivem.hub.history.received import shown_body
 from vaivem.hub.messages import Explained, explain
+from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.given import names_given
 from vaivem.hub.rules.models import RuleVersion
 from vaivem.hub.rules.words import action_name
 
@@ -57,7 +61,8 @@ class CallView:
 class StepView:
     """One step of the rule. `state`: done, failed, waiting, needs_you, skipped, not_run.
 
-    `moved`: behind it the run went on in another version of the rule, as often as that was asked for.
+    `moved`: behind it the run went on in another version of the rule, as often as that was asked for. `came`:
+    what came of a wait for an event. `ended`: the run ended there, as the rule says.
     """
 
     number: int
@@ -68,6 +73,8 @@ class StepView:
     calls: list[CallView] = field(default_factory=list)
     problems: list[Explained] = field(default_factory=list)
     moved: list[Moved] = field(default_factory=list)
+    came: str = ""
+    ended: bool = False
 
     @property
     def seconds(self) -> float:
@@ -122,8 +129,18 @@ def steps_of(
         moved = [one for one in crossed if one.step == step.id and one.shift > place]
         crossed = [one for one in crossed if one not in moved]
         calls = by_place.get(place, [])
-        views.append(_view(len(views) + 1, step, state, calls, problems, names, moved))
+        view = _view(len(views) + 1, step, state, calls, problems, names, moved)
+        views.append(replace(view, ended=place == ended))
     return views
+
+
+def names_read(rule: Rule, catalog: WorkspaceCatalog) -> dict[str, str]:
+    """Return the names of what the steps of a rule gave, by path; steps have the numbers of `steps_of`."""
+    steps = (step for _path, step in rule.all_steps() if not isinstance(step, BranchStep))
+    found: dict[str, str] = {}
+    for number, step in enumerate(steps, start=1):
+        found |= names_given(step, str(number), catalog)
+    return found
 
 
 def before_steps(detail: RunDetail, names: Names) -> list[CallView]:
@@ -218,7 +235,17 @@ def _view(
     connector = names.connector(conn)
     views = [call_view(call, names) for call in calls if call.is_call or call.code]
     name, system = step_name(step, connector), names.system(conn)
-    return StepView(number, name, connector, system, state, views, problems, moved)
+    came = _came(calls) if isinstance(step, AwaitStep) and state == "done" else ""
+    return StepView(number, name, connector, system, state, views, problems, moved, came)
+
+
+def _came(calls: Sequence[CallRow]) -> str:
+    """Say what came of a wait for an event: later steps go by it."""
+    told = next((call.response for call in reversed(calls) if call.name == AWAITED and call.response), None)
+    if told is None:
+        return ""
+    happened = read_outcome(told).get("happened")
+    return _("It happened in time.") if happened else _("It did not happen before the wait was over.")
 
 
 def step_name(step: Step, connector: str) -> str:

@@ -78,7 +78,8 @@ def _events(ws: int, ids: list[int], runs: dict[int, list[RunMade]], names: Name
             tuple(runs.get(number, ())),
         )
 
-    return fetch(query, {"ws": ws, "ids": ids}, happened)
+    # What came late, found by a look back, stands where it happened.
+    return sorted(fetch(query, {"ws": ws, "ids": ids}, happened), key=lambda one: one.at, reverse=True)
 
 
 def runs_of(ws: int, numbers: Sequence[int], names: Names) -> dict[int, RunMade]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -40,6 +40,7 @@ from vaivem.hub.history.why import operator_name, shown
 from vaivem.hub.messages import connector_text, named
 from vaivem.hub.rules import words
 from vaivem.hub.rules.catalog import WorkspaceCatalog
+from vaivem.hub.rules.given import name_of, names_given
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w.\[\]]+)[^{}]*\}\}")
 _PLACE = re.compile(r"(then|else)\[(\d+)\]")
@@ -154,15 +155,15 @@ def _where(ref: ConnectionRef, catalog: WorkspaceCatalog) -> str:
     return _("%(in_the)s “%(name)s”") % {"in_the": named(row.connector)["in_the"], "name": row.name}
 
 
-def _wait(step: WaitStep) -> str:
+def _wait(step: WaitStep, name: Callable[[str], str] = str) -> str:
     if step.duration is not None:
         return _("wait %(time)s") % {"time": _duration(step.duration)}
     if step.shift:
         return _("wait until %(date)s, moved by %(time)s") % {
-            "date": step.until,
+            "date": name(str(step.until)),
             "time": _duration(step.shift),
         }
-    return _("wait until %(date)s") % {"date": step.until}
+    return _("wait until %(date)s") % {"date": name(str(step.until))}
 
 
 def _await(step: AwaitStep, catalog: WorkspaceCatalog) -> str:
@@ -211,6 +212,7 @@ class _Telling:
             if len(places) > 1:
                 lead = _("If so") if places[-1][0] == "then" else _("Otherwise")
             yield self._step(step, number, lead)
+            self.labels |= names_given(step, number, self.catalog)
 
     def automation(self, automation: Automation) -> str:
         """Tell that a person runs through the rule once at a time."""
@@ -256,7 +258,7 @@ class _Telling:
         return f"{text} “{wanted}”" if wanted else text
 
     def _name(self, path: str) -> str:
-        return self.labels.get(path, path)
+        return name_of(path, self.labels)
 
     def _step(self, step: Step, number: str, lead: str) -> StepShown:
         if isinstance(step, ActionStep | FindStep):
@@ -284,7 +286,7 @@ class _Telling:
             return StepShown(number, _capital(_("send an e-mail")), lead=lead, rows=rows, notes=notes)
         if isinstance(step, AwaitStep):
             return self._awaited(step, number, lead)
-        return StepShown(number, _capital(_wait(step)), lead=lead)
+        return StepShown(number, _capital(_wait(step, self._name)), lead=lead)
 
     def _awaited(self, step: AwaitStep, number: str, lead: str) -> StepShown:
         row, shape = (
@@ -295,8 +297,8 @@ class _Telling:
         told = {field.key: words.label(connector, field) for field in shape.fields} if shape else {}
         about = _("It is about the same record.")
         if step.about is not None:
-            known = own.get(step.equals, step.equals) if step.equals else _("the automation's person")
-            names = {"field": told.get(step.about, step.about), "known": known}
+            known = self._name(step.equals) if step.equals else _("the automation's person")
+            names = {"field": name_of(step.about, told), "known": known}
             about = _("“%(field)s” is the same as: %(known)s.") % names
         self.labels = told
         tests = self.conditions(step.condition) if step.condition else ()
