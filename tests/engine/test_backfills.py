@@ -42,7 +42,7 @@ def started(house: House, *steps: str) -> None:
 
 
 def state(house: House) -> tuple[int, dict[str, Any], datetime]:
-    [row] = house.rows("select state, counts, at from backfill")
+    [row] = house.rows("select state, counts, at from backfill order by id desc limit 1")
     return row
 
 

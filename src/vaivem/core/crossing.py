@@ -72,6 +72,12 @@ def why_not(before: Rule, then: Rule, step_id: str) -> str:
     return "" if _read(following) <= known else NEEDS_MORE
 
 
+def same_step(before: Rule, then: Rule, step_id: str) -> bool:
+    """Say whether a step of one version is there in another, and does the same kind of thing."""
+    old = _by_id(before).get(step_id)
+    return old is not None and _kind(old) == _kind(_by_id(then).get(step_id))
+
+
 def _by_id(rule: Rule) -> dict[str, Step]:
     return {step.id: step for _, step in rule.all_steps()}
 
@@ -89,8 +95,11 @@ def _kind(step: Step | None) -> tuple[Any, ...]:
     return (type(step).__name__,)
 
 
-def flat(steps: Iterable[Step]) -> Iterator[Step]:
-    """Return every step, those inside branches included, in order."""
+def flat(steps: Iterable[S]) -> Iterator[S]:
+    """Return every step, those inside branches included, in order.
+
+    Takes the steps of a definition, or those of a compiled rule.
+    """
     for step in steps:
         yield step
         for way in _ways(step):

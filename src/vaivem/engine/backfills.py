@@ -6,7 +6,8 @@ with what came of it: whichever worker is there goes on, and a killed one loses 
 the backfill it came from, so a day that is read twice is taken once.
 
 Steps that reach people (e-mails, notices, notes, automations) are left out unless a person ticked them; the
-deliveries of a backfill say which, in a header that counts on bulk only.
+deliveries of a backfill say which, in a header that counts on bulk only. Whoever forgot to tick brings the
+past in once more: what is in already stays, and what was left out of it is made up for (`making_up.py`).
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from vaivem.core.errors import Recovery, RuleError, UnreadableError, VaivemError
 from vaivem.engine.desk import Desk, clean
 from vaivem.engine.direct import ChoreCaller
 from vaivem.engine.ids import time_of
-from vaivem.engine.intake import Intake
+from vaivem.engine.intake import Intake, in_order
 from vaivem.engine.journal import is_away
-from vaivem.engine.past import HEADER
+from vaivem.engine.making_up import Known, MakingUp, past_identity
+from vaivem.engine.past import HEADER, mark
 from vaivem.engine.rehearsals import rehearse_one
 from vaivem.engine.statements import statement
 from vaivem.engine.tallies import Tally
@@ -116,23 +118,31 @@ class Backfills:
         """Do the next day, and say so in `told`; return whether it got further."""
         use, line = self._ends(told)
         working = told["state"] == BackfillState.UNDER_WAY
-        if (
-            working
-            and await self._desk.pool.fetchval(statement("backfills", "waiting"), told["ws"], told["rule"])
-            >= MOST_WAITING
-        ):
+        making_up = await MakingUp.of(self._desk, use, line, told["id"])
+        if working and not await self._has_room(told, making_up):
             return False
         since, until = told["at"], min(told["at"] + WINDOW, told["until"])
         if since < until and line.connector.webhooks is not None:
             reader = ChoreCaller(self._desk.caller, line)
             deliveries = await line.connector.webhooks.past(reader, told["since"], since, until)
             for delivery in deliveries:
-                await self._one(told, use, line, delivery)
+                await self._one(told, use, line, delivery, making_up)
                 await asyncio.sleep(0)
         told["at"] = until
         if until >= told["until"]:
             told["state"] = BackfillState.DONE if working else BackfillState.LOOKED_AT
         return True
+
+    async def _has_room(self, told: Mapping[str, Any], making_up: MakingUp) -> bool:
+        """Say whether more may be put into lanes.
+
+        What is still under way cannot be made up for. It is waited for here, before the vendor is asked.
+        """
+        db, rule = self._desk.pool, (told["ws"], told["rule"])
+        if told["steps"] and making_up.earlier and await db.fetchval(statement("backfills", "moves"), *rule):
+            return False
+        waiting: int = await db.fetchval(statement("backfills", "waiting"), *rule)
+        return waiting < MOST_WAITING
 
     def _ends(self, told: Mapping[str, Any]) -> tuple[RuleUse, Line]:
         use = self._desk.topology.rules.get(told["rule"])
@@ -143,38 +153,61 @@ class Backfills:
             raise RuleError("connection_is_gone", params={"connection": use.source})
         return use, line
 
-    async def _one(self, told: dict[str, Any], use: RuleUse, line: Line, delivery: Delivery) -> None:
+    async def _one(
+        self, told: dict[str, Any], use: RuleUse, line: Line, delivery: Delivery, making_up: MakingUp
+    ) -> None:
         """Count, or take, what the rule would have taken of one delivery."""
         webhooks = line.connector.webhooks
         if webhooks is None:
             return
-        marked = replace(delivery, headers={**delivery.headers, HEADER: ",".join(("on", *told["steps"]))})
+        marked = replace(delivery, headers={**delivery.headers, HEADER: mark(told["id"], told["steps"])})
         try:
             events = webhooks.parse(marked, line.connection)
         except UnreadableError:
             _add(told, "unreadable")
             return
         tally = Tally(self._desk.topology, use, told["counts"], time_of(self._desk.ids.next()))
-        kept = [event for event in events if _is_past(use, event, told)]
-        if told["state"] == BackfillState.UNDER_WAY:
-            named = [
-                replace(one, same=("backfill", str(told["id"]), *_sameness(one)), near=0.0) for one in kept
-            ]
-            _add(told, "taken", await self._intake.take_past(line, marked, named, use.id))
-            return
-        for part, event in enumerate(events):
-            if event in kept:
-                await tally.add(line, event)
-                await self._look(told, use, line, marked, event, part)
+        for part, event in in_order(events):
+            if not _is_past(use, event, told):
+                continue
+            known = await making_up.known(event)
+            if told["state"] == BackfillState.UNDER_WAY:
+                await self._take(told, use, line, marked, (part, event), known, making_up)
+                continue
+            _see(told, event)
+            if known is not None:
+                _count_known(told, known)
+                continue
+            await tally.add(line, event)
+            await self._rehearse(told, use, line, marked, event, part)
 
-    async def _look(
+    async def _take(
+        self,
+        told: dict[str, Any],
+        use: RuleUse,
+        line: Line,
+        delivery: Delivery,
+        placed: tuple[int, Event],
+        known: Known | None,
+        making_up: MakingUp,
+    ) -> None:
+        """Take an event that is new to the rule; of one that is not, make up for what was left out."""
+        part, event = placed
+        if known is None:
+            named = replace(event, same=past_identity(told["id"], event), near=0.0)
+            _add(told, "taken", await self._intake.take_past(line, delivery, [(part, named)], use.id))
+        elif known.own:
+            return
+        elif await making_up.make_up(event, known, told["steps"]):
+            _add(told, "made_up")
+        else:
+            _count_known(told, known)
+            if known.waits(told["steps"]):
+                _add(told, "waits")
+
+    async def _rehearse(
         self, told: dict[str, Any], use: RuleUse, line: Line, delivery: Delivery, event: Event, part: int
     ) -> None:
-        _add(told, "events")
-        _know(told, "records", event.record)
-        for term in event.terms:
-            if "@" in term:
-                _know(told, "people", term.casefold())
         if len(told["sample"]) < SAMPLES:
             row = {
                 "id": self._desk.ids.next(), "title": event.title, "method": delivery.method,
@@ -189,6 +222,8 @@ def _is_past(use: RuleUse, event: Event, told: Mapping[str, Any]) -> bool:
 
     A record is listed by its last change; what starts the rule may have happened to it long before that.
     """
+    if event.kind not in use.trigger.kinds:
+        return False
     happened = use.trigger.happened(event)
     before = happened is None or happened < (use.on_since or told["until"])
     tells_other = happened is not None and happened != event.occurred
@@ -196,9 +231,23 @@ def _is_past(use: RuleUse, event: Event, told: Mapping[str, Any]) -> bool:
     return before and asked and use.trigger.accepts(event, use.options)
 
 
-def _sameness(event: Event) -> tuple[str, ...]:
-    moment = event.occurred.isoformat() if event.occurred else ""
-    return event.same or (event.kind, event.record, moment)
+def _see(told: dict[str, Any], event: Event) -> None:
+    """Count an event, and whom it is about."""
+    _add(told, "events")
+    _know(told, "records", event.record)
+    for term in event.terms:
+        if "@" in term:
+            _know(told, "people", term.casefold())
+
+
+def _count_known(told: dict[str, Any], known: Known) -> None:
+    """Count an event that is in already, and the steps that were left out of it."""
+    _add(told, "known")
+    if known.failed:
+        _add(told, "failed")
+    by_step = told["counts"].setdefault("left_out", {})
+    for step in known.left_out:
+        by_step[step] = by_step.get(step, 0) + 1
 
 
 def _add(told: dict[str, Any], name: str, number: int = 1) -> None:

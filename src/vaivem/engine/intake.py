@@ -99,7 +99,7 @@ class Intake:
         # All are made before the first is kept: one that cannot be made leaves none of its delivery behind.
         arrivals = [
             self._arrival(line, delivery, kept, headers, event, part, bulk)
-            for part, event in _in_order(events)
+            for part, event in in_order(events)
         ]
         step, new = min(SLICE, max(1, SLICE_BYTES // size)), 0
         for begin in range(0, len(arrivals), step):
@@ -111,12 +111,17 @@ class Intake:
         if line.connector.webhooks is not None:
             await self.take(line, delivery, line.connector.webhooks.parse(delivery, line.connection))
 
-    async def take_past(self, line: Line, delivery: Delivery, events: Sequence[Event], rule: int) -> int:
-        """Keep events from before a rule was switched on, each with a run of this rule alone, as bulk."""
+    async def take_past(
+        self, line: Line, delivery: Delivery, events: Sequence[tuple[int, Event]], rule: int
+    ) -> int:
+        """Keep events from before a rule was switched on, each with a run of this rule alone, as bulk.
+
+        `events` are some of the delivery's, in order, each with its place in it.
+        """
         kept = self._masks.masked(delivery, line.connection)
         headers = orjson.dumps(kept.headers)
         arrivals = []
-        for part, event in _in_order(events):
+        for part, event in events:
             one = self._arrival(line, delivery, kept, headers, event, part, bulk=True)
             uses = self._topology.rules_for(line.connection.id, event.kind)
             one.runs = [self._run(use, line.connection.id, event, one) for use in uses if use.id == rule]
@@ -164,13 +169,11 @@ class Intake:
     def _identity(self, delivery: Delivery, event: Event, part: int) -> tuple[bytes, datetime | None]:
         """Return what makes an event the same as one before, and how long that is remembered."""
         if event.same:
-            text = "\x1f".join(event.same).encode()
             until = None if event.within is None else self._clock.now() + timedelta(minutes=event.within)
-        else:
-            head = f"{delivery.method}\x1f{delivery.path}\x1f{delivery.query}\x1f{part}\x1f".encode()
-            text = head + delivery.body
-            until = self._clock.now() + timedelta(hours=DIGEST_HOURS)
-        return hashlib.blake2b(text, digest_size=16).digest(), until
+            return known_by(event.same), until
+        head = f"{delivery.method}\x1f{delivery.path}\x1f{delivery.query}\x1f{part}\x1f".encode()
+        digest = hashlib.blake2b(head + delivery.body, digest_size=16).digest()
+        return digest, self._clock.now() + timedelta(hours=DIGEST_HOURS)
 
     async def _write(self, batch: Sequence[list[Arrival]]) -> list[int]:
         first: dict[tuple[int, int, bytes], Arrival] = {}
@@ -205,7 +208,12 @@ class Intake:
             log.info("%d repeated deliveries were taken and not counted: %s", len(again), error)
 
 
-def _in_order(events: Sequence[Event]) -> list[tuple[int, Event]]:
+def known_by(same: Sequence[str]) -> bytes:
+    """Return the key that an event is remembered by; `same` is what makes it the same as another."""
+    return hashlib.blake2b("\x1f".join(same).encode(), digest_size=16).digest()
+
+
+def in_order(events: Sequence[Event]) -> list[tuple[int, Event]]:
     """Return a delivery's events with their places in it, those first that happened before it."""
     return sorted(enumerate(events), key=lambda placed: not placed[1].implied)
 

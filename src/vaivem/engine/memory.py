@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ DONE_BEFORE = "done_before"  # the code of a write that a replay leaves out
 COUNTED = "counted"  # the name of the row that says what a write counts on: the reads before it
 TOGETHER = "written_together"  # the code of a write that went with those of other runs
 LEFT_OUT = "bulk_left_out"  # the code of the word that such a call did not take the record
+REOPENED = "reopened"  # the name of the row that says that a run which had ended was opened again
 CROSSED = "crossed"  # the name of the row that says by which version a run went on
 
 
@@ -68,9 +69,12 @@ class Memory(msgspec.Struct):
     """A run's journal.
 
     Only what came before its last durable write counts (`upto`): reads after it are read again, since what
-    they saw may have changed meanwhile. `tries` counts the rows of each place, `sent` those of its write.
-    `doubt` is when the intent of a write without an outcome was made. `answers` are people's decisions.
-    `crossings` are the versions that it went on in, in order.
+    they saw may have changed meanwhile. Of a run that was opened again, this holds for what it did before and
+    for what it did since, each by itself: its new steps may stand before some that are done.
+
+    `tries` counts the rows of each place, `sent` those of its write. `doubt` is when the intent of a write
+    without an outcome was made. `answers` are people's decisions. `crossings` are the versions that it went
+    on in, in order.
     """
 
     kept: dict[int, Kept] = msgspec.field(default_factory=dict)
@@ -90,12 +94,44 @@ class Memory(msgspec.Struct):
         return self.kept.get(n) if n <= self.upto else None
 
 
+class _Eras:
+    """A run's time until it ended, and each since it was opened again: how far what was done then counts."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        told = [row["response"] for row in rows if row["name"] == REOPENED and not row["method"]]
+        # How often each place had been tried by then.
+        self._tried = [{int(n): most for n, most in json.loads(one).items()} for one in told]
+        self._of: dict[int, int] = {}
+        self.upto = [-1] * (len(self._tried) + 1)
+
+    def note(self, row: Mapping[str, Any]) -> None:
+        """Take the next row of the journal."""
+        n = row["n"]
+        era = sum(tried.get(n, 0) < row["try"] for tried in self._tried)
+        if row["done"] or (not row["write"] and row["status"] > 0):
+            self._of[n] = era
+        if row["done"] and row["write"]:
+            self.upto[era] = max(self.upto[era], n)
+
+    def counts_to(self, n: int) -> None:
+        """Let what was done last count up to a place."""
+        self.upto[-1] = max(self.upto[-1], n)
+
+    def counts(self, n: int) -> bool:
+        """Say whether what is kept of a place counts."""
+        return n <= self.upto[self._of[n]]
+
+
 async def recall(db: asyncpg.Pool, ws: int, run_id: int) -> Memory:
     """Read all that is known of a run."""
     memory, counted = Memory(), set[int]()
-    for row in await db.fetch(statement("lanes", "journal"), ws, run_id):
+    rows = await db.fetch(statement("lanes", "journal"), ws, run_id)
+    eras = _Eras(rows)
+    for row in rows:
         n = row["n"]
         memory.tries[n] = memory.tries.get(n, 0) + 1
+        if row["name"] == REOPENED and not row["method"]:
+            continue
         if row["name"] == CROSSED and not row["method"]:
             memory.crossings.append(Crossing.read(row["response"]))
             continue
@@ -116,13 +152,14 @@ async def recall(db: asyncpg.Pool, ws: int, run_id: int) -> Memory:
                 refused,
                 row["at"],
             )
-        if row["done"] and row["write"]:
-            memory.upto = max(memory.upto, n)
+        eras.note(row)
     for row in await db.fetch(statement("lanes", "doubts"), ws, run_id):
         memory.doubt, memory.doubt_n = row["at"], max(memory.doubt_n, row["n"])
     if memory.doubt is not None and memory.doubt_n in counted:
         # It may have been done: sent again, it has to say the same number, not one that counts itself.
-        memory.upto = max(memory.upto, memory.doubt_n - 1)
+        eras.counts_to(memory.doubt_n - 1)
+    memory.upto = max(eras.upto)
+    memory.kept = {n: kept for n, kept in memory.kept.items() if eras.counts(n)}
     for row in await db.fetch(statement("lanes", "answers"), ws, run_id):
         memory.answers[row["slot"]] = json.loads(row["answer"]) if row["answer"] else None
     waiting = await db.fetchrow(statement("lanes", "waiting"), ws, run_id)

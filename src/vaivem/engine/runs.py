@@ -17,7 +17,7 @@ from vaivem.core.compiled_steps import (
     CompiledStop,
     CompiledWait,
 )
-from vaivem.core.crossing import after
+from vaivem.core.crossing import after, flat
 from vaivem.core.errors import BugError, Problem, RecordError, RuleError, SkipError
 from vaivem.core.identity import search_terms
 from vaivem.core.kinship import Relative
@@ -97,6 +97,7 @@ class Execution:
         self._source = ""
         self._about: tuple[Relative, ...] = ()
         self._quiet = allowed(run.item.delivery, bulk=run.item.bulk)
+        self._made_up: Mapping[str, CompiledStep] = {}  # steps left out at first, as the rule has them since
         self._told = False  # somebody: by e-mail or with a notice
 
     async def run(self) -> Ending | None:
@@ -112,6 +113,7 @@ class Execution:
         if isinstance(begun, Ending):
             return begun
         self._source, self._about, self._scope = begun.source, begun.about, begun.scope
+        self._made_up = await self._made_up_for()
         try:
             await self._walk()
         except StopRunError as stop:
@@ -120,6 +122,15 @@ class Execution:
         except LeftLaneError:
             return None
         return Ending(Status.DONE)
+
+    async def _made_up_for(self) -> dict[str, CompiledStep]:
+        """Return the steps that are made up for, each as the version has it that a person saw by then."""
+        found: dict[str, CompiledStep] = {}
+        for step, version in (self._quiet or {}).items():
+            if version is not None and version > self._use.version:
+                use = await self._desk.topology.version(self._desk.pool, self._use.id, version)
+                found |= {one.id: one for one in flat(use.compiled.steps) if one.id == step}
+        return found
 
     def _line(self, conn: int) -> Line:
         line = self._desk.topology.lines.get(conn)
@@ -157,7 +168,8 @@ class Execution:
         await self._steps(steps)
 
     async def _steps(self, steps: Sequence[CompiledStep]) -> None:
-        for step in steps:
+        for planned in steps:
+            step = self._made_up.get(planned.id, planned)
             match step:
                 case CompiledAction():
                     await self._act(step)

@@ -19,7 +19,7 @@ order by q.run_id;
 -- name: reads
 -- What runs read before their first step. $1 ws, $2 runs
 select run_id, name, status, response from step
-where ws = $1 and run_id = any($2::bigint[]) and n < 1000 and done order by run_id, n, try;
+where ws = $1 and run_id = any($2::bigint[]) and n between 0 and 999 and done order by run_id, n, try;
 
 -- name: overtaken
 -- Which of these runs are about a record that has had a newer event since, done or on its way with the same rule.

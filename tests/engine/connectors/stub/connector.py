@@ -462,6 +462,9 @@ class NoteOnce(StubAction):
 
     key = "note_once"
 
+    def reaches(self, options: Mapping[str, Any]) -> bool:
+        return True
+
     async def run(self, context: ActionContext) -> Outcome:
         await context.read(Call("things.list", "GET", "/things"))
         call = Call("notes.post", "POST", "/notes", json={"name": context.values["thing.name"]})

@@ -50,10 +50,14 @@ class HookedWebhooks(StubWebhooks):
     async def missed(self, reader: Reader, since: Any, until: Any) -> list[Delivery]:
         rows = (await reader.read(Call("missed.list", "GET", "/missed"))).json
         return [
-            Delivery("POST", "", "", {}, b"not json" if "broken" in row else json.dumps(row).encode())
+            Delivery("POST", "", "", {}, b"not json" if "broken" in row else _body(row))
             for row in rows
             if since.isoformat() <= row["at"] <= until.isoformat()
         ]
+
+
+def _body(row: dict[str, Any]) -> bytes:
+    return json.dumps(row.get("parts", row)).encode()
 
 
 class HookedConnector(StubConnector):
