@@ -55,7 +55,12 @@ def test_it_is_looked_at_begun_stopped_and_gone_on_with(
     assert "records_seen" not in seen["counts"]
     status, refused = owner.ask("POST", f"{path}/start", {"steps": ["deal"]})
     assert (status, refused["error"]["code"]) == (422, "past_step_unknown")
+    worked(1, {"events": 3, "known": 2, "failed": 1, "left_out": {"tell": 1}})
+    second = owner.get(path)
+    assert (second["counts"]["known"], second["counts"]["failed"], second["left_out"]) == (2, 1, {"tell": 1})
     begun = owner.post(f"{path}/start", {"steps": ["tell"]})
+    assert (begun["counts"]["known"], begun["left_out"]) == (0, {})
+    assert owner.ask("POST", path, {"days": 9})[1]["error"]["code"] == "past_under_way"
     assert (begun["state"], begun["steps"], begun["percent"]) == ("under_way", ["tell"], 0)
     assert owner.post(f"{path}/stop")["state"] == "stopped"
     assert owner.ask("POST", f"{path}/stop", {})[1]["error"]["code"] == "past_not_so"

@@ -47,9 +47,12 @@ class PastOut(Schema):
     """How the latest one stands. `state`: none, looking, looked_at, under_way, done, stopped, failed.
 
     `days`: how far the system's lists reach, 0 where they tell no past. `percent`: of the time that is
-    looked at or brought in. `counts`: records, people, events (of the look), taken, unreadable, unforeseen.
-    `waiting`:
-    its runs in line. `code` and `message`: why it does not get on. `sample`: what some of it would write.
+    looked at or brought in. `counts`: records, people, events (of the look), taken, unreadable, unforeseen;
+    known (in already: not worked again), made_up (of what is in, steps left out then were made up for),
+    failed (of what is in and was left as it is), waits (what is in and has not ended: nothing was made up
+    for). `left_out`: how many events that are in each step was left out of; named when the work is begun, it
+    is made up for. `waiting`: its runs in line. `code` and `message`: why it does not get on. `sample`: what
+    some of it would write.
     """
 
     state: str
@@ -60,6 +63,7 @@ class PastOut(Schema):
     counts: dict[str, int] = {}
     by_step: dict[str, int] = Field({}, description="Records that each step would write, at most")
     by_tag: dict[str, int] = Field({}, description="How many would get each tag, at most")
+    left_out: dict[str, int] = Field({}, description="Events that are in without this step")
     waiting: int = 0
     steps: list[str] = []
     reaches: list[ReachOut] = []
@@ -68,7 +72,9 @@ class PastOut(Schema):
     sample: list[dict[str, Any]] = []
 
 
-COUNTS = ("records", "people", "events", "taken", "unreadable", "unforeseen")
+COUNTS = (
+    "records", "people", "events", "taken", "unreadable", "unforeseen", "known", "made_up", "failed", "waits"
+)  # fmt: skip
 
 
 def _ends(request: HttpRequest, rule: Rule) -> tuple[str, str]:
@@ -90,6 +96,7 @@ def _standing(request: HttpRequest, rule: Rule) -> dict[str, Any]:
         "counts": {name: int(found.counts.get(name, 0)) for name in COUNTS},
         "by_step": found.counts.get("by_step", {}),
         "by_tag": found.counts.get("by_tag", {}),
+        "left_out": found.counts.get("left_out", {}),
         "steps": list(found.steps),
         "reaches": reaches,
         "message": " ".join(why),
@@ -113,7 +120,10 @@ def past(request: HttpRequest, number: int) -> dict[str, Any]:
 
 @router.post("/{number}/past", response=PastOut)
 def look(request: HttpRequest, number: int, payload: LookIn) -> dict[str, Any]:
-    """Look at what there is and what it would write; nothing is written. One under way is given up."""
+    """Look at what there is and what it would write; nothing is written. Another look is given up.
+
+    422 while some of the past is being brought in: stop that first.
+    """
     rule = find(request, number)
     backfilling.look(rule, payload.days, _ends(request, rule)[0], None)
     return _standing(request, rule)

@@ -178,7 +178,8 @@ def decision_one(ws: int, number: int) -> DecisionRow | None:
 def _calls(ws: int, run: int) -> list[CallRow]:
     rows = _rows(
         "select n, try::int as attempt, step, name, conn, write, done, method, url, status::int as status,"
-        " request, response, code, ms, at from step where ws = %(ws)s and run_id = %(run)s order by n, try",
+        " request, response, code, ms, at from step where ws = %(ws)s and run_id = %(run)s and n >= 0"
+        " order by n, try",
         ws=ws,
         run=run,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -175,7 +176,8 @@ def _stopped_at(detail: RunDetail, steps: Mapping[int, Step], by_place: Mapping[
     for place, step in reversed(list(steps.items())):
         if step.id == named:
             return place
-    last = max((place for place in by_place if place), default=0)
+    # By time: a run that was opened again, to make up for a step, has done those behind it before.
+    last = max((place for place in by_place if place), key=lambda place: _latest(by_place[place]), default=0)
     if last and not _finished(by_place[last]):
         return last
     waiting = [one for one in detail.decisions if one.answer is None]
@@ -183,6 +185,10 @@ def _stopped_at(detail: RunDetail, steps: Mapping[int, Step], by_place: Mapping[
         return last
     following = [place for place, step in steps.items() if place > last and not isinstance(step, BranchStep)]
     return following[0] if following else last
+
+
+def _latest(calls: Sequence[CallRow]) -> tuple[datetime, int]:
+    return max((call.at, call.place) for call in calls)
 
 
 def _ended_at(detail: RunDetail, steps: Mapping[int, Step]) -> int:

@@ -200,9 +200,13 @@ SENTENCES: Mapping[str, Entry] = {
     "past_not_told": Entry(
         _("The past cannot be brought in: this system does not list what happened."),
     ),
+    "past_under_way": Entry(
+        _("The past of this rule is being brought in."),
+        _("Wait until it is done, or stop it; then look once more."),
+    ),
     "past_left_out": Entry(
         _("The step “{step}” was left out: this happened before the rule was switched on."),
-        _("Tick the step when you bring in the past, if it should be done as well."),
+        _("Bring in the past of the rule once more and tick the step: it is made up for, and nothing else."),
     ),
     "member_is_gone": Entry(
         _("{member} is no longer a member, so nobody was notified in the step “{step}”."),

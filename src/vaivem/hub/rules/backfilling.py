@@ -26,6 +26,8 @@ from vaivem.hub.workspaces import audit
 from vaivem.hub.workspaces.models import Member
 
 OPEN = (BackfillState.LOOKING, BackfillState.UNDER_WAY)
+# What the look alone has to remember, and what the work counts itself.
+OF_THE_LOOK = ("records_seen", "people_seen", "by_step_seen", "by_tag_seen", "known", "failed", "left_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,10 @@ def last(rule: Rule) -> Backfill | None:
 
 @transaction.atomic
 def look(rule: Rule, days: int, connector: str, member: Member | None) -> None:
-    """Ask for a look at the last `days` before the rule was switched on; one under way is given up.
+    """Ask for a look at the last `days` before the rule was switched on; another look is given up.
 
-    Raises RuleError where the rule is off, or its system does not tell the past.
+    Raises RuleError where the rule is off, its system does not tell the past, or some of it is being brought
+    in: whoever began that has to be asked, and it stopped.
     """
     if not rule.version or rule.on_since is None:
         raise RuleError("rule_is_off")
@@ -102,6 +105,10 @@ def look(rule: Rule, days: int, connector: str, member: Member | None) -> None:
         raise RuleError("past_not_told")
     until = min(rule.on_since, now())
     since = max(until - timedelta(days=max(1, days)), now() - timedelta(days=most))
+    Rule.objects.select_for_update().get(pk=rule.pk)  # of two people, one looks after the other
+    found = last(rule)
+    if found is not None and found.state is BackfillState.UNDER_WAY:
+        raise RuleError("past_under_way")
     stop(rule, member)
     with database.cursor() as cursor:
         cursor.execute(
@@ -113,17 +120,20 @@ def look(rule: Rule, days: int, connector: str, member: Member | None) -> None:
 
 
 @transaction.atomic
-def start(rule: Rule, steps: Sequence[str], member: Member | None) -> bool:
-    """Begin what was looked at. `steps` reach people and are done all the same. False for nothing."""
+def start(rule: Rule, steps: Sequence[str], member: Member | None, seen: int | None = None) -> bool:
+    """Begin what was looked at last. `steps` reach people and are done all the same. False for nothing.
+
+    `seen` is the look whose outcome the person saw: when somebody has looked since, nothing is begun.
+    """
     known = {key for key, _ in reaching(rule)}
     with database.cursor() as cursor:
         cursor.execute(
             "update backfill set state = %s, at = since, steps = %s, touched = vv_now(),"
-            " counts = counts - 'records_seen' - 'people_seen' - 'by_step_seen' - 'by_tag_seen'"
-            " || '{\"begun\": 1}'"
-            " where ws = %s and rule = %s and state = %s",
-            [BackfillState.UNDER_WAY, [one for one in steps if one in known], rule.workspace_id, rule.pk,
-             BackfillState.LOOKED_AT],
+            " counts = counts - %s::text[] || '{\"begun\": 1}'"
+            " where ws = %s and rule = %s and state = %s and id = coalesce(%s, id)"
+            " and id = (select max(id) from backfill where ws = %s and rule = %s)",
+            [BackfillState.UNDER_WAY, [one for one in steps if one in known], list(OF_THE_LOOK),
+             rule.workspace_id, rule.pk, BackfillState.LOOKED_AT, seen, rule.workspace_id, rule.pk],
         )  # fmt: skip
         begun = bool(cursor.rowcount)
     if begun:

@@ -54,7 +54,9 @@ def past(request: MemberRequest, number: int) -> HttpResponse:
 def _standing(row: Rule, found: backfilling.Backfill | None, target: str) -> dict[str, Any]:
     if found is None:
         return {}
-    looked = found.state is BackfillState.LOOKED_AT
+    looked, counts = found.state is BackfillState.LOOKED_AT, found.counts
+    left_out = counts.get("left_out", {})
+    ticks = [(*one, int(left_out.get(one[0], 0))) for one in backfilling.reaching(row)] if looked else []
     steps, tags = backfilling.foreseen(row, found) if looked else ([], [])
     return {
         "looking": found.state is BackfillState.LOOKING,
@@ -63,7 +65,9 @@ def _standing(row: Rule, found: backfilling.Backfill | None, target: str) -> dic
         "done": found.state is BackfillState.DONE,
         "can_go_on": found.begun and found.state in (BackfillState.STOPPED, BackfillState.FAILED),
         "problem": [str(one) for one in explain_run(found.code, found.params, target)] if found.code else [],
-        "ticks": backfilling.reaching(row) if looked else [],
+        "ticks": ticks,
+        "all_in": bool(counts.get("known")) and counts.get("known") == counts.get("events"),
+        "to_make_up": any(number for _, _, number in ticks),
         "would": steps,
         "tags": tags,
         "events": backfilling.sample(row, found) if looked else (),
@@ -73,7 +77,9 @@ def _standing(row: Rule, found: backfilling.Backfill | None, target: str) -> dic
 def _act(request: MemberRequest, row: Rule, source: str) -> None:
     act, member = request.POST.get("act", ""), request.user
     if act == "start":
-        did = backfilling.start(row, request.POST.getlist("step"), member)
+        seen = request.POST.get("seen", "")
+        looked = int(seen) if seen.isdecimal() and len(seen) < 19 else None
+        did = backfilling.start(row, request.POST.getlist("step"), member, looked)
     elif act == "stop":
         did = backfilling.stop(row, member)
     elif act == "go_on":
