@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vaivem.config import Config, ConfigError, PrivateHost
+from vaivem.config import Config, ConfigError, PrivateHost, set_by_operator
 
 
 def test_an_empty_environment_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,3 +84,9 @@ def test_an_address_from_the_parent_comes_after_the_operators() -> None:
     assert Config.from_environment({"VAIVEM_DSN": "postgresql:///a"}).dsn == "postgresql:///a"
     both = {"VAIVEM_DSN": "postgresql:///a", "DATABASE_URL": "postgresql:///b"}
     assert Config.from_environment(both).dsn == "postgresql:///b"
+
+
+def test_an_installation_for_a_trial_inherits_nothing_but_its_place() -> None:
+    given = ("VAIVEM_SMTP_URL", "VAIVEM_BOUNCES_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "DATABASE_URL", "PORT")
+    kept = ("VAIVEM_DATA_DIR", "VAIVEM_DATABASE_USER", "PATH", "MIMALLOC_ALLOW_THP")
+    assert set_by_operator(dict.fromkeys((*given, *kept), "x")) == list(given)

@@ -17,6 +17,7 @@ SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps", "outbox")
 IMAP_SCHEMES = ("imap", "imap+tls", "imaps")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMS = ("text", "json")
+TRIALS_KEEP = ("VAIVEM_DATA_DIR", "VAIVEM_DATABASE_USER")
 
 
 class ConfigError(ValueError):
@@ -123,6 +124,20 @@ class Config:
         from vaivem import postgres  # a process that is given an address needs none of it
 
         return postgres.join(self.data_dir, self.database_user)
+
+
+def set_by_operator(environ: Mapping[str, str]) -> list[str]:
+    """Return the names of the settings in `environ` that an installation made for a trial must not inherit.
+
+    The benchmark and chaos measure the defaults, and nothing of theirs may leave by the operator's mail
+    server, mailbox or trace collector.
+    """
+    plain = ("DATABASE_URL", "HOST", "PORT")
+    return [
+        name
+        for name in environ
+        if (name in plain or name.startswith(("VAIVEM_", "OTEL_"))) and name not in TRIALS_KEEP
+    ]
 
 
 def _data_dir(env: Mapping[str, str]) -> Path:

@@ -50,3 +50,12 @@ async def test_an_unknown_scenario_is_an_error() -> None:
 def test_scenarios_have_names_of_their_own() -> None:
     assert len({one.key for one in SCENARIOS}) == len(SCENARIOS)
     assert any(one.short for one in SCENARIOS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("--seconds", "nan"), "not a number"), (("--short", "--long"), "choose one")],
+)
+async def test_what_says_nothing_or_two_things_is_refused(arguments: tuple[str, ...], words: str) -> None:
+    report, _ = await chaos(*arguments)
+    assert words in report["problem"]

@@ -84,9 +84,9 @@ def event_body(prefix: str, number: int, template: str, *, one_record: bool = Fa
     return _TEXT % {b"n": name, b"k": b"%d" % number, b"template": template.encode(), b"person": person}
 
 
-def update_name(prefix: str, number: int) -> str:
-    """Return what an update of the one record is known by: its event's id."""
-    return f"evt-{prefix}-000000-{number}"
+def update_name(prefix: str, number: int, record: int = 0) -> str:
+    """Return what an update (of the one record, unless another is named) is known by: its event's id."""
+    return f"evt-{prefix}-{record:06d}-{number}"
 
 
 def signature(secret: bytes, body: bytes) -> bytes:

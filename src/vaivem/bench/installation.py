@@ -16,11 +16,11 @@ from pyreqwest.client import Client
 from pyreqwest.exceptions import PyreqwestError
 
 from vaivem import connectors
-from vaivem.bench.events import SIGNATURE_HEADER, event_body, signature
+from vaivem.bench.events import SIGNATURE_HEADER, event_body, signature, update_name
 from vaivem.bench.load import Result, Spec
 from vaivem.cli import parts
 from vaivem.cli.reporting import CommandError
-from vaivem.config import Config
+from vaivem.config import Config, set_by_operator
 from vaivem.engine.outbound import new_client
 from vaivem.postgres import EmbeddedServer
 from vaivem.processes.parts import Part, ReadyLine, Step
@@ -30,7 +30,7 @@ CONNECTORS = Path(__file__).with_name("connectors")
 START_SECONDS = 60.0
 FOLLOW_SECONDS = 60.0
 EACH_SECONDS = 10.0
-CALLS = {"a": 1, "b": 3}
+CALLS = {"a": 1, "b": 3, "u": 2}
 
 
 class Installation:
@@ -40,11 +40,11 @@ class Installation:
         self.config = config
         self.logs = config.data_dir / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
+        for name in set_by_operator(os.environ):
+            del os.environ[name]
         os.environ["VAIVEM_CONNECTORS"] = str(CONNECTORS)
         if str(CONNECTORS) not in connectors.__path__:
             connectors.__path__.append(str(CONNECTORS))
-        for name in ("DATABASE_URL", "VAIVEM_PUBLIC_URL"):
-            os.environ.pop(name, None)
         if config.database_url:
             os.environ["DATABASE_URL"] = config.database_url
         os.environ.update(parts.settings(config))  # the seeding runs in this process
@@ -181,21 +181,23 @@ class Installation:
             status = await self._deliver("check", self._followed, template or flow, hook)
             if status != 200:
                 raise CommandError(f"The event before the measurement was answered {status}.")
-            if await self._arrives(f"check-{self._followed:06d}", flow):
+            if await self._arrives(self._followed, flow):
                 return
         raise CommandError("The event before the measurement is not at the target with its whole history.")
 
-    async def _arrives(self, record: str, flow: str) -> bool:
+    async def _arrives(self, number: int, flow: str) -> bool:
         """Wait for one event; one that came before its new rule was known comes to nothing."""
         limit = time.monotonic() + EACH_SECONDS
         while time.monotonic() < limit:
-            if await self._is_whole(record, flow):
+            if await self._is_whole(number, flow):
                 return True
             await asyncio.sleep(0.05)
         return False
 
-    async def _is_whole(self, record: str, flow: str) -> bool:
-        if record not in await self.vendor("arrivals"):
+    async def _is_whole(self, number: int, flow: str) -> bool:
+        record = f"check-{number:06d}"
+        arrival = update_name("check", number, number) if flow == "u" else record
+        if arrival not in await self.vendor("arrivals"):
             return False
         found = (await self._api(f"runs?q={record}"))["items"]
         if not found or found[0]["status"] != "done":

@@ -47,7 +47,7 @@ class Bench:
         self.found = Findings()
         self.layers = Layers(house)
         self.short = self.seconds < SECONDS
-        self.depth_seconds = self.seconds + 1 if self.short else DEPTH_SECONDS
+        self.depth_seconds = self.seconds + 1 if self.short else max(DEPTH_SECONDS, self.seconds + 1)
 
     async def start(self) -> None:
         """Note what the start itself tells."""
@@ -100,7 +100,7 @@ class Bench:
 
     async def hot_lane(self) -> None:
         """Updates of one record, in order."""
-        await self.house.follow("b")
+        await self.house.follow("u")
         many = int(HOT * min(1.0, self.seconds / SECONDS))
         spec = self.house.spec("hot", "u", count=many, connections=1, one_record=True)
         names = [update_name("hot", number) for number in range(1, many + 1)]
@@ -124,6 +124,7 @@ class Bench:
     async def backlog(self) -> None:
         """Throughput of flow B with 1 to 1,000 thousand events waiting."""
         for depth in self._depths():
+            await self.house.follow("b")  # behind the backlog it would wait for its turn
             laid = await self.layers.lay_backlog(depth)
             say(f"  laid {depth:,} waiting events in {laid:.0f} s")
             await self._steady(f"backlog_{depth}", f"q{depth}")
@@ -134,14 +135,17 @@ class Bench:
         for depth in self._depths():
             laid = await self.layers.lay_history(depth)
             say(f"  laid {depth:,} finished runs in {laid:.0f} s")
+            await self.house.follow("b")
             await self._steady(f"history_{depth}", f"h{depth}")
 
     async def drain(self) -> None:
         """Drain a million waiting events (`--full`)."""
+        if "flow_b" not in self.found.phases:
+            await self._throughput("flow_b", "b")
         rate = max(self.found.phases["flow_b"].rate, 1.0)
-        say(f"  laying and draining {FULL:,} events: about {FULL / 20_000 + FULL / rate:.0f} s")
-        await self.house.follow("b")
         many = int(FULL * min(1.0, self.seconds / SECONDS))
+        say(f"  laying and draining {many:,} events: about {many / 20_000 + many / rate:.0f} s")
+        await self.house.follow("b")
         await self.layers.lay_backlog(many)
         spec = self.house.spec("full", "b", count=1)
         self._keep("drain", await run_phase(self.house, spec, backlog=many))
@@ -160,11 +164,10 @@ class Bench:
 
     def _keep(self, name: str, phase: Phase) -> None:
         self.found.phases[name] = phase
-        cpu = phase.cpu_ms_per_event
-        say(
-            f"  {name:<18} {phase.rate:8,.0f} events/s  {cpu:5.2f} CPU-ms  "
-            f"{phase.memory_mb:4.0f} MB  load average {phase.load_average:.1f}"
-        )
+        ours = f"{phase.cpu_ms_per_event:5.2f} CPU-ms  {phase.memory_mb:4.0f} MB"
+        if name.startswith("bare_"):  # web and worker stand by then
+            ours = " " * len(ours)
+        say(f"  {name:<18} {phase.rate:8,.0f} events/s  {ours}  load average {phase.load_average:.1f}")
 
     def _leave_out(self, what: str) -> None:
         if what not in self.found.left_out:

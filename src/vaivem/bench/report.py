@@ -174,7 +174,8 @@ def _growth(phases: dict[str, Phase]) -> Iterable[Row]:
             if not name.startswith(f"{kind}_"):
                 continue
             number = int(name.rpartition("_")[2])
-            yield Row(f"flow B, {number:,} {text}", phase.rate, "events/s")
+            unit = text if number > 1 else text.removesuffix("s")
+            yield Row(f"flow B, {number:,} {unit}", phase.rate, "events/s")
             if first is None:
                 first = phase.rate
             else:
@@ -183,4 +184,4 @@ def _growth(phases: dict[str, Phase]) -> Iterable[Row]:
     if "drain" in phases:
         drain = phases["drain"]
         yield Row(f"drain of {drain.arrived:,}", drain.rate, "events/s")
-        yield Row(f"drain of {drain.arrived:,}", drain.seconds, "s")
+        yield Row(f"drain of {drain.arrived:,}, at the target", drain.seconds, "s")

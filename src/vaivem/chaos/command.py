@@ -15,7 +15,7 @@ from vaivem.chaos.counting import Counts
 from vaivem.chaos.scenarios import SCENARIOS
 from vaivem.chaos.stage import Form, Scenario, Stage, fresh_folder
 from vaivem.cli.database import on_tables
-from vaivem.cli.naming import names
+from vaivem.cli.naming import Seconds, names
 from vaivem.cli.reporting import Command, CommandError, Outcome, say
 from vaivem.config import Config
 
@@ -26,7 +26,7 @@ WIDTHS = (8, 6, 9, 14, 7, 10, 11, 9)
 @click.command(cls=Command)
 @click.option("--short", is_flag=True, help="The kills alone, within 50 seconds.")
 @click.option("--long", is_flag=True, help="Every scenario at its full size; about an hour.")
-@click.option("--seconds", type=click.FloatRange(5, 3600), help="How long the faults of each scenario go on.")
+@click.option("--seconds", type=Seconds(5, 3600), help="How long the faults of each scenario go on.")
 @click.option("--seed", type=int, help="Repeat a run's chance; it is printed with every result.")
 @click.option(
     "--only",
@@ -45,6 +45,8 @@ def chaos(
     """
     if listing:
         return Outcome("\n".join(f"{one.key:<14} {one.title}{_reason(one)}" for one in SCENARIOS))
+    if short and long:
+        raise CommandError("--short and --long say two things: choose one.")
     form = Form.SHORT if short else Form.LONG if long else Form.USUAL
     chosen = _chosen(only, form)
     seed = secrets.randbelow(10**6) if seed is None else seed

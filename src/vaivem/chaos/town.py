@@ -19,7 +19,7 @@ import asyncpg
 
 from vaivem.chaos.target import Target
 from vaivem.cli import parts
-from vaivem.config import Config
+from vaivem.config import Config, set_by_operator
 from vaivem.postgres import EmbeddedServer
 from vaivem.postgres.server import free_port
 from vaivem.processes.parts import Part, Step
@@ -27,7 +27,6 @@ from vaivem.processes.supervisor import Startable, Supervisor
 
 CONNECTORS = Path(__file__).with_name("connectors")
 TOKEN = "what-proves-the-sender"  # noqa: S105 - of a vendor that lives for a minute on loopback
-OURS = ("DATABASE_URL", "VAIVEM_PUBLIC_URL", "VAIVEM_DSN", "VAIVEM_SMTP_URL", "VAIVEM_CRASH_AT")
 LOOKS = (
     "select id, until - now() as holds, host, pid from worker",
     "select gate, state, owner, recover, prio, count(*), min(due - vv_now()), max(due - vv_now()) from lane"
@@ -158,7 +157,7 @@ class Town:
         }
         if self.config.database_url:
             given["DATABASE_URL"] = self.config.database_url
-        self._before = {name: os.environ.pop(name, None) for name in {*OURS, *given}}
+        self._before = {name: os.environ.pop(name, None) for name in {*set_by_operator(os.environ), *given}}
         os.environ.update(given)
 
     def _restore(self) -> None:
