@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vaivem.bench import bounds, plan
-from vaivem.bench.phases import Phase
+from vaivem.bench.phases import Phase, _rate
 from vaivem.bench.plan import PARTS, Bench
 from vaivem.bench.report import report
 from vaivem.cli import cli
@@ -80,6 +80,9 @@ class House:
     async def follow(self, flow: str, template: str = "", hook: str = "") -> None:
         self.done.append(f"follow {template or flow}")
 
+    async def vendor(self, path: str) -> None:
+        self.done.append(path)
+
     async def add_rules(self, first: int, last: int) -> None:
         """Add none."""
 
@@ -104,6 +107,7 @@ async def whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[House,
 
     async def measured(_: object, spec: SimpleNamespace, **given: Any) -> Phase:
         house.done.append(f"measure {spec.template}")
+        assert given.get("begun", False) is (spec.prefix == "full")
         return phase()
 
     async def bound(*_: object) -> Phase:
@@ -113,6 +117,7 @@ async def whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[House,
         return {"alone": 1.0, "together": 1.0}
 
     async def laid(_: object, depth: int) -> float:
+        house.done.append(f"lay {depth}")
         return 0.0
 
     async def cleared(_: object) -> None:
@@ -140,12 +145,25 @@ def test_before_each_measurement_an_event_of_its_kind_is_followed(whole: tuple[H
     assert sum(one.startswith("measure") for one in done) > len(PARTS)
     last = ""
     for one in done:
+        if one.startswith(("lay", "begin")):
+            continue
         if one.startswith("measure"):
             assert last.startswith("follow"), done
             assert last.removeprefix("follow ") == one.removeprefix("measure "), done
             last = ""
         elif not last:
             last = one
+
+
+def test_the_vendor_counts_before_a_backlog_to_be_drained_is_laid(whole: tuple[House, Bench]) -> None:
+    """What is worked while the rest is still being laid would be missing at the end for ever."""
+    assert whole[0].done[-4:] == ["follow b", "begin?delay_ms=0", "lay 1000000", "measure b"]
+
+
+def test_what_arrived_before_the_load_is_in_no_rate() -> None:
+    result = SimpleNamespace(first=10.0)
+    arrivals = {"early": 9.0, "one": 10.5, "two": 12.0}
+    assert _rate(None, result, arrivals, steady=False) == (2.0, 1.0)  # type: ignore[arg-type]
 
 
 def test_each_figure_has_a_name_of_its_own(whole: tuple[House, Bench]) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg
 import pytest
+from typing_extensions import override
 
 from vaivem.cli import doctor
 from vaivem.cli.doctor import Finding, Installation, State
 from vaivem.config import Config
+from vaivem.processes.occupancy import sole_user
 from vaivem.vault import Vault
 
 
@@ -100,6 +105,85 @@ def test_workers_and_accounts_are_looked_at(data_dir: Path, database_empty: str)
         "'Matriz' (clicksign) needs to be connected again" in only(doctor.connections(installation)).sentence
     )
     installation.close()
+
+
+def test_a_rule_that_was_held_is_named(data_dir: Path, database_empty: str) -> None:
+    installation = Installation(Config(data_dir, database_url=database_empty))
+    assert list(doctor.rules(installation)) == []
+    with psycopg.connect(database_empty, autocommit=True) as connection:
+        connection.execute(
+            "create table rule (id int primary key, workspace_id int, title text, state text, held jsonb)"
+        )
+        connection.execute("create table lane (ws int, key int, rule int)")
+        connection.execute("insert into rule values (1, 1, 'Paused by hand', 'paused', null)")
+        assert list(doctor.rules(installation)) == []
+        connection.execute("insert into rule values (2, 1, 'Wild', 'paused', '{}')")
+        connection.execute("insert into lane values (1, 1, 1), (1, 2, 2), (1, 3, 2)")
+    found = only(doctor.rules(installation))
+    assert (found.state, "'Wild' was held" in found.sentence) == (State.WARN, True)
+    assert "2 records wait" in found.sentence
+    installation.close()
+
+
+@contextmanager
+def answering(status: int, content: bytes) -> Iterator[str]:
+    """Serve one answer to everything; yield the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        @override
+        def log_message(self, *about: object) -> None:
+            """Say nothing."""
+
+        def do_GET(self) -> None:
+            assert self.path == "/readyz"
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def web(installation: Installation, local: str) -> Finding | None:
+    """Return what is found of the web process of an installation that runs and listens at `local`."""
+    with sole_user(installation.config.data_dir, "https://vaivem.example.com.br", local):
+        found = {finding.check: finding for finding in doctor.running(installation)}
+    assert found.pop("running").state is State.OK
+    return found.pop("web", None)
+
+
+def test_a_web_process_that_takes_no_deliveries_is_bad(installation: Installation) -> None:
+    with answering(200, b'{"ok": true}') as local:
+        found = web(installation, local)
+        assert found == Finding("web", State.OK, f"The web process answers at {local}.")
+    found = web(installation, local)
+    assert found is not None
+    assert found.state is State.BAD
+    assert f"{local} takes no deliveries: [Errno" in found.sentence
+    with answering(503, b'{"ok": false, "problem": "The database cannot be reached"}') as local:
+        found = web(installation, local)
+        assert found is not None
+        assert found.sentence.endswith("takes no deliveries: The database cannot be reached.")
+    assert web(installation, "") is None  # a restore holds the folder, and serves nothing
+
+
+def test_a_web_process_without_a_supervisor_is_known(installation: Installation) -> None:
+    with answering(200, b'{"ok": true}') as local:
+        alone = Installation(replace(installation.config, port=int(local.rpartition(":")[2])))
+        assert only(doctor.running(alone)).sentence == f"The web process answers at {local}."
+    with answering(200, b"<html>another program") as local:
+        other = Installation(replace(installation.config, port=int(local.rpartition(":")[2])))
+        found = only(doctor.running(other))
+        assert (found.check, found.state) == ("port", State.WARN)
+        assert "answers something else" in found.advice
 
 
 def test_a_taken_port_is_said(installation: Installation) -> None:

@@ -49,12 +49,15 @@ async def run_phase(
     backlog: int = 0,
     steady: bool = False,
     ordered: Sequence[str] = (),
+    begun: bool = False,
 ) -> Phase:
     """Send a load, wait until all of it has arrived, and count.
 
     `steady`: do not wait for the end (a backlog stays); the rate is that of the seconds in which it was sent.
+    `begun`: the vendor counts already, since before the backlog was laid down: work on it begins at once.
     """
-    await house.vendor(f"begin?delay_ms={delay_ms}")
+    if not begun:
+        await house.vendor(f"begin?delay_ms={delay_ms}")
     pids = {**house.ours, "vendor": house.supervisor.pid("vendor")}
     postmaster = house.server.postmaster_pid
     if postmaster is not None:
@@ -96,7 +99,7 @@ def _rate(spec: Spec, result: Result, arrivals: Mapping[str, float], *, steady: 
     """Return over how many seconds was measured, and events a second."""
     if not steady:
         seconds = max(arrivals.values(), default=result.first) - result.first
-        return seconds, len(arrivals) / max(seconds, 1e-9)
+        return seconds, sum(at >= result.first for at in arrivals.values()) / max(seconds, 1e-9)
     lead = min(LEAD_SECONDS, spec.seconds / 4)
     begin, end = result.first + lead, result.first + spec.seconds
     return end - begin, sum(begin <= at < end for at in arrivals.values()) / (end - begin)

@@ -146,9 +146,10 @@ class Bench:
         many = int(FULL * min(1.0, self.seconds / SECONDS))
         say(f"  laying and draining {many:,} events: about {many / 20_000 + many / rate:.0f} s")
         await self.house.follow("b")
+        await self.house.vendor("begin?delay_ms=0")
         await self.layers.lay_backlog(many)
         spec = self.house.spec("full", "b", count=1)
-        self._keep("drain", await run_phase(self.house, spec, backlog=many))
+        self._keep("drain", await run_phase(self.house, spec, backlog=many, begun=True))
 
     async def _throughput(self, name: str, template: str, **given: Any) -> None:
         await self.house.follow(

@@ -44,7 +44,7 @@ def demo(*, check: bool) -> Outcome:
 
 def _demo(config: Config) -> Outcome:
     config.data_dir.mkdir(parents=True, exist_ok=True)
-    with sole_user(config.data_dir, config.local_url):
+    with sole_user(config.data_dir, config.local_url, config.local_url):
         check_port(config.host, config.port)
         say(f"Starting the demo in {config.data_dir}")
         installation = DemoInstallation(config, accounts=connectable_accounts())

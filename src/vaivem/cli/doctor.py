@@ -7,6 +7,7 @@ write the function and list it.
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import pwd
 import shutil
@@ -33,10 +34,9 @@ from vaivem.engine import post
 from vaivem.postgres.account import choose
 from vaivem.postgres.address import shown
 from vaivem.postgres.errors import DatabaseError
-from vaivem.postgres.flocks import FileLock
 from vaivem.postgres.folder import MIB, DataFolder
 from vaivem.postgres.server import EmbeddedServer
-from vaivem.processes.occupancy import OccupiedError, check_port
+from vaivem.processes.occupancy import OccupiedError, check_port, local_address
 from vaivem.vault import KEY_FILE, KEY_VARIABLE, Vault, VaultError, read_or_make_keys
 
 LOW_SPACE_BYTES = 1024 * MIB
@@ -246,16 +246,30 @@ def tables(installation: Installation) -> Iterable[Finding]:
 
 
 def running(installation: Installation) -> Iterable[Finding]:
-    """Vaivém runs on this folder, or its port is free."""
-    config, lock = installation.config, FileLock(installation.folder.locks / "up")
-    if lock.path.exists() and not lock.exclusive():
+    """Vaivém runs on this folder and its web process takes deliveries, or its port is free."""
+    config = installation.config
+    local = local_address(config.data_dir)
+    if local is not None:
         yield Finding("running", State.OK, "Vaivém runs on this folder.")
+    web = config.local_url if local is None else local
+    problem = _unready(web) if web else None
+    if problem == "":
+        yield Finding("web", State.OK, f"The web process answers at {web}.")
         return
-    lock.release()
+    if local:
+        yield Finding(
+            "web",
+            State.BAD,
+            f"The web process at {web} takes no deliveries: {problem}.",
+            "It is started again by itself. If it began more than a minute ago, its log says what is wrong.",
+        )
+    if local is not None:
+        return
     try:
         check_port(config.host, config.port)
     except OccupiedError as error:
-        yield Finding("port", State.WARN, str(error), "If that is Vaivém's web process, all is well.")
+        advice = f"It is not a web process of Vaivém that takes deliveries: {problem}."
+        yield Finding("port", State.WARN, str(error), advice)
     else:
         yield Finding("port", State.OK, f"Vaivém is not running; {config.host}:{config.port} is free.")
 
@@ -343,6 +357,21 @@ def connections(installation: Installation) -> Iterable[Finding]:
         )
 
 
+def rules(installation: Installation) -> Iterable[Finding]:
+    """No rule was held because it ran wild."""
+    rows = installation.rows(
+        "select r.title, count(l.key) from rule r left join lane l on l.ws = r.workspace_id and l.rule = r.id"
+        " where r.state = 'paused' and r.held is not null group by r.id, r.title order by r.id"
+    )
+    for title, waiting in rows or ():
+        yield Finding(
+            "rules",
+            State.WARN,
+            f"The rule {title!r} was held because it ran wild; {waiting:,} records wait for it.",
+            "Open the rule: it says what it did. Let it go on there if that was meant.",
+        )
+
+
 def queue(installation: Installation) -> Iterable[Finding]:
     """Nothing waits that could go on; else what holds it up, as measured now."""
     cause = find_cause(installation.rows)
@@ -364,6 +393,7 @@ CHECKS: tuple[Callable[[Installation], Iterable[Finding]], ...] = (
     public_address,
     mail,
     connections,
+    rules,
     queue,
 )
 
@@ -422,6 +452,22 @@ def _connections(installation: Installation) -> Iterable[Finding]:
         f"{used} of {most} database connections are in use.",
         "Raise max_connections, or run fewer processes." if tight else "",
     )
+
+
+def _unready(url: str) -> str:
+    """Return why the web process at `url` takes no deliveries; "" when it does."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=REACH_SECONDS) as answer:  # noqa: S310 - http(s) only
+            return "" if json.loads(answer.read()) == {"ok": True} else "it answers something else"
+    except urllib.error.HTTPError as error:
+        try:
+            return str(json.loads(error.read())["problem"])
+        except (ValueError, KeyError, TypeError):
+            return f"status {error.code}"
+    except ValueError:
+        return "it answers something else"
+    except (OSError, http.client.HTTPException) as error:
+        return str(getattr(error, "reason", error))
 
 
 def _unreachable(url: str) -> str:

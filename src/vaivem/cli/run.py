@@ -59,7 +59,7 @@ def up(workers: int) -> Outcome:
         if code:
             say(f"The first visitor becomes the owner, with this code: {code}")
 
-    with sole_user(config.data_dir, address):
+    with sole_user(config.data_dir, address, config.local_url):
         check_port(config.host, config.port)
         say(f"Starting Vaivém in {config.data_dir}")
         asyncio.run(Supervisor(parts.installation(config, workers=workers), Steps()).run(on_ready=tell))

@@ -26,29 +26,48 @@ class OccupiedError(Exception):
 
 
 @contextmanager
-def sole_user(data_dir: Path, url: str) -> Iterator[None]:
-    """Hold the folder for this process; `OccupiedError` names the process that holds it already."""
+def sole_user(data_dir: Path, url: str, local_url: str = "") -> Iterator[None]:
+    """Hold the folder for this process; `OccupiedError` names the process that holds it already.
+
+    `url` is where people reach it, `local_url` where its web process listens.
+    """
     folder = DataFolder(data_dir)
     folder.prepare()
     lock = FileLock(folder.locks / "up")
     if not lock.exclusive():
         raise OccupiedError(_who_holds(lock.read(), data_dir))
     with lock:
-        lock.write(json.dumps({"pid": os.getpid(), "url": url, "since": time.time()}).encode())
+        about = {"pid": os.getpid(), "url": url, "local_url": local_url, "since": time.time()}
+        lock.write(json.dumps(about).encode())
         yield
 
 
 def running_address(data_dir: Path) -> str:
     """Return where the installation that runs on this folder answers; "" when none does."""
+    address = str((_holder(data_dir) or {}).get("url", ""))
+    return address if address.startswith(("http://", "https://")) else ""
+
+
+def local_address(data_dir: Path) -> str | None:
+    """Return where the web process of the installation that runs on this folder listens.
+
+    "" when it has none (a restore holds the folder, too), None when nobody holds the folder.
+    """
+    holder = _holder(data_dir)
+    return None if holder is None else str(holder.get("local_url", ""))
+
+
+def _holder(data_dir: Path) -> dict[str, object] | None:
+    """Return what who holds the folder wrote about itself; None when nobody holds it."""
     lock = FileLock(DataFolder(data_dir).locks / "up")
     if not lock.path.exists() or lock.exclusive():
         lock.release()
-        return ""
+        return None
     try:
-        address = str(json.loads(lock.read())["url"])
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return address if address.startswith(("http://", "https://")) else ""
+        found = json.loads(lock.read())
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def check_port(host: str, port: int) -> None:
