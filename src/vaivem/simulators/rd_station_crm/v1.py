@@ -87,7 +87,10 @@ def page_of(request: Request, limit: int = LIMIT, max_limit: int = MAX_LIMIT) ->
 
 
 def ordered(request: Request, found: list[Record], columns: dict[str, str]) -> list[Record]:
-    """Sort by `order` and `direction`; `columns` maps API v1's names to ours. Newest first when not asked."""
+    """Sort by `order` and `direction`; `columns` maps API v1's names to ours. Newest first when not asked.
+
+    Ids rise, so of two made in one millisecond the later one is the newer.
+    """
     query = request.query_params
     column = columns.get(query.get("order", "created_at"))
     direction = query.get("direction", "asc" if "order" in query else "desc")
@@ -95,7 +98,8 @@ def ordered(request: Request, found: list[Record], columns: dict[str, str]) -> l
         raise BadParameterError("order")
     present = [record for record in found if record.get(column) is not None]
     absent = [record for record in found if record.get(column) is None]
-    return sorted(present, key=lambda record: record[column], reverse=direction == "desc") + absent
+    present.sort(key=lambda record: (record[column], record["id"]), reverse=direction == "desc")
+    return present + absent
 
 
 def refused(error: RefusedError) -> Response:
