@@ -160,6 +160,7 @@ def test_what_stays_for_months_holds_nothing_that_it_does_not_need(data_dir: Pat
             assert not [line for line in told.splitlines() if line.startswith("VmFlags") and " hg" in line]
 
 
+@pytest.mark.soak
 def test_killed_parts_come_back(data_dir: Path) -> None:
     with up(data_dir) as running:
         web, worker = running.child("web"), running.child("worker")

@@ -98,6 +98,7 @@ async def sender(folder: Path) -> AsyncIterator[Sender]:
         yield Sender(town)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("form", ["json", "xml", "packed"])
 async def test_several_large_messages_at_once_stay_within_a_bound(sender: Sender, form: str) -> None:
     kind = "text/xml" if form == "xml" else "application/json"
