@@ -211,3 +211,100 @@ def choose(house: House, address: str) -> None:
             " on conflict (name) do update set value = excluded.value",
             (json.dumps({"url": address}),),
         )
+
+
+def rule_at(house: House, number: int, then: list[dict[str, Any]] | None = None) -> int:
+    """Switch on a rule that starts from events of a connection."""
+    return house.rule("put", then=then, when={"connection": number, "trigger": "thing_happened"})
+
+
+def switch_off(house: House, rule: int, state: str = "draft") -> None:
+    with house.db() as db:
+        db.execute("update rule set state = %s, version = null where id = %s", (state, rule))
+
+
+def under_way(house: House, rule: int) -> None:
+    """Have a run of the rule wait in a lane."""
+    with house.db() as db:
+        db.execute(
+            "insert into item (ws, lane, seq, run_id, event_id, rule, version) values (1, 7, 1, 7, 7, %s, 1)",
+            (rule,),
+        )
+
+
+async def left(chored: Chored) -> None:
+    await chored.look()
+    await chored.subscriptions.leave_unused()
+
+
+async def test_a_webhook_that_no_rule_needs_any_more_is_removed_and_made_again(house: House) -> None:
+    number = hooked(house, HOOKED)
+    first, second = rule_at(house, number), rule_at(house, number)
+    async with chores(house, public_url=HOME) as chored:
+        await round_of(chored)
+        switch_off(house, first)
+        with house.db() as db:
+            db.execute("update rule set state = 'paused' where id = %s", (second,))
+        await left(chored)
+        assert addresses(house) == [f"{HOME}/hook/{HOOKED}"], "a paused rule takes events in"
+        switch_off(house, second, "removed")
+        under_way(house, second)
+        await left(chored)
+        assert addresses(house) == [f"{HOME}/hook/{HOOKED}"], "a run under way may wait for an event"
+        with house.db() as db:
+            db.execute("delete from item")
+        await left(chored)
+        assert addresses(house) == []
+        assert subscription(house, number) == {}
+        await round_of(chored)
+        assert addresses(house) == [], "nothing asks for it"
+        rule_at(house, number)
+        with house.db() as db:
+            db.execute("update connection set wants_hook = true where id = %s", (number,))
+        await round_of(chored)
+        await left(chored)
+        assert addresses(house) == [f"{HOME}/hook/{HOOKED}"]
+    assert subscription(house, number)["problem"] == {}
+
+
+async def test_where_a_rule_waits_for_an_event_its_webhook_stays(house: House) -> None:
+    number = hooked(house, HOOKED)
+    wait = {
+        "id": "later",
+        "kind": "await",
+        "connection": number,
+        "trigger": "thing_happened",
+        "for": {"days": 1},
+    }
+    rule = house.rule("put", then=[wait | {"about": {"field": "email", "as": "email"}}])
+    async with chores(house, public_url=HOME) as chored:
+        await round_of(chored)
+        await left(chored)
+        assert addresses(house) == [f"{HOME}/hook/{HOOKED}"]
+        switch_off(house, rule)
+        await left(chored)
+    assert addresses(house) == []
+
+
+async def test_a_rule_that_was_switched_on_this_moment_keeps_its_webhook(house: House) -> None:
+    number = hooked(house, HOOKED)
+    async with chores(house, public_url=HOME) as chored:
+        await round_of(chored)
+        rule_at(house, number)
+        await chored.subscriptions.leave_unused()  # goes by what was read before the rule was there
+    assert addresses(house) == [f"{HOME}/hook/{HOOKED}"]
+
+
+async def test_an_unused_webhook_that_cannot_be_removed_now_is_removed_in_the_next_round(
+    house: House,
+) -> None:
+    number = hooked(house, HOOKED)
+    async with chores(house, public_url=HOME) as chored:
+        await round_of(chored)
+        house.vendor.fault = lambda method, path, nth: 503 if method == "DELETE" else None
+        await left(chored)
+        assert len(house.vendor.hooks) == 1
+        assert subscription(house, number)["address"]
+        house.vendor.fault = lambda method, path, nth: None
+        await left(chored)
+    assert addresses(house) == []
