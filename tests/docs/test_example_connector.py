@@ -28,7 +28,6 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connector]
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-    (tmp_path / "acme_desk" / "__init__.py").touch()
     monkeypatch.setattr(connectors, "__path__", [*connectors.__path__, str(tmp_path)])
     caches = (connector_keys, get_connector, texts.load_texts)
     for cache in caches:
@@ -81,3 +80,8 @@ async def test_it_can_be_connected(acme: Connector) -> None:
     account = await acme.account(reader)
     assert (account.id, account.name) == ("3", "Raiar")
     assert acme.authorise(CONNECTION).headers == (("Authorization", "Bearer t-1"),)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_it_speaks_its_one_language_to_whoever_reads_another(acme: Connector, language: str) -> None:
+    assert acme.text(language, "auth.token.token") == "Acme token"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 from vaivem import connectors
 from vaivem.connectors.sdk.connector import Connector
@@ -12,9 +12,9 @@ from vaivem.connectors.sdk.connector import Connector
 
 @cache
 def connector_keys() -> tuple[str, ...]:
-    """Return the names of all connector folders, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(connectors.__path__) if module.ispkg)
-    return tuple(sorted(name for name in found if name != "sdk"))
+    """Return the names of all folders that hold a connector, sorted."""
+    modules = (module for place in connectors.__path__ for module in Path(place).glob("*/connector.py"))
+    return tuple(sorted({module.parent.name for module in modules} - {"sdk"}))
 
 
 @cache

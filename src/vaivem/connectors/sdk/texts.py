@@ -14,9 +14,11 @@ LANGUAGES = ("pt_BR", "en", "fr", "es")
 
 @cache
 def load_texts(package: str, language: str) -> Mapping[str, str]:
-    """Return all texts of a connector's package in one language."""
-    text = files(package).joinpath("locale", f"{language}.toml").read_text("utf-8")
-    return dict(_flatten(tomllib.loads(text)))
+    """Return all texts of a connector's package in one language; in another one where it lacks that."""
+    folder = files(package) / "locale"
+    spoken = (folder / f"{one}.toml" for one in (language, "en", *LANGUAGES))
+    file = next((one for one in spoken if one.is_file()), None)
+    return dict(_flatten(tomllib.loads(file.read_text("utf-8")))) if file is not None else {}
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
