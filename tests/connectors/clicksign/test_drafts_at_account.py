@@ -252,3 +252,29 @@ async def test_a_draft_whose_signer_is_refused_says_what_is_there_and_who_lacks(
     ana, bia = half.recipients
     assert ana == {**whole.recipients[0], "id": there["id"]}
     assert bia == {**whole.recipients[1], "id": None, "lacking": True}
+
+
+@pytest.mark.parametrize(
+    ("more", "options", "codes"),
+    [
+        ({}, {}, []),
+        ({"valor": " "}, {}, ["variable_blank"]),
+        ({"valor": " "}, {"blanks": "allow"}, []),
+        ({"signer2.name": "Bia"}, {}, ["signer_name_refused"]),
+        ({"signer2.phone": ""}, {"sending": "send"}, ["signer_incomplete"]),
+    ],
+)
+async def test_what_would_be_refused_is_known_before_anything_is_made(
+    wired: Wired, more: dict[str, str], options: dict[str, str], codes: list[str]
+) -> None:
+    """As a preview asks it: the same as what the step says, which makes nothing then."""
+    own = {key: value for key, value in more.items() if "." not in key}
+    values = {**filled(wired, **own), **{key: value for key, value in more.items() if "." in key}}
+    context = LiveContext(wired, "create_envelope", values, options=options)
+    told = context.action.refuses(wired.connection, context.values, options)
+    assert [one.code for one in told] == codes
+    if codes:
+        with pytest.raises(RecordError) as refused:
+            await context.run()
+        assert refused.value.problems == told
+        assert await envelopes(wired) == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.hub.workplace import Workplace
 
-from vaivem.core.errors import RuleError
+from vaivem.core.errors import Problem, RuleError
 
 KEY = "acme_document_to_deal"
 CHOSEN = {"pipeline": "p1", "stage": "s12"}
@@ -141,3 +141,35 @@ def test_the_preview_shows_what_would_be_written(workplace: Workplace, recipe: A
     [wrong] = preview(checked.rule, catalog(workplace), bad, now())
     [told] = [line.problem for line in wrong.lines if line.problem]
     assert "“ana”" in told
+
+
+def test_the_preview_shows_what_the_action_would_refuse(
+    workplace: Workplace, recipe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the fields are right one by one."""
+    from vaivem.connectors.sdk.registry import get_connector
+    from vaivem.hub.recipes.setting_up import definition
+    from vaivem.hub.rules import publishing
+    from vaivem.hub.rules.previews import preview, sample_of
+    from vaivem.hub.shell.clock import now
+
+    action = get_connector("acme_crm").action("create_or_update_deal")
+    monkeypatch.setattr(
+        type(action),
+        "refuses",
+        lambda self, connection, values, options: (
+            Problem("nothing_found", {"step": f"{connection.id} {values['deal.name']} {sorted(options)}"}),
+        ),
+    )
+    checked = publishing.check(
+        definition(recipe, accounts(workplace), CHOSEN, "Teste"), catalog(workplace), zone="America/Sao_Paulo"
+    )
+    assert checked.rule is not None
+    sample = sample_of(checked.rule, catalog(workplace))
+    [step] = preview(checked.rule, catalog(workplace), sample, now())
+    assert step.problems == (
+        f"O passo “{workplace.crm.pk} Contrato Contrato Duarte – Marina Duarte []” não encontrou nada.",
+    )
+    bad = {**sample, "signers": [{"name": "Ana", "email": "ana"}]}
+    [wrong] = preview(checked.rule, catalog(workplace), bad, now())
+    assert wrong.problems == (), "the field that is wrong comes first"

@@ -29,8 +29,9 @@ from vaivem.connectors.sdk import (
     RecordRef,
     Unsafe,
 )
-from vaivem.core.errors import RecordError
+from vaivem.core.errors import Problem, RecordError
 from vaivem.core.fields import Field, FieldType, Option
+from vaivem.core.values import Values
 
 Kept = dict[str, Any]
 MARK = "vaivem"
@@ -86,17 +87,23 @@ class CreateEnvelope(Action):
         return drafts.MADE
 
     @override
+    def refuses(
+        self, connection: Connection, values: Values, options: Mapping[str, Any]
+    ) -> tuple[Problem, ...]:
+        try:
+            _checked(connection, values, options)
+        except RecordError as error:
+            return tuple(error.problems)
+        return ()
+
+    @override
     async def run(self, context: ActionContext) -> Outcome:
         earlier = context.made("envelope")
         if earlier is not None:  # a second paper for the same thing would be worse than an old one
             return _outcome(context, earlier, "", "", "kept")
         values, template = context.values, str(context.values["envelope.template"])
         sending = context.options.get("sending", "draft")
-        blanks = context.options.get("blanks") == "allow"
-        filled = drafts.variables(values, context.connection, template, blanks=blanks)
-        people = drafts.people_of(values)
-        if sending != "draft" and not people:
-            raise RecordError("nobody_to_sign", path="signer.name")
+        filled, people = _checked(context.connection, values, context.options)
         name = str(values["envelope.name"])
         async with context.claim("envelope", f"name:{name.casefold()}"):
             envelope = await _envelope(context, drafts.envelope_of(values))
@@ -144,6 +151,18 @@ class SendEnvelope(Action):
         if context.options.get("telling", "notify") == "notify":
             await _notify(context, envelope)
         return _outcome(context, envelope, "running", "", "updated")
+
+
+def _checked(
+    connection: Connection, values: Values, options: Mapping[str, Any]
+) -> tuple[dict[str, str], list[drafts.Person]]:
+    """Return the variables and who signs. Raises RecordError for what must not become a document."""
+    template, blanks = str(values["envelope.template"]), options.get("blanks") == "allow"
+    filled = drafts.variables(values, connection, template, blanks=blanks)
+    people = drafts.people_of(values)
+    if options.get("sending", "draft") != "draft" and not people:
+        raise RecordError("nobody_to_sign", path="signer.name")
+    return filled, people
 
 
 async def _envelope(context: ActionContext, attributes: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from vaivem.connectors.sdk.calls import Answer, Call
 from vaivem.connectors.sdk.connection import Connection
 from vaivem.connectors.sdk.events import Delivery, Outcome, Written
 from vaivem.connectors.sdk.repeat import Repeat
+from vaivem.core.errors import Problem
 from vaivem.core.fields import Field
 from vaivem.core.mapping import Values
 
@@ -237,6 +238,12 @@ class Action:
     def available(self, connection: Connection) -> bool:
         """Say whether this connection's method and plan can do it; the form says why not."""
         return True
+
+    def refuses(
+        self, connection: Connection, values: Values, options: Mapping[str, Any]
+    ) -> tuple[Problem, ...]:
+        """Return what `run` would refuse of these values before it calls anyone; previews show it. Pure."""
+        return ()
 
     async def run(self, context: ActionContext) -> Outcome:
         """Do it. A lookup that finds nothing returns an outcome without records."""

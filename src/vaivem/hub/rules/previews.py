@@ -107,6 +107,9 @@ def _step(
     if isinstance(whole, ActionStep):
         whole = replace(whole, repeat={group: one for group, one in whole.repeat.items() if one.over})
     values, failed = MappingPlan(whole, fields).attempt(scope, zone=zone)
+    connector, seen = catalog.connector(step.connection), catalog.seen(step.connection)
+    if not failed and connector is not None and seen is not None:
+        failed = connector.action(step.action).refuses(seen, values, step.options)
     lines = tuple(_line(fields, row.connector, found) for found in values.preview())
     told = {line.key for line in lines if line.problem}
     problems = tuple(_sentence(one, row.connector) for one in failed if one.path not in told)
