@@ -38,6 +38,7 @@ class BulkWrite:
     ) -> Sequence[Mapping[str, Any] | None] | None:
         """Return what became of each record, in their order; None while the vendor still works.
 
-        Of a record that was not taken, or of which nothing is known: None.
+        `records` may be fewer than the call took: somebody ended the runs of the others meanwhile. Of a
+        record that was not taken, or of which nothing is known: None.
         """
         raise NotImplementedError

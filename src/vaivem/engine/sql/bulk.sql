@@ -43,7 +43,7 @@ returning id, ws, conn, key, tries, name, extract(epoch from vv_now() - made)::f
 -- name: records
 -- Those whose run is still there: what a person ended is not written.
 select ws, run_id, n, record from bulk_write w where batch = $1 and told is null
-  and exists (select from item i where i.run_id = w.run_id)
+  and exists (select from item i where i.ws = w.ws and i.run_id = w.run_id)
 order by at, run_id, n;
 
 -- name: sent
@@ -68,8 +68,8 @@ select pg_notify('vv_lanes', '') from (select count(*) from w) woken where count
 
 -- name: close
 delete from bulk_batch b where b.id = $1 and not exists (
-  select from bulk_write w join item i on i.run_id = w.run_id where w.batch = b.id and w.told is null);
+  select from bulk_write w join item i on i.ws = w.ws and i.run_id = w.run_id where w.batch = b.id and w.told is null);
 
 -- name: forget
 -- What runs left behind that are over. (One that asks at this moment has its item.)
-delete from bulk_write w where not exists (select from item i where i.run_id = w.run_id);
+delete from bulk_write w where not exists (select from item i where i.ws = w.ws and i.run_id = w.run_id);
