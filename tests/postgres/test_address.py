@@ -8,8 +8,6 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from vaivem.postgres.address import (
-    database_name,
-    django_database,
     fits_socket,
     shown,
     socket_dsn,
@@ -29,20 +27,6 @@ def test_a_password_survives_and_is_not_shown() -> None:
     assert conninfo_to_dict(dsn)["password"] == "p@:/?#ss"
     assert shown(dsn) == "postgresql://vaivem:***@127.0.0.1:5433/vaivem"
     assert shown(socket_dsn(Path("/run"))) == "postgresql://vaivem@/vaivem?host=/run&port=5432"
-    assert database_name(dsn) == "vaivem"
-
-
-def test_django_gets_what_it_has_names_for() -> None:
-    entry = django_database("postgresql://ana:pw@db:5433/hub?sslmode=require")
-    assert entry == {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": "hub",
-        "USER": "ana",
-        "PASSWORD": "pw",
-        "HOST": "db",
-        "PORT": "5433",
-        "OPTIONS": {"sslmode": "require"},
-    }
 
 
 @pytest.mark.parametrize(

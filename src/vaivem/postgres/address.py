@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 ROLE = "vaivem"
 DATABASE = "vaivem"
@@ -44,11 +43,6 @@ def with_database(dsn: str, database: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{rest}"
 
 
-def database_name(dsn: str) -> str:
-    """Return the database's name in an address."""
-    return unquote(urlsplit(dsn).path.lstrip("/")) or DATABASE
-
-
 def shown(dsn: str) -> str:
     """Return the address for screens and logs, without its password."""
     parts = urlsplit(dsn)
@@ -56,14 +50,3 @@ def shown(dsn: str) -> str:
         return dsn
     user, _, place = parts.netloc.rpartition("@")
     return dsn.replace(parts.netloc, f"{user.partition(':')[0]}:***@{place}", 1)
-
-
-def django_database(dsn: str) -> dict[str, Any]:
-    """Return Django's DATABASES entry for an address; parameters it has no name for become OPTIONS."""
-    from psycopg.conninfo import conninfo_to_dict  # Django's processes have it anyway, others need none of it
-
-    given = {key: value for key, value in conninfo_to_dict(dsn).items() if value is not None}
-    named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-    entry: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql"}
-    entry |= {name: str(given.pop(key)) for key, name in named.items() if key in given}
-    return entry | {"OPTIONS": given}

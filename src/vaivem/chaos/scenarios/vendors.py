@@ -233,8 +233,6 @@ async def _faster(town: Town, speed: float) -> None:
 
 # Poison
 
-POISONED = 0.001
-
 
 async def poison(stage: Stage) -> Counts:
     """One record in a thousand that the vendor refuses, and one that it stumbles over again and again."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from vaivem.connectors.activecampaign import client, sales_client
-from vaivem.connectors.activecampaign.custom_values import CUSTOM
 from vaivem.connectors.activecampaign.records import (
     Record,
     account_from,
@@ -154,11 +153,6 @@ async def values_of(reader: Reader, object_key: str, record_id: str) -> Record:
     key = sales_client.VALUES[object_key]
     rows = [row async for row in every(reader, sales_client.own_values(object_key, record_id), key)]
     return values_from(reader.connection, object_key, rows)
-
-
-def wants_own(keys: Iterable[str]) -> bool:
-    """Say whether own fields are among fields."""
-    return any(key.startswith(CUSTOM) for key in keys)
 
 
 async def _sales_record(reader: Reader, object_key: str, record_id: str | None) -> Record | None:

@@ -22,8 +22,6 @@ from vaivem.hub.messages import explain_problem
 from vaivem.hub.rules import words
 from vaivem.hub.rules.models import Rule, RuleVersion
 
-LETTER = ("to", "subject", "body")
-
 
 @dataclass(frozen=True, slots=True)
 class Line:

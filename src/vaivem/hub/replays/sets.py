@@ -246,11 +246,6 @@ def latest(ws: int, *, before: int | None = None, limit: int = PAGE) -> list[Rep
     return _sets(ws, "p.id < %(before)s", before=before or 2**62, limit=limit)
 
 
-def open_sets(ws: int) -> int:
-    """Return how many are being looked at, wait to be started, or are under way."""
-    return int(_rows("select count(*) from replay where ws = %(ws)s and state in (0, 1, 2, 4)", ws=ws)[0][0])
-
-
 def _sets(ws: int, where: str, **params: Any) -> list[ReplaySet]:
     rows = _rows(
         "select p.id, p.state, p.asked::text, p.again, p.older, p.made, p.made_by, p.started, p.ended,"  # noqa: S608 - fixed parts only

@@ -61,12 +61,6 @@ def is_kept(request: HttpRequest) -> bool:
     return _opened(request) is not None
 
 
-def page_kept(request: HttpRequest) -> str:
-    """Return the page that what is kept belongs to, "" when nothing is."""
-    kept = _opened(request)
-    return kept.page if kept else ""
-
-
 def take(request: HttpRequest) -> Kept | None:
     """Return what was typed on this page, and forget it; None when nothing is kept for it."""
     kept = _opened(request)

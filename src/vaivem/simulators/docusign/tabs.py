@@ -41,15 +41,6 @@ MARK_TABS = (
     "formulaTabs",
 )
 TAB_TYPES = frozenset({*VALUE_TABS, *OWN_TABS, *MARK_TABS, "checkboxTabs", "listTabs", "radioGroupTabs"})
-PREFILL_TYPES = (
-    "textTabs",
-    "numberTabs",
-    "dateTabs",
-    "emailTabs",
-    "checkboxTabs",
-    "radioGroupTabs",
-    "zipTabs",
-)
 LONGEST_TEXT = 4000
 _PLACES = ("xPosition", "anchorString")
 _OF_BUTTONS = ("tabId", "xPosition", "yPosition", "pageNumber")

@@ -21,7 +21,6 @@ ICONS = {
     FieldType.CPF_CNPJ: "people", FieldType.MONEY: "money", FieldType.DATE: "cal", FieldType.DATETIME: "cal",
     FieldType.URL: "link", FieldType.RECORD: "rule", FieldType.LIST: "people",
 }  # fmt: skip
-OPEN_TYPES = frozenset({FieldType.OBJECT, FieldType.LIST})
 
 
 @dataclass(frozen=True, slots=True)
