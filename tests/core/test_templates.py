@@ -127,12 +127,12 @@ def test_the_scope_is_left_as_it_was() -> None:
     ],
 )
 def test_what_goes_wrong_while_filling_is_told_and_bounded(text: str, code: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TemplateError) as caught:
         render(text, SCOPE)
     assert caught.value.code == code
     assert caught.value.detail
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from vaivem.engine.statements import statement
 from .conftest import House
 from .inside import pass_time, put, working
 
+IN_HAND = "select count(*) from lane where state in (1, 2)"
+
 
 def act(house: House, deed: Callable[..., Any], *arguments: Any) -> Any:
     """Do one of the deeds of `control` in a transaction of its own."""
@@ -51,7 +53,7 @@ async def test_a_rule_pauses_and_goes_on_under_load(house: House) -> None:
         for number in range(120):
             if number == 40:
                 pause(house, rule)
-                await asyncio.sleep(0.3)  # what was in hand ends
+                await house.until(lambda: not house.value(IN_HAND))  # what was in hand ends
                 done = len(house.vendor.puts)
             if number == 80:
                 await asyncio.sleep(0.3)

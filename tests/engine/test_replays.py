@@ -328,7 +328,7 @@ async def test_a_killed_worker_doubles_nothing(house: House, point: str) -> None
 async def test_what_cannot_be_repeated_says_why(house: House) -> None:
     house.vendor.fault = lambda method, path, nth: 422
     rule = house.rule("put")
-    async with working(house):
+    async with working(house) as worker:
         for number in range(2):
             await house.deliver(delivery=f"d{number}", record=f"r{number}")
         await house.until(lambda: len(house.runs()) == 2)
@@ -338,7 +338,7 @@ async def test_what_cannot_be_repeated_says_why(house: House) -> None:
         await looked_at(house, gone)
         with house.db() as db:
             db.execute("update rule set state = 'removed' where id = %s", (rule,))
-        await asyncio.sleep(0.5)
+        await house.until(lambda: rule not in worker._topology.rules)
         off = ask(house)
         await looked_at(house, off)
     assert parts(house, gone) == [(4, "event_is_gone"), (1, "")]

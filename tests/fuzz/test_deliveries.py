@@ -159,7 +159,7 @@ def test_a_parser_reads_or_says_that_it_cannot(key: str) -> None:
     @given(DELIVERIES)
     def look(delivery: Delivery) -> None:
         for connection in connections(key):
-            begun = time.perf_counter()
+            begun = time.process_time()
             try:
                 plain = unpacked(delivery, webhooks.max_bytes)
                 webhooks.is_probe(plain, connection)
@@ -170,7 +170,7 @@ def test_a_parser_reads_or_says_that_it_cannot(key: str) -> None:
                 assert all(
                     isinstance(text, str) for one in events for text in (one.kind, one.record, *one.same)
                 )
-            assert time.perf_counter() - begun < SECONDS
+            assert time.process_time() - begun < SECONDS
 
     look()
 
@@ -179,10 +179,10 @@ def test_a_parser_reads_or_says_that_it_cannot(key: str) -> None:
 def test_a_small_body_does_not_become_a_large_one(squeeze: Any) -> None:
     bomb = squeeze(bytes(200 * 1024 * 1024))
     name = "gzip" if squeeze is gzip.compress else "deflate"
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(VaivemError):
         unpacked(Delivery("POST", "", "", {"content-encoding": name}, bomb), 5 * 1024 * 1024)
-    assert time.perf_counter() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
 
 
 async def test_the_hook_answers_everything(house: House) -> None:  # noqa: F811 - the fixture

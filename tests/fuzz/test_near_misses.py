@@ -168,7 +168,7 @@ def test_what_is_nearly_right_is_read_or_turned_away(key: str) -> None:
     @given(nearly(key))
     def look(delivery: Delivery) -> None:
         nonlocal events
-        begun = time.perf_counter()
+        begun = time.process_time()
         with contextlib.suppress(VaivemError):
             plain = webhooks.slim(unpacked(delivery, webhooks.max_bytes), connection)
             webhooks.is_probe(plain, connection)
@@ -177,7 +177,7 @@ def test_what_is_nearly_right_is_read_or_turned_away(key: str) -> None:
             events += len(found)
             for event in found:
                 look_at(key, connection, event)
-        assert time.perf_counter() - begun < SECONDS
+        assert time.process_time() - begun < SECONDS
 
     look()
     assert events > 0, "none of them came as far as an event"

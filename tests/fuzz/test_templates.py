@@ -56,10 +56,10 @@ VALUES = st.recursive(
 @FUZZ
 @given(TEXTS, st.dictionaries(st.sampled_from(["name", "list", "now"]), VALUES))
 def test_a_template_ends(text: str, scope: dict[str, object]) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with contextlib.suppress(VaivemError):
         assert isinstance(render(text, scope), str)
-    assert time.perf_counter() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_a_template_ends(text: str, scope: dict[str, object]) -> None:
 def test_a_template_that_grows_is_stopped(text: str) -> None:
     scope = {"name": "x" * 1000, "list": list(range(1000))}
     tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.process_time()
     try:
         with pytest.raises(VaivemError):
             render(text, scope)
         assert tracemalloc.get_traced_memory()[1] < BYTES
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - begun < 10 * SECONDS
+    assert time.process_time() - begun < 10 * SECONDS

@@ -6,6 +6,7 @@ A chore that fails stays in the queue as failed, with its trace; the next round 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -87,7 +88,9 @@ class Chores:
         finally:
             for task in going_on:
                 task.cancel()
-            await connection.close(timeout=1)
+            # A server that is slow to say goodbye must not stand in for a cancellation.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=1)
 
     async def _at_start(self) -> None:
         """What must not wait for a schedule: partitions first, then what was missed while we were away."""

@@ -72,6 +72,8 @@ class Link:
         """Close the connection, for good."""
         async with self._turn:
             self._closed = True
-            if self._connection is not None:
-                await self._connection.close(timeout=1)
-                self._connection = None
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                # A server that is slow to say goodbye does not keep us from closing the others.
+                with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await connection.close(timeout=1)

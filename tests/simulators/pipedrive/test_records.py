@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 
@@ -120,14 +122,15 @@ async def test_lists_by_cursor(crm):
 
 
 async def test_updated_since_tiles(crm):
-    await crm.control("clock", {"at": "2026-12-01T10:00:00+00:00"})
+    day = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()  # all others are older
+    await crm.control("clock", {"at": f"{day}T10:00:00+00:00"})
     first = await crm.made("persons", name="Primeira")
-    await crm.control("clock", {"at": "2026-12-01T11:00:00+00:00"})
+    await crm.control("clock", {"at": f"{day}T11:00:00+00:00"})
     second = await crm.made("persons", name="Segunda")
     middle = second["update_time"]
     since = await crm.v2("GET", "persons", updated_since=middle)
     assert [row["id"] for row in since.json["data"]] == [second["id"]]
-    until = await crm.v2("GET", "persons", updated_since="2026-12-01T10:00:00Z", updated_until=middle)
+    until = await crm.v2("GET", "persons", updated_since=f"{day}T10:00:00Z", updated_until=middle)
     assert [row["id"] for row in until.json["data"]] == [first["id"]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 
@@ -46,11 +47,12 @@ async def test_a_lead_becomes_a_deal(crm):
 
 
 async def test_recents_and_changelog(crm):
-    await crm.control("clock", {"at": "2026-12-01T10:00:00+00:00"})
+    day = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()  # all others are older
+    await crm.control("clock", {"at": f"{day}T10:00:00+00:00"})
     await crm.v2("PATCH", "deals/1", {"value": 5})
-    recent = (await crm.v1("GET", "recents", since_timestamp="2026-12-01 10:00:00", items="deal,person")).json
+    recent = (await crm.v1("GET", "recents", since_timestamp=f"{day} 10:00:00", items="deal,person")).json
     assert [(row["item"], row["id"]) for row in recent["data"]] == [("deal", 1)]
-    assert recent["additional_data"]["last_timestamp_on_page"].startswith("2026-12-01 10:00")
+    assert recent["additional_data"]["last_timestamp_on_page"].startswith(f"{day} 10:00")
     lines = (await crm.v1("GET", "deals/1/changelog")).json["data"]
     assert (lines[0]["field_key"], lines[0]["old_value"], lines[0]["new_value"]) == ("value", "31900", "5")
     assert lines[0]["change_source"] == "api"

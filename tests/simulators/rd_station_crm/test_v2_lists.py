@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,14 +39,16 @@ async def test_deal_filters(crm: Crm) -> None:
 
 
 async def test_changed_since(crm: Crm) -> None:
-    await crm.at("2027-04-07T10:00:00Z")
+    today = datetime.now(UTC).date()
+    first, second, third = ((today + timedelta(days=number)).isoformat() for number in (1, 2, 3))
+    await crm.at(f"{first}T10:00:00Z")
     deal = await crm.new_deal()
-    await crm.at("2027-04-09T10:00:00Z")
+    await crm.at(f"{third}T10:00:00Z")
     later = await crm.new_deal("Depois")
-    window = 'updated_at:>="2027-04-07 00:00:00" updated_at:<="2027-04-08 00:00:00"'
+    window = f'updated_at:>="{first} 00:00:00" updated_at:<="{second} 00:00:00"'
     assert await ids(crm, "deals", window) == [deal["id"]]
-    assert await ids(crm, "deals", "updated_at:>=2027-04-08") == [later["id"]]
-    assert await ids(crm, "deals", "created_at:2027-04-07") == [deal["id"]]
+    assert await ids(crm, "deals", f"updated_at:>={second}") == [later["id"]]
+    assert await ids(crm, "deals", f"created_at:{first}") == [deal["id"]]
 
 
 async def test_email_is_found_in_any_case_or_not(crm: Crm) -> None:
