@@ -23,8 +23,12 @@ where b.conn = f.conn and b.name = f.name
 returning f.got::float8 as got, greatest(f.closed, (f.threshold - f.available) / f.rate)::float8 as wait;
 
 -- name: believe
--- The vendor's own word: so many are left. $1 conn, $2 remaining, $3 the buckets that it speaks of
-update bucket set tokens = least(tokens, $2::float8) where conn = $1 and name = any($3::text[]);
+-- The vendor's own word: so many are left now, however long ago the bucket was last filled. $1 conn, $2 remaining,
+-- $3 the buckets that it speaks of
+update bucket b
+set tokens = least(b.tokens + b.rate * greatest(0, extract(epoch from t.now - b.at)), b.cap, $2::float8),
+    at = greatest(b.at, t.now)
+from (select vv_now() as now) t where b.conn = $1 and b.name = any($3::text[]);
 
 -- name: close
 update bucket set closed_until = greatest(closed_until, vv_now() + make_interval(secs => $2)), tokens = 0 where conn = $1;
