@@ -58,6 +58,16 @@ def pass_time(house: House, **span: float) -> None:
         db.execute("update clock set shift = shift + %s", (timedelta(**span),))
 
 
+def stop_time(house: House) -> None:
+    """Let time go by only where a test says so, however long it takes itself."""
+    with house.db() as db:
+        db.execute(
+            "do $do$ begin execute format("
+            "'create or replace function vv_now() returns timestamptz language sql stable parallel safe as"
+            " $now$ select timestamptz %L + shift from clock $now$', clock_timestamp()); end $do$"
+        )
+
+
 async def time_passes(house: House, worker: Worker, **span: float) -> None:
     """Let time go by, and wait until the worker knows: what it says before is soon over by the new time."""
     pass_time(house, **span)

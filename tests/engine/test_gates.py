@@ -20,7 +20,7 @@ from vaivem.engine import worker as worker_module
 from vaivem.engine.gates import HELD, LIMITED, OPEN, PAUSED, Gates
 
 from .conftest import HOOK, House
-from .inside import pass_time, working
+from .inside import pass_time, stop_time, working
 from .vendor import Reply, Vendor
 
 
@@ -55,6 +55,7 @@ async def deliver_many(house: House, count: int, hook: str = HOOK, prefix: str =
 
 async def test_calls_under_way_do_not_lengthen_a_pause(house: House, two: tuple[Gates, Gates]) -> None:
     one, other = two
+    stop_time(house)
     for _ in range(5):
         await one.failed(1, "vendor_unreachable", {})
     assert gate(house)[0] == OPEN
