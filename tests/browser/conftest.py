@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.place import data_folder
 
-from .installation import Installation, demo_in
-from .person import Person
+from .installation import START_SECONDS, Installation, demo_in
+from .person import PATIENCE_MS, Person
+
+expect.set_options(timeout=PATIENCE_MS)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 LEAVING_SECONDS = 20
@@ -49,10 +51,15 @@ def installation(chromium: str) -> Iterator[Installation]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run all tests here in one event loop: that of the browser."""
+    """Run all tests here in one event loop: that of the browser.
+
+    Each process's first one waits for the demo, too: its time has room for that.
+    """
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(START_SECONDS + 120))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

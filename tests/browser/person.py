@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page
 
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000  # a busy machine
 
 
 class Person:
@@ -32,7 +32,7 @@ class Person:
         await self.page.context.close()
         assert not self.complaints, "\n".join(self.complaints)
 
-    async def until_shown(self, url: str, wanted: Locator, seconds: float = 20) -> None:
+    async def until_shown(self, url: str, wanted: Locator, seconds: float = 45) -> None:
         """Load a page again and again until it shows something."""
         limit = time.monotonic() + seconds
         while True:

@@ -45,7 +45,7 @@ class Receiver:
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    async def wait(self, count: int, seconds: float = 5.0) -> list[tuple[dict[str, str], bytes]]:
+    async def wait(self, count: int, seconds: float = 30.0) -> list[tuple[dict[str, str], bytes]]:
         """Until ``count`` deliveries are here."""
         async with asyncio.timeout(seconds):
             while len(self.got) < count:

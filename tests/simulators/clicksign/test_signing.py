@@ -176,7 +176,7 @@ async def test_many_signatures_at_once(clicksign, sender, receiver):
     await sender.webhook(receiver.url, "sign", "document_closed")
     answer = await clicksign.call("POST", "/_control/signatures/bulk", {"count": 300, "distinct_people": 100})
     assert len(set(answer.json["documents"])) == 300
-    got = await receiver.wait(600, 10)
+    got = await receiver.wait(600, 60)
     signed = [orjson.loads(body) for headers, body in got if headers["event"] == "sign"]
     assert len({s["document"]["key"] for s in signed}) == 300
     assert len({s["event"]["data"]["signer"]["email"] for s in signed}) == 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -192,7 +193,9 @@ async def limited(start: Callable[..., Awaitable[Any]]) -> Ds:
     """A fresh account with the documented limits."""
     from vaivem.simulators.kit.account import Settings
 
-    return Ds(await start(DocuSign(), Settings()))
+    simulator = DocuSign()
+    simulator.clock.set(datetime.now(UTC).replace(minute=30))  # no hour ends within a test
+    return Ds(await start(simulator, Settings()))
 
 
 @pytest.fixture
