@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -43,3 +44,17 @@ def test_what_came_of_a_wait_and_why_the_rule_ended_the_run(
     assert said in text
     assert ("The rule ended the run at step 3" in text) is not happened
     assert ("Step 2: it happened in time is no: it was “no”" in text) is not happened
+
+
+def test_a_step_that_was_left_out_says_why_without_opening_it(past: Past, owner: Any) -> None:
+    letter = {"id": "letter", "kind": "email", "to": {"from": "signer.email"}, "subject": {"value": "Oi"}}
+    rule = past.workplace.rule(then=[*DEFINITION["then"], {**letter, "body": {"value": "Olá"}}])
+    run = past.run(rule.pk, 1)
+    past.call(run)
+    past.call(
+        run, 2000, step="letter", name="mail", conn=0, method="", url="", status=0, request=None,
+        response=None, code="address_opted_out",
+    )  # fmt: skip
+    page = owner.get(url(past, f"{run}/"))
+    shown = re.sub(r"<details.*?</details>", "", page.content.decode(), flags=re.DOTALL)
+    assert "has opted out of the e-mails of this workspace" in shown

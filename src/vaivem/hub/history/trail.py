@@ -63,7 +63,7 @@ class StepView:
     """One step of the rule. `state`: done, failed, waiting, needs_you, skipped, not_run.
 
     `moved`: behind it the run went on in another version of the rule, as often as that was asked for. `came`:
-    what came of a wait for an event. `ended`: the run ended there, as the rule says.
+    what came of a wait for an event, or why a letter was left out. `ended`: the run ended here, by the rule.
     """
 
     number: int
@@ -212,11 +212,14 @@ def _state(detail: RunDetail, place: int, stopped: int, by_place: Mapping[int, S
         shown = {Shown.FAILED: "failed", Shown.NEEDS_YOU: "needs_you", Shown.STOPPED: "skipped"}
         return shown.get(detail.run.shown, "waiting")
     if place in by_place:
-        left_out = all(call.code == OPTED_OUT for call in by_place[place])
-        return "skipped" if left_out else "done"
+        return "skipped" if _left_out(by_place[place]) else "done"
     skipped = [note for note in detail.run.params.get("notes", ()) if note.get("code") == "skipped_by_person"]
     ended = detail.run.shown is Shown.DONE
     return "skipped" if skipped and ended else "not_run"
+
+
+def _left_out(calls: Sequence[CallRow]) -> bool:
+    return bool(calls) and all(call.code == OPTED_OUT for call in calls)
 
 
 def _unknown(place: int, calls: Sequence[CallRow], names: Names) -> StepView:
@@ -242,6 +245,8 @@ def _view(
     views = [call_view(call, names) for call in calls if call.is_call or call.code]
     name, system = step_name(step, connector), names.system(conn)
     came = _came(calls) if isinstance(step, AwaitStep) and state == "done" else ""
+    if state == "skipped" and _left_out(calls):
+        came = views[-1].note
     return StepView(number, name, connector, system, state, views, problems, moved, came)
 
 
