@@ -201,3 +201,27 @@ def test_what_came_late_stands_where_it_happened(furnished: Furnished) -> None:
     page = site.browser(site.owner).get(f"/w/{site.workspace.slug}/records/{person}/").content.decode()
     assert late > early
     assert page.index("Contrato novo") < page.index("Contrato antigo")
+
+
+def test_a_number_that_the_system_gave_is_not_shown(furnished: Furnished, monkeypatch: Any) -> None:
+    from vaivem.connectors.sdk.registry import get_connector
+    from vaivem.core.fields import Field, FieldType
+
+    past, sign = furnished.past, furnished.workplace.sign.pk
+    fields = (
+        Field("recipient.owner", FieldType.RECORD, label="Owner's number"),
+        Field("recipient.custom.partner", FieldType.RECORD, label="Partner"),
+        Field("recipient.city", label="City"),
+    )
+    for trigger in get_connector("acme_sign").triggers:
+        monkeypatch.setattr(type(trigger), "fields", lambda self, connection: fields)
+    told = {
+        "owner": ["u77", 1800000000.0],
+        "partner": ["p88", 1800000000.0],
+        "city": ["Olinda", 1800000000.0],
+    }
+    past.sql("update known_record set fields = fields || %s where conn = %s", json.dumps(told), sign)
+    lines = lines_of(furnished)
+    assert "Olinda" in lines["City"]
+    assert "p88" in lines["Partner"], "a field that the account made for itself"
+    assert not any("u77" in line for line in lines.values())

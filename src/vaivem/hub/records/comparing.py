@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from vaivem.connectors.sdk.registry import get_connector
+from vaivem.core.fields import FieldType
 from vaivem.core.identity import normalise_cpf_cnpj, normalise_phone
 from vaivem.hub.history.names import Names
 from vaivem.hub.records.queries import Known, Said
@@ -77,9 +78,12 @@ def _labels(row: Known, names: Names) -> Iterator[tuple[str, str]]:
         return
     for trigger in get_connector(seen.connector).triggers:
         for field in trigger.fields(seen):
-            if field.key.startswith(prefix):
-                key = field.key.removeprefix(prefix).removeprefix("custom.")
-                yield key, label(seen.connector, field)
+            key = field.key.removeprefix(prefix)
+            if key == field.key:
+                continue
+            # A number that the system gave is of no use to people; the account's own fields are shown whole.
+            if field.type is not FieldType.RECORD or key.startswith("custom."):
+                yield key.removeprefix("custom."), label(seen.connector, field)
 
 
 def _common(key: str) -> str:
