@@ -389,10 +389,11 @@ def test_a_dry_run_is_shown_while_it_goes_and_when_it_is_done(workplace: Workpla
          "params": {"tests": [test]}},
         {"event": "2", "title": "Contrato B", "result": "creates",
          "steps": [{"step": "deal", "records": [], "writes": [write]}]},
+        {"event": "3", "title": "Contrato C", "result": "left_out", "code": "not_accepted", "steps": []},
     ]  # fmt: skip
     RuleTrial.objects.filter(pk=trial.pk).update(state="running", total=4, found=found, beat=now())
     page = client.get(address).content.decode()
-    assert "2 of 4" in page
+    assert "3 of 4" in page
     assert "every 1s" in page
     RuleTrial.objects.filter(pk=trial.pk).update(state="done")
     page = client.get(address).content.decode()
@@ -400,6 +401,7 @@ def test_a_dry_run_is_shown_while_it_goes_and_when_it_is_done(workplace: Workpla
     assert "1 would create" in page
     assert "Venda" in page
     assert "contains “Venda” (it was “Contrato A”)" in page
+    assert "The rule does not start with an event like this." in page
     for other, status in ((site.viewer, 403), (site.stranger, 404)):
         assert site.browser(other).get(address).status_code == status
         assert site.browser(other).post(f"{address}stop/").status_code == status

@@ -178,7 +178,7 @@ class Showing:
                 text = f"{shown} “{wanted}”" if wanted not in (None, "") else shown
                 yield _("Did not hold: %(test)s (it was “%(seen)s”).") % {"test": text, "seen": seen or ""}
         elif code == "not_accepted":
-            yield _("What the rule's start asks for does not fit this event.")
+            yield _("The rule does not start with an event like this.")
         elif code:
             steps: Any = one.get("steps") or ({},)
             yield from (str(told) for told in explain_run(code, params, self._connector(steps[-1])))
