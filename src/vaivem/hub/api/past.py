@@ -83,12 +83,12 @@ def _ends(request: HttpRequest, rule: Rule) -> tuple[str, str]:
 
 
 def _standing(request: HttpRequest, rule: Rule) -> dict[str, Any]:
-    source, target = _ends(request, rule)
+    source, _ = _ends(request, rule)  # what may be wrong is where the past is listed
     found, days = backfilling.last(rule), backfilling.reach(source)
     reaches = [{"step": key, "name": name} for key, name in backfilling.reaching(rule)]
     if found is None:
         return {"state": "none", "days": days, "reaches": reaches}
-    why = [str(one) for one in explain_run(found.code, found.params, target)] if found.code else []
+    why = [str(one) for one in explain_run(found.code, found.params, source)] if found.code else []
     events = [asdict(one) | {"number": str(one.number)} for one in backfilling.sample(rule, found)]
     return {
         "state": found.state.name.lower(),

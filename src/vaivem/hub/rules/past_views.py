@@ -31,7 +31,7 @@ CHOICES = (30, 90, 180)
 def past(request: MemberRequest, number: int) -> HttpResponse:
     """Show how the latest backfill of a rule stands, or do what was asked of it."""
     row = find(request, number)
-    source, target = ends_of(_definition(row), WorkspaceCatalog(request.workspace))
+    source, _target = ends_of(_definition(row), WorkspaceCatalog(request.workspace))
     if request.method == "POST":
         _act(request, row, source)
         return redirect("rule_past", request.workspace.slug, row.pk)
@@ -41,7 +41,7 @@ def past(request: MemberRequest, number: int) -> HttpResponse:
         "found": found,
         "days": [one for one in CHOICES if one <= backfilling.reach(source)],
         "can_act": request.membership.at_least(Role.EDITOR),
-        **_standing(row, found, target),
+        **_standing(row, found, source),
     }
     if request.htmx and request.GET.get("live"):
         part = render(request, "rules/past_progress.html", values)
@@ -51,7 +51,7 @@ def past(request: MemberRequest, number: int) -> HttpResponse:
     return render(request, "rules/past.html", values)
 
 
-def _standing(row: Rule, found: backfilling.Backfill | None, target: str) -> dict[str, Any]:
+def _standing(row: Rule, found: backfilling.Backfill | None, source: str) -> dict[str, Any]:
     if found is None:
         return {}
     looked, counts = found.state is BackfillState.LOOKED_AT, found.counts
@@ -64,7 +64,7 @@ def _standing(row: Rule, found: backfilling.Backfill | None, target: str) -> dic
         "working": found.state is BackfillState.UNDER_WAY,
         "done": found.state is BackfillState.DONE,
         "can_go_on": found.begun and found.state in (BackfillState.STOPPED, BackfillState.FAILED),
-        "problem": [str(one) for one in explain_run(found.code, found.params, target)] if found.code else [],
+        "problem": [str(one) for one in explain_run(found.code, found.params, source)] if found.code else [],
         "ticks": ticks,
         "all_in": bool(counts.get("known")) and counts.get("known") == counts.get("events"),
         "to_make_up": any(number for _, _, number in ticks),
