@@ -177,6 +177,22 @@ async def test_the_limit_counts_what_is_unpacked(house: House, size: int, status
     assert house.value("select count(*) from event") == (1 if status == 200 else 0)
 
 
+async def test_a_small_one_that_does_not_end_is_given_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "BODY_SECONDS", 0.2)
+
+    async def stops(parts: list[dict[str, Any]]) -> AsyncIterator[Any]:
+        for part in parts:
+            yield part
+        await asyncio.Event().wait()
+
+    begun = list(parts_of(body_of(3 * MIB)))[:2]
+    assert await asyncio.wait_for(send(house, stops(begun)), 10) == 408
+    assert await asyncio.wait_for(send(house, stops([])), 10) == 408  # nothing at all
+    assert house.value("select count(*) from rejected") == 0
+
+
 async def test_one_that_stops_half_way_gives_its_turn_back(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

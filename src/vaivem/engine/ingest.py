@@ -43,6 +43,7 @@ FLOOD_SECONDS = 10.0
 ORDINARY_BYTES = 5 * 1024 * 1024  # of a body; larger ones, where a vendor sends such, take turns
 LARGE_AT_ONCE = 2
 LARGE_WAITING = 16  # for their turn, each with its ordinary part in memory
+BODY_SECONDS = 30.0  # for a body to arrive, up to the ordinary size: who sends slowly holds memory meanwhile
 LARGE_SECONDS = 90.0  # for the rest of a large body to arrive
 LARGE_BYTES = 1024 * 1024  # proved and unpacked beside the event loop, which others wait for
 
@@ -158,7 +159,11 @@ class IngestApp:
         most = webhooks.max_bytes
         ordinary = min(ORDINARY_BYTES, most)
         body = BytesIO()
-        ended = await read_body(receive, body, ordinary)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                ended = await read_body(receive, body, ordinary)
+        except TimeoutError:
+            return Reply(408)
         if body.tell() > most:
             return Reply(413)
         if ended:
