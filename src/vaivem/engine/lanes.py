@@ -37,6 +37,7 @@ HELD_LOOK_SECONDS = 60.0
 REOPENED_LOOK_SECONDS = 1.0  # a person reconnected while a call with the old access was refused
 LIMIT_LOOK_SECONDS = 5.0
 ARRIVING_SECONDS = 0.005
+BUG = "bug"
 BEFORE_ALL = -(2**63)  # a place: runs that are tried again go before the first one
 
 log = logging.getLogger(__name__)
@@ -197,6 +198,7 @@ class LaneWorker:
             log.exception("Run %s ended in a bug", item.run_id)
             return await self._finish(run, _bug(item, error), last=last)
         if ending is None:
+            log.debug("Run %s waits: wait", item.run_id)
             traces.ended("waiting", "wait_step")
             return After.NEXT  # it left the lane
         return await self._finish(run, ending, last=last)
@@ -246,6 +248,11 @@ class LaneWorker:
         if run.person:
             await leave(self._desk, run)
         self._desk.breaker.note(run.item, run.records)
+        if ending.code != BUG:  # that was logged with its trace
+            # Codes alone: what fills their texts is people's data.
+            level = logging.INFO if ending.status is Status.FAILED else logging.DEBUG
+            what = f"{ending.status.name.lower()} {ending.code}".rstrip()
+            log.log(level, "Run %s ended: %s", run.item.run_id, what)
         traces.ended(ending.status.name.lower(), ending.code)
         return After.GONE if gone else After.NEXT
 
@@ -282,10 +289,12 @@ class LaneWorker:
             await look_once_more(self._desk, run, park)
         elif park.code == AWAITS:
             await look_for_event(self._desk, run.item.ws, run.item.run_id)
+        level = logging.INFO if park.state == "decision" else logging.DEBUG
+        log.log(level, "Run %s waits: %s %s", run.item.run_id, park.state, park.code)
         traces.ended("waiting", park.code)
         return After.PARKED
 
 
 def _bug(item: Item, error: Exception) -> Ending:
     params = {"reference": str(item.run_id), "kind": type(error).__name__}
-    return Ending(Status.FAILED, "bug", params)
+    return Ending(Status.FAILED, BUG, params)
