@@ -22,6 +22,7 @@ HELP = {
     "vaivem_decisions_open": ("", "Questions that wait for a person"),
     "vaivem_deliveries_rejected": ("", "Deliveries that could not be taken and wait for a person"),
     "vaivem_connections": ("gate", "Connections, by whether they may be called"),
+    "vaivem_rules_held": ("", "Rules that were held because they ran wild"),
     "vaivem_workers": ("", "Workers with a valid lease"),
 }
 
@@ -64,7 +65,7 @@ def _gauge(name: str, values: Iterable[tuple[str, float]]) -> Iterable[str]:
     given = list(values) or ([] if label else [("", 0.0)])
     for value_of, value in sorted(given):
         place = f'{{{label}="{value_of}"}}' if label else ""
-        yield f"{name}{place} {value:g}"
+        yield f"{name}{place} {value:.15g}"  # Python's own "g" rounds a million and one to a million
 
 
 def may_read(token: str | None, sent: bytes) -> bool:

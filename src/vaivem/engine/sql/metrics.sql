@@ -11,4 +11,5 @@ union all select 'vaivem_deliveries_rejected', '', count(*) from rejected where 
 union all
 select 'vaivem_connections', case state when 0 then 'open' when 1 then 'paused' when 2 then 'held' when 3 then 'limited' else 'spent' end, count(*)
 from gate where conn > 0 group by state
+union all select 'vaivem_rules_held', '', count(*) from rule where state = 'paused' and held is not null
 union all select 'vaivem_workers', '', count(*) from worker where until > clock_timestamp();
