@@ -88,6 +88,7 @@ class Ledger(Vendor):
     aimed: dict[str, Any] = field(default_factory=dict)
     at_lost: Callable[[], None] = lambda: None
     lost: Counter[tuple[str, str]] = field(default_factory=Counter)  # runs whose answer did not arrive
+    refusals: int = 0  # calls that were answered 422
     shown: dict[int, float] = field(default_factory=dict)  # people by id: from when on they are found
 
     def __post_init__(self) -> None:
@@ -101,6 +102,7 @@ class Ledger(Vendor):
             self._next = self.aimed.pop(name)
         else:
             self._next = self.faults.pop(0) if self.faults else None
+        self.refusals += self._next == 422
         return self._next
 
     def now(self) -> float:
@@ -147,20 +149,22 @@ class Promises:
     """What was acknowledged, and what a person did meanwhile.
 
     `made` is the version that each event was taken with; `failed` are runs that ended once as failed, whose
-    events may come late; `crashed` counts deaths with a write of that run under way (None where nobody
-    counted them).
+    events may come late, and `failures` why, by run; `crashed` counts deaths with a write of that run under
+    way (None where nobody counted them).
     """
 
     vendor: Ledger
     events: dict[str, Mapping[str, str]] = field(default_factory=dict)
     made: dict[str, int] = field(default_factory=dict)
     failed: set[tuple[str, str]] = field(default_factory=set)
+    failures: dict[int, str] = field(default_factory=dict)
     crashed: Counter[tuple[str, str]] | None = None
 
     def check(self, history: Iterable[Past]) -> None:
         """Look at everything, when nothing is left to do."""
         history = list(history)
         self._every_event_is_done_once(history)
+        self._only_what_was_refused_failed()
         for record in {one["record"] for one in self.events.values()}:
             for rule in PLANS:
                 self._in_order(rule, [name for name, one in self.events.items() if one["record"] == record])
@@ -187,6 +191,11 @@ class Promises:
         for one in history:
             if not one.repeats:
                 assert one.version == self.made[one.event], "not the version of when its event came"  # 4
+
+    def _only_what_was_refused_failed(self) -> None:
+        """What passes by itself fails no run: cuts, 5xx, limits, credentials (6, 7)."""
+        assert set(self.failures.values()) <= {"record_refused"}, self.failures
+        assert len(self.failures) <= self.vendor.refusals, self.failures
 
     def _each_run_did_as_its_version_says(self, event: str, rule: str, versions: set[int]) -> None:
         """A run goes on with the version that it began with, a replay has that of today (4)."""

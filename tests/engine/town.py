@@ -219,12 +219,11 @@ class Town(RuleBasedStateMachine):
 
     def retry_failed(self) -> None:
         """Have what failed tried again, as a person does."""
+        self.note_failures()
         for run, title, number in self.house.rows(
             "select r.id, e.title, r.rule from run r join event e on e.ws = r.ws and e.id = r.event_id"
             " where r.status = 2 and r.replayed_by is null order by r.id"
         ):
-            name = self.name_of(number)
-            self.promises.failed.add((title, name))
             lane = lane_key(1, "thing", self.promises.events[title]["record"], number)
             with self.house.db() as db, db.transaction(), db.cursor() as cursor:
                 if not control.retry_run(cursor, 1, run, lane):
@@ -232,6 +231,15 @@ class Town(RuleBasedStateMachine):
                 if self.is_in_doubt(lane, run):  # the hub says so, too: first it must be known what is there
                     raise psycopg.Rollback
                 self.seen.add("correction")
+
+    def note_failures(self) -> None:
+        """Note what failed and why, before a person's retry makes another row of it."""
+        for run, title, number, code in self.house.rows(
+            "select r.id, e.title, r.rule, r.code from run r"
+            " join event e on e.ws = r.ws and e.id = r.event_id where r.status = 2"
+        ):
+            self.promises.failed.add((title, self.name_of(number)))
+            self.promises.failures[run] = code
 
     def is_in_doubt(self, lane: int, run: int) -> bool:
         """Say whether another run that waits in a lane may have written something."""
@@ -247,11 +255,7 @@ class Town(RuleBasedStateMachine):
     @rule(where=st.sampled_from(["status = 2", "status = 1", "rule = 2", "true"]))
     def replay(self, where: str, *, older: bool = False) -> None:
         """Ask for a replay, and start what has been looked at."""
-        for title, number in self.house.rows(
-            "select e.title, r.rule from run r join event e on e.ws = r.ws and e.id = r.event_id"
-            " where r.status = 2"
-        ):
-            self.promises.failed.add((title, self.name_of(number)))
+        self.note_failures()
         if not self.house.value("select count(*) from replay where state in (0, 1, 2)"):
             ask(self.house, f"replayed_by is null and {where}")
             for _ in range(6):
@@ -365,6 +369,7 @@ class Town(RuleBasedStateMachine):
             " order by r.id"
         )
         names = {number: name for name, number in self.rules.items()}
+        self.note_failures()
         history = [Past(title, names[number], *rest) for title, number, *rest in rows]
         self.promises.check(history)
         self.promises.check_limit(self.limit, self.window)
