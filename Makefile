@@ -39,10 +39,10 @@ bench: .venv ## Measure how fast Vaivém is on this machine (10 minutes at most)
 
 test: dev ## Run the tests (those in a browser only where there is a Chromium)
 	@$(call tests,not soak)
-	@echo "Left out: what works whole installations for minutes (make soak)."
+	@echo "Left out: what works whole installations for minutes, and most kills (make soak)."
 	@$(SAY)
 
-soak: dev ## Run the tests that work whole installations for minutes
+soak: dev ## Run the tests that work whole installations for minutes, and most kills
 	@$(call tests,soak)
 	@$(SAY)
 

@@ -202,6 +202,7 @@ cli.main(["owner-code", "--json"])
     assert EmbeddedServer(data_dir).postmaster_pid is None
 
 
+@pytest.mark.soak
 def test_nothing_survives_a_killed_supervisor(data_dir: Path) -> None:
     with up(data_dir) as running:
         family = running.family()

@@ -59,6 +59,7 @@ async def test_what_is_no_number_is_left_alone_and_said(house: House) -> None:
     assert house.runs() == [(2, "bad_number")]
 
 
+@pytest.mark.soak
 @pytest.mark.crash
 @pytest.mark.parametrize(
     "point",

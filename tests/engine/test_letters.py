@@ -167,6 +167,7 @@ async def test_a_crash_before_a_letter_asks_before_it_goes(house: House, mail: M
     assert len(mail.letters) == 1
 
 
+@pytest.mark.soak
 @pytest.mark.crash
 @pytest.mark.parametrize(
     ("point", "asks"), [("journal.before_outcome:2", True), ("run.before_finish:1", False)]

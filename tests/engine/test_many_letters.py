@@ -52,6 +52,7 @@ def box() -> Iterator[tuple[Box, int]]:
     server.stop()
 
 
+@pytest.mark.soak
 async def test_every_letter_is_there_or_asked_about_and_none_twice(
     house: House, box: tuple[Box, int]
 ) -> None:

@@ -243,6 +243,7 @@ def test_each_record_is_as_new_as_the_first_call_after_its_own_claim() -> None:
     assert told("b") == [times[0].timestamp()], "not one claim for each: since the first of all"
 
 
+@pytest.mark.soak
 @pytest.mark.crash
 @pytest.mark.parametrize("point", ["call.after_send:2", "journal.after_outcome:1", "run.before_finish:1"])
 async def test_it_is_noted_though_the_worker_dies(house: House, point: str) -> None:

@@ -248,6 +248,7 @@ def reconnect(house: House, grants: Grants) -> None:
         control.open_gate(cursor, 1)  # type: ignore[arg-type]
 
 
+@pytest.mark.soak
 async def test_a_worker_killed_in_the_middle_of_a_refresh_leaves_a_working_connection(
     house: House, grants: Grants
 ) -> None:
@@ -265,6 +266,7 @@ async def test_a_worker_killed_in_the_middle_of_a_refresh_leaves_a_working_conne
     assert state(house) == ("working", OPEN)
 
 
+@pytest.mark.soak
 async def test_a_refresh_goes_on_when_its_worker_is_killed(house: House, grants: Grants) -> None:
     house.rule("put")
     grants.expired = True
@@ -290,6 +292,7 @@ async def test_a_refresh_goes_on_when_nobody_waits_for_it_any_more(
     assert len(grants.asked) == 1
 
 
+@pytest.mark.soak
 async def test_a_refresh_that_is_killed_itself_asks_for_a_person(house: House, grants: Grants) -> None:
     house.rule("put")
     grants.expired = True

@@ -128,6 +128,7 @@ async def test_a_run_that_waits_afterwards_tells_once(house: House) -> None:
     assert written(house) == ["x"]
 
 
+@pytest.mark.soak
 @pytest.mark.crash
 @pytest.mark.parametrize(
     "point", ["journal.before_outcome:1", "journal.after_outcome:1", "run.before_finish:1"]

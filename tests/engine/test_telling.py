@@ -16,6 +16,7 @@ def hooked(house: House) -> None:
     house.rows("update connection set wants_hook = true returning 1")
 
 
+@pytest.mark.soak
 @pytest.mark.crash
 @pytest.mark.parametrize(
     "point", ["call.after_send", "ingest.before_commit", "ingest.after_commit", "journal.after_outcome"]
