@@ -119,7 +119,6 @@ class Chores:
             ("answers_round", EVERY_FIVE_MINUTES, self._desk.caller.answers.forget),
             ("bounces_round", EVERY_FIVE_MINUTES, self._bounces.look),
             ("catalogs_round", EVERY_HOUR, self._refresh_catalogs),
-            ("unused_webhooks_round", EVERY_HOUR, self._subscriptions.leave_unused),
             ("retention_round", EVERY_NIGHT, self._retention.run),
             ("old_letters_round", EVERY_NIGHT, self._desk.post.forget),
             ("old_notices_round", EVERY_NIGHT, self._forget_notices),
@@ -139,7 +138,6 @@ class Chores:
     def _serve(self, queue: PgQueuer) -> None:
         served: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
             "ensure_webhook": self._ensure_webhook,
-            "leave_webhooks": self._leave_webhooks,
             "refresh_catalog": self._refresh_catalog_asked,
             "retake_rejected": self._retake,
             "rehearse": self._rehearsals.run,
@@ -180,10 +178,6 @@ class Chores:
         line = self._desk.topology.lines.get(int(payload["connection"]))
         if line is not None and line.wants_hook:
             await self._subscriptions.keep(line)
-
-    async def _leave_webhooks(self, _payload: dict[str, Any]) -> None:
-        await self._desk.topology.load(self._desk.pool)
-        await self._guarded("leave_webhooks", self._subscriptions.leave_unused)
 
     async def _refresh_catalogs(self) -> None:
         """Read the lists that are due: as often as the manifest says, daily where no rule uses them."""

@@ -1,4 +1,4 @@
-"""Webhooks at the vendors: registered, adopted, put back, moved by us, and removed where nobody needs them.
+"""Webhooks at the vendors: registered, adopted, put back and moved by us.
 
 A connection's `subscription` says what was found: `address` is the one that stands at the vendor, `wanted`
 the one that should, `ids`, `kinds`, when it was `checked` (None: look again soon), `mended`, the `problem`.
@@ -62,48 +62,6 @@ class Subscriptions:
         for line in list(self._topology.lines.values()):
             if self._is_ours(line) and await self._needs_look(line):
                 await self.keep(line)  # tells its own problems: one vendor's are no other's
-
-    async def leave_unused(self) -> None:
-        """Remove the webhooks of connections whose events no rule takes in any more.
-
-        What nobody needs is not to be sent: it is other people's data. The next rule has it made again.
-        """
-        listened = self._topology.listened()
-        for line in list(self._topology.lines.values()):
-            if self._is_ours(line) and line.connection.id not in listened:
-                await self._want_none(line)
-        for line in list(self._topology.lines.values()):
-            if not line.wants_hook and line.subscription.get("address") and line.state == "working":
-                await self._leave(line)
-
-    async def _want_none(self, line: Line) -> None:
-        """Write down that no events are wanted, unless a rule was just switched on or a run is under way."""
-        number, ws = line.connection.id, line.connection.workspace
-        async with self._pool.acquire() as db, db.transaction():
-            if not await db.fetchval(statement("topology", "hook_wanted"), number):
-                return
-            await self._topology.load(db)
-            if number in self._topology.listened():
-                return
-            if not await db.fetchval(statement("topology", "under_way"), ws, number):
-                await db.execute(statement("topology", "want_no_hook"), number)
-        await self._topology.load(self._pool)
-
-    async def _leave(self, line: Line) -> None:
-        """Remove a webhook that is not wanted. What cannot be removed now is tried again next round."""
-        webhooks, number = line.connector.webhooks, line.connection.id
-        if webhooks is None:
-            return
-        try:
-            async with self._pool.acquire() as db, db.transaction():
-                await db.execute(statement("topology", "connection_lock"), -number)
-                row = await db.fetchrow(statement("topology", "one_connection"), number)
-                if row is None or row["wants_hook"]:
-                    return
-                await webhooks.remove(ChoreCaller(self._caller, line), str(line.subscription["address"]))
-                await db.execute(statement("topology", "save_subscription"), number, "{}")
-        except VaivemError as error:
-            log.warning("Connection %s: its webhook is not removed: %s", number, error, extra=line.ids)
 
     @staticmethod
     def _is_ours(line: Line) -> bool:

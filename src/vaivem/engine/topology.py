@@ -154,11 +154,6 @@ class Topology:
         uses = [use for use in self.rules.values() if not use.paused]
         return {use.source for use in uses}.union(*(use.compiled.awaited for use in uses))
 
-    def listened(self) -> set[int]:
-        """Return the connections whose events a rule takes in, paused or not, or a draft that is tried."""
-        uses = [*self.rules.values(), *self.tests.values()]
-        return {use.source for use in uses}.union(*(use.compiled.awaited for use in uses))
-
     def in_use(self) -> set[int]:
         """Return the connections that rules which are on start from or call."""
         used: set[int] = set()

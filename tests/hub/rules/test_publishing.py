@@ -229,17 +229,3 @@ def test_removing_a_rule_ends_what_waits_of_it(workplace: Workplace) -> None:
         assert cursor.fetchall() == [(2,), (3,)]
         cursor.execute("select id - %s, rule, status, code from run", [now])
         assert cursor.fetchall() == [(10, rule.pk, 4, "rule_was_removed")]
-
-
-@pytest.mark.parametrize("way", ["switch_off", "remove"])
-def test_a_rule_that_ends_has_webhooks_removed_that_nobody_needs(workplace: Workplace, way: str) -> None:
-    from django.db import connection
-
-    from vaivem.hub.rules import publishing
-
-    rule = workplace.rule()
-    with connection.cursor() as cursor:
-        cursor.execute("delete from pgqueuer")
-        getattr(publishing, way)(rule, workplace.site.owner)
-        cursor.execute("select entrypoint from pgqueuer")
-        assert cursor.fetchall() == [("leave_webhooks",)]

@@ -49,20 +49,6 @@ update connection set state = 'reconnect' where id = $1 and state in ('working',
 select client_id, client_secret from oauth_app
 where connector = $1 and (workspace_id = $2 or workspace_id is null) order by workspace_id nulls last limit 1;
 
--- name: hook_wanted
--- Nobody else decides about a connection's webhook until the transaction ends.
-select wants_hook from connection where id = $1 and removed is null for update;
-
--- name: under_way
--- Whether a run under way, in whatever version of its rule, uses a connection. $1 ws, $2 connection
-select exists (
-  select 1 from item i join rule_version v on v.rule_id = i.rule and v.number = i.version
-  where i.ws = $1 and exists (
-    select 1 from jsonb_array_elements(v.compiled -> 'connections') c where (c ->> 1)::int = $2));
-
--- name: want_no_hook
-update connection set wants_hook = false where id = $1;
-
 -- name: save_subscription
 update connection set subscription = $2::jsonb where id = $1;
 

@@ -114,7 +114,7 @@ def publish(rule: Rule, member: Member | None = None, *, inside: str = taking_al
     _switch_on(locked, version, checked.rule, member)
     if inside == taking_along.MOVE and before != version.number:
         taking_along.move(locked, member)
-    for connection in sorted({compiled.connection_id, *compiled.awaited}):
+    for connection in {compiled.connection_id, *compiled.awaited}:
         listen(connection)
     rule.refresh_from_db()
     return version
@@ -200,7 +200,7 @@ def _switch_on(rule: Rule, version: RuleVersion, definition: Definition, member:
 
 def listen(connection_id: int) -> None:
     """Let the vendor deliver to us: a connection's first rule is what its webhook is for."""
-    row = Connection.objects.select_for_update().get(pk=connection_id)  # a worker may be about to remove it
+    row = Connection.objects.get(pk=connection_id)
     webhooks = get_connector(row.connector).webhooks
     if webhooks is None or row.wants_hook:
         return
@@ -208,12 +208,6 @@ def listen(connection_id: int) -> None:
     if not webhooks.by_hand(without_secrets(row)):
         with db.cursor() as cursor:
             control.wake_chore(cursor, "ensure_webhook", {"connection": connection_id})
-
-
-def _listen_less() -> None:
-    """Have the webhooks removed that no rule needs any more."""
-    with db.cursor() as cursor:
-        control.wake_chore(cursor, "leave_webhooks", {})
 
 
 @transaction.atomic
@@ -249,7 +243,6 @@ def switch_off(rule: Rule, member: Member | None = None) -> None:
     _change(rule, {RuleState.ON}, RuleState.DRAFT, member, "rule.switched_off")
     Rule.objects.filter(pk=rule.pk).update(version=None, marks=[], marked=None)
     rule.refresh_from_db()
-    _listen_less()
 
 
 @transaction.atomic
@@ -263,7 +256,6 @@ def remove(rule: Rule, member: Member | None = None) -> None:
     )
     with db.cursor() as cursor:
         control.drop_rule_work(cursor, rule.pk)
-    _listen_less()
 
 
 @transaction.atomic

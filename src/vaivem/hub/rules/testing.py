@@ -86,7 +86,7 @@ def start(rule: Rule, member: Member | None = None) -> RuleTrial:
         since=moment.replace(microsecond=0),  # vendors tell times to the second
         until=moment + PATIENCE,
     )
-    for connection in sorted({compiled.connection_id, *compiled.awaited}):
+    for connection in {compiled.connection_id, *compiled.awaited}:
         publishing.listen(connection)
     audit.note(locked.workspace, member, "rule.test_started", locked.title, after={"rule": locked.pk})
     _tell()
