@@ -43,6 +43,7 @@ async def test_a_rule_is_edited_by_keyboard_alone(owner: Person, installation: I
     await put_away(page, installation)
 
 
+@pytest.mark.soak
 async def test_every_press_counts_on_a_slow_line(owner: Person, installation: Installation) -> None:
     """What is pressed while an answer is on its way is done next; what would mean another place is not."""
     page = owner.page

@@ -145,6 +145,7 @@ def test_it_runs_refuses_a_second_copy_and_leaves_nothing(data_dir: Path) -> Non
     assert gone(family)
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process has in memory")
 def test_what_stays_for_months_holds_nothing_that_it_does_not_need(data_dir: Path) -> None:
     with up(data_dir) as running:

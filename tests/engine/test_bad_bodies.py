@@ -92,6 +92,7 @@ async def test_a_poisoned_delivery_is_listed_and_its_neighbours_are_taken(house:
     assert kept == body
 
 
+@pytest.mark.soak
 async def test_thousands_of_events_in_one_body_are_kept_once_and_let_others_pass(house: House) -> None:
     house.rule("put")
     body = json.dumps([{"record": f"r{n}", "delivery": f"b{n}"} for n in range(1_200)]).encode()

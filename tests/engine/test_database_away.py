@@ -82,6 +82,7 @@ async def test_the_database_going_away_amid_deliveries_loses_none_that_was_ackno
     assert house.value("select count(*) from item") == len(there)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(180)
 async def test_a_worker_goes_on_after_its_link_was_cut(house: House, relay: Relay) -> None:
     """Nobody is told that the link is cut, for longer than a lease; every part of the worker must notice."""

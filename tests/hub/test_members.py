@@ -154,6 +154,7 @@ def test_the_table_of_roles_is_on_the_page(site: Site) -> None:
         assert [str(one.text) for one in PERMISSIONS if str(one.text) not in page] == []
 
 
+@pytest.mark.soak
 def test_many_invitations_are_held_off(site: Site) -> None:
     browser = site.browser(site.owner)
     statuses = [

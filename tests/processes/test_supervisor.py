@@ -184,6 +184,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything(number: signal.Signals, tmp_path: Path, data_dir: Path) -> None:
     with supervised(tmp_path, data_dir) as process:

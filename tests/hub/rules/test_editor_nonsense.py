@@ -150,6 +150,7 @@ def test_an_action_that_fills_nothing_says_what_it_needs(workplace: Workplace) -
     assert {"then-0-deal-name", "then-0-deal-pipeline", "then-0-deal-stage"} <= set(targets)
 
 
+@pytest.mark.soak
 def test_fifty_steps_are_edited_and_no_more(workplace: Workplace) -> None:
     definition, site = copy.deepcopy(EVERYTHING), workplace.site
     step = definition["then"][0]
