@@ -28,6 +28,7 @@ from vaivem.core.rules import parse_rule
 from vaivem.engine.ingest import IngestApp
 from vaivem.vault import Vault
 
+from .mail import Mail
 from .vendor import Vendor
 
 CONNECTORS = Path(__file__).with_name("connectors")
@@ -225,6 +226,15 @@ class House:
             if process.poll() is None:
                 self.kill(process)
         await self.app.shutdown()
+
+
+@pytest.fixture
+async def mail() -> AsyncIterator[Mail]:
+    """A mail server on loopback."""
+    made = Mail()
+    await made.start()
+    yield made
+    await made.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -67,14 +67,6 @@ async def box() -> AsyncIterator[Imap]:
     await made.stop()
 
 
-@pytest.fixture
-async def mail() -> AsyncIterator[Mail]:
-    made = Mail()
-    await made.start()
-    yield made
-    await made.stop()
-
-
 async def sent(house: House, mail: Mail, address: str = "Ana@example.com") -> str:
     """Let a rule send a letter; return its Message-ID."""
     house.rule("put", then=[letter()])

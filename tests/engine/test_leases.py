@@ -35,14 +35,6 @@ async def lease(house: House) -> AsyncIterator[Lease]:
     await connection.close()
 
 
-@pytest.fixture
-async def mail() -> AsyncIterator[Mail]:
-    made = Mail()
-    await made.start()
-    yield made
-    await made.stop()
-
-
 def own_lane(house: House, worker: int) -> None:
     with house.db() as db:
         db.execute(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from email.header import decode_header, make_header
 from typing import Any
 
@@ -14,14 +13,6 @@ from vaivem.engine.control import answer_decision
 from .conftest import House
 from .inside import pass_time, put, working
 from .mail import Mail
-
-
-@pytest.fixture
-async def mail() -> AsyncIterator[Mail]:
-    made = Mail()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 def letter(**parts: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -23,14 +22,6 @@ from .test_catching_up import HOOKED, happened
 from .test_letters import letter, subjects
 
 DAY = 60 * 24
-
-
-@pytest.fixture
-async def mail() -> AsyncIterator[Mail]:
-    made = Mail()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 def was(house: House, days: int, record: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -111,14 +110,6 @@ async def test_what_was_made_is_found_and_not_made_again(house: House) -> None:
         await repeated(house)
     assert [row["name"] for row in house.vendor.things] == ["Ana"]
     assert house.value("select records->0->>'did' from run where replay_of is not null") == "kept"
-
-
-@pytest.fixture
-async def mail() -> AsyncIterator[Mail]:
-    made = Mail()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def test_a_letter_goes_out_once(house: House, mail: Mail) -> None:

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
-
-import pytest
 
 from .conftest import House
 from .inside import pass_time, put, working
 from .mail import Mail
 from .test_letters import answer, letter
-
-
-@pytest.fixture
-async def mail() -> AsyncIterator[Mail]:
-    made = Mail()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 def opt_out(house: House, address: str) -> None:
