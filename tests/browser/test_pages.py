@@ -51,6 +51,7 @@ def wrong(found: dict[str, list[str]]) -> dict[str, list[str]]:
     return {path: faults for path, faults in found.items() if faults}
 
 
+@pytest.mark.soak
 async def test_every_page_of_the_hub_is_sound_on_a_phone(
     browser: Browser, installation: Installation
 ) -> None:
@@ -72,6 +73,7 @@ async def test_every_page_of_a_test_account_is_sound_on_a_phone(
     await person.leave()
 
 
+@pytest.mark.soak
 async def test_every_page_of_the_hub_answers_without_script(
     scriptless: Person, installation: Installation
 ) -> None:

@@ -57,6 +57,7 @@ def kept(database: str, data_dir: Path) -> Kept:
     return Kept(database, data_dir)
 
 
+@pytest.mark.soak
 def test_a_new_key_seals_everything_and_the_old_one_goes(kept: Kept) -> None:
     before = read_keys(kept.file)
     assert kept.run("rotate") == (
@@ -82,6 +83,7 @@ def test_a_new_key_seals_everything_and_the_old_one_goes(kept: Kept) -> None:
     assert noted == [("key.rotated", {"sealed_anew": 2}), ("key.retired", {"removed": 1})]
 
 
+@pytest.mark.soak
 def test_an_interrupted_rotation_is_gone_on_with(kept: Kept) -> None:
     (old,) = read_keys(kept.file)
     new = new_key()

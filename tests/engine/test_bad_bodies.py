@@ -18,6 +18,7 @@ def body_of(**event: object) -> bytes:
     return json.dumps({"record": "r1", "name": "n", **event}).encode()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("encoding", "pack"),
     [("gzip", gzip.compress), ("x-gzip", gzip.compress), ("deflate", zlib.compress), ("Identity", bytes)],

@@ -325,6 +325,7 @@ async def test_a_dead_grant_holds_runs_until_a_person_reconnects(house: House, g
     assert house.runs() == [(1, "")] * 4
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "outage",
     [

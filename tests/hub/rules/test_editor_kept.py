@@ -30,6 +30,7 @@ def typed_into(form: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("script", [False, True])
 @pytest.mark.parametrize("act", ["", "add then email", "test if", "publish"])
 def test_all_of_it_is_back_after_signing_in_again(workplace: Workplace, act: str, script: bool) -> None:
